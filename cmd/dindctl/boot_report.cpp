@@ -1,0 +1,121 @@
+#include "boot_report.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+namespace dind::ctl {
+namespace {
+
+std::string bytes_for_people(std::uint64_t bytes) {
+  constexpr std::array<const char*, 4> kUnits = {"KiB", "MiB", "GiB", "TiB"};
+  constexpr double kStep = 1024;
+  if (bytes < 1024) {
+    return fmt::format("{} B", bytes);
+  }
+  double value = static_cast<double>(bytes) / kStep;
+  std::size_t unit = 0;
+  while (value >= kStep && unit + 1 < kUnits.size()) {
+    value /= kStep;
+    ++unit;
+  }
+  return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string or_unknown(const std::string& text) {
+  return text.empty() ? "not known yet" : text;
+}
+
+std::string state_of(const boot::Status& status) {
+  const std::string_view state = boot::name_of(status.state);
+  return status.result ? fmt::format("{}, seeding {}", state, boot::name_of(*status.result))
+                       : std::string(state);
+}
+
+std::string strategy_of(const boot::Status& status) {
+  if (status.reason.empty()) {
+    return or_unknown(status.strategy);
+  }
+  return fmt::format("{}: {}", status.strategy.empty() ? "none" : status.strategy, status.reason);
+}
+
+std::string images_of(const boot::Status& status) {
+  return status.images_missing.empty() ? fmt::format("{}, all there", status.images)
+                                       : fmt::format("{}, missing: {}", status.images,
+                                                     fmt::join(status.images_missing, ", "));
+}
+
+std::string layers_of(const boot::Status& status) {
+  std::string methods;
+  for (const auto& [method, count] : status.layers_by_method) {
+    if (count > 0) {
+      methods += fmt::format("{}{} {}", methods.empty() ? ": " : ", ", count, method);
+    }
+  }
+  return fmt::format("{}{}", status.layers, methods);
+}
+
+void put_line(std::string& out, std::string_view label, std::string_view value) {
+  fmt::format_to(std::back_inserter(out), "{:<10} {}\n", label, value);
+}
+
+} // namespace
+
+void add_report_options(CLI::App& verb, ReportOptions& options) {
+  verb.add_option("--run-dir", options.run_dir,
+                  "where status.json is, if not in /run/dind-init or the data root");
+  verb.add_option("--data-root", options.data_root, "the engine's data root")
+      ->capture_default_str();
+}
+
+Result<boot::Status> find_report(const ReportOptions& options) {
+  const auto dirs = options.run_dir.empty() ? boot::runtime_dirs(options.data_root)
+                                            : std::vector<boot::fs::path>{options.run_dir};
+  std::vector<std::string> looked_in;
+  for (const auto& dir : dirs) {
+    auto status = boot::read_living_status(dir);
+    if (status || !status.error().is(std::errc::no_such_file_or_directory)) {
+      return status;
+    }
+    looked_in.push_back(dir.native());
+  }
+  return input_error("no boot report in {}: is dind-init running here?",
+                     fmt::join(looked_in, " or "));
+}
+
+std::string describe(const boot::Status& status) {
+  std::string out;
+  put_line(out, "state", state_of(status));
+  put_line(out, "engine", or_unknown(status.engine));
+  put_line(out, "api", status.api.empty() ? "no unix socket" : status.api);
+  put_line(out, "store", or_unknown(status.store));
+  put_line(out, "driver", or_unknown(status.driver));
+  put_line(out, "strategy", strategy_of(status));
+  put_line(out, "images", images_of(status));
+  put_line(out, "layers", layers_of(status));
+  put_line(out, "bytes", bytes_for_people(status.bytes));
+  put_line(
+      out, "written",
+      fmt::format("{} in {} files", bytes_for_people(status.bytes_written), status.files_written));
+  if (status.warnings.empty()) {
+    put_line(out, "warnings", "none");
+  }
+  for (const std::string& warning : status.warnings) {
+    put_line(out, "warning", warning);
+  }
+  std::size_t width = 0;
+  for (const boot::Phase& phase : status.phases) {
+    width = std::max(width, phase.name.size());
+  }
+  for (const boot::Phase& phase : status.phases) {
+    put_line(out, "phase",
+             fmt::format("{:<{}} {:>9.1f} ms, from {:>9.1f} ms", phase.name, width,
+                         phase.duration_ms, phase.start_ms));
+  }
+  return out;
+}
+
+} // namespace dind::ctl

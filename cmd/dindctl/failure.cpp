@@ -1,0 +1,33 @@
+#include "failure.hpp"
+#include "verbs.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace dind::ctl {
+namespace {
+
+void print_line(std::string_view verb, std::string_view what) {
+  // One write: a line stays whole when several programs share the stream.
+  const std::string line = fmt::format("dindctl {}: {}\n", verb, what);
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+} // namespace
+
+int fail(std::string_view verb, const Error& error) {
+  print_line(verb, error.describe());
+  return error.code() == 0 ? kBadInput : kIoError;
+}
+
+int fail_usage(std::string_view verb, const Error& error) {
+  print_line(verb, error.describe());
+  return kUsage;
+}
+
+void warn(std::string_view verb, std::string_view warning) {
+  print_line(verb, fmt::format("warning: {}", warning));
+}
+
+} // namespace dind::ctl

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <base/error.hpp>
+
+#include <string_view>
+
+namespace dind::ctl {
+
+// Says in one line on standard error what a verb could not do, and returns the
+// exit code: bad data where no system call is to blame, an I/O error otherwise.
+int fail(std::string_view verb, const Error& error);
+
+// The same for what is wrong with the command line.
+int fail_usage(std::string_view verb, const Error& error);
+
+void warn(std::string_view verb, std::string_view warning);
+
+} // namespace dind::ctl

@@ -1,0 +1,145 @@
+#include "boot_report.hpp"
+#include "verbs.hpp"
+
+#include <daemon/engine_api.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <time.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+
+namespace dind::ctl {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kApiTimeout{2000};
+constexpr std::chrono::milliseconds kPollInterval{50};
+
+struct ReadyOptions {
+  ReportOptions report;
+  bool seeded = false;
+  double timeout_s = 0; // 0 = no limit
+};
+
+// Whether a boot can still become ready.
+bool is_over(const boot::Status& status) {
+  return status.state == boot::State::failed || status.state == boot::State::stopping;
+}
+
+Result<void> check_seeded(const boot::Status& status) {
+  if (!status.images_missing.empty()) {
+    return input_error("images are missing: {}", fmt::join(status.images_missing, ", "));
+  }
+  if (!status.result) {
+    return input_error("nothing is known of the seeding yet");
+  }
+  if (status.images > 0 && *status.result != boot::Outcome::ok) {
+    return input_error("seeding was {}: {}", boot::name_of(*status.result), status.reason);
+  }
+  return {};
+}
+
+// The report says what PID 1 saw last; whether the API serves now, only the engine knows.
+Result<void> check_ready(const boot::Status& status, const ReadyOptions& options) {
+  if (status.state != boot::State::ready) {
+    return input_error("the state is {}", boot::name_of(status.state));
+  }
+  if (!status.api.empty()) {
+    TRY(daemon::EngineApi(status.api, kApiTimeout).ping());
+  }
+  return options.seeded ? check_seeded(status) : Result<void>();
+}
+
+int say(std::string_view verb, const Result<void>& outcome) {
+  if (!outcome) {
+    fmt::print(stderr, "dindctl {}: {}\n", verb, outcome.error().describe());
+    return kDoesNotHold;
+  }
+  return kDone;
+}
+
+Result<void> look_once(const ReadyOptions& options) {
+  const boot::Status status = TRY(find_report(options.report));
+  return check_ready(status, options);
+}
+
+Result<void> look_for_life(const ReadyOptions& options) {
+  const boot::Status status = TRY(find_report(options.report));
+  if (status.state == boot::State::failed) {
+    return input_error("the boot has failed: {}", status.reason);
+  }
+  return {};
+}
+
+void pause() {
+  const timespec interval{0, std::chrono::nanoseconds(kPollInterval).count()};
+  ::nanosleep(&interval, nullptr);
+}
+
+Result<void> wait_until_ready(const ReadyOptions& options) {
+  const auto start = Clock::now();
+  for (;;) {
+    const auto status = find_report(options.report);
+    Result<void> ready = status ? check_ready(*status, options) : status.error();
+    if (ready || (status && is_over(*status))) {
+      return ready;
+    }
+    const std::chrono::duration<double> waited = Clock::now() - start;
+    if (options.timeout_s > 0 && waited.count() >= options.timeout_s) {
+      return std::move(ready).error().within(
+          fmt::format("not ready after {} s", options.timeout_s));
+    }
+    pause();
+  }
+}
+
+CLI::App* add_probe(CLI::App& app, const char* name, const char* what, ReadyOptions& options) {
+  CLI::App* verb = app.add_subcommand(name, what);
+  add_report_options(*verb, options.report);
+  return verb;
+}
+
+// An empty answer means yes, as CLI11 has it.
+std::string check_seconds(const std::string& text) {
+  double seconds = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, failure] = std::from_chars(text.data(), end, seconds);
+  const bool is_number = failure == std::errc() && stop == end;
+  return is_number && seconds >= 0 ? "" : fmt::format("{} is not a number of seconds", text);
+}
+
+constexpr const char* kSeededHelp = "and every image of the cache is there";
+
+} // namespace
+
+void add_ready(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<ReadyOptions>();
+  CLI::App* verb = add_probe(app, "ready", "succeeds if the engine's API serves", *options);
+  verb->add_flag("--seeded", options->seeded, kSeededHelp);
+  verb->callback([options, &exit_code] { exit_code = say("ready", look_once(*options)); });
+}
+
+void add_live(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<ReadyOptions>();
+  CLI::App* verb =
+      add_probe(app, "live", "succeeds if dind-init runs and has not failed", *options);
+  verb->callback([options, &exit_code] { exit_code = say("live", look_for_life(*options)); });
+}
+
+void add_wait(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<ReadyOptions>();
+  CLI::App* verb = add_probe(app, "wait", "waits until the engine's API serves", *options);
+  verb->add_flag("--seeded", options->seeded, kSeededHelp);
+  verb->add_option("--timeout", options->timeout_s, "seconds to wait; 0 = without limit")
+      ->check(check_seconds, "SECONDS")
+      ->capture_default_str();
+  verb->callback([options, &exit_code] { exit_code = say("wait", wait_until_ready(*options)); });
+}
+
+} // namespace dind::ctl

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <archive/unpacker.hpp>
+
+#include <memory>
+#include <string>
+
+namespace dind::archive {
+
+// A member's place: its path from the root, and its name in its open parent.
+struct Place {
+  const std::string& path;
+  std::shared_ptr<const Fd> parent;
+  std::string name;
+  sys::At at() const { return {*parent, name}; }
+};
+
+// Makes one member of a layer and gives it its metadata, with the system calls and
+// in the order of moby's createTarFile. Takes no decisions: the place is free.
+class MemberMaker {
+public:
+  explicit MemberMaker(Marks& marks) : marks_(marks) {}
+
+  // A directory that is there already only gets the metadata. Its times come last of
+  // all: `set_time`.
+  enum class Exists { no, yes };
+  Result<void> directory(const Place& place, const TarEntry& entry, Exists exists);
+  // 0755 root, setgid if its parent is: mkdir(2) inherits that.
+  static Result<void> implied_directory(const Place& place);
+  Result<void> file(const Place& place, const TarEntry& entry, TarReader& reader);
+  Result<void> symlink(const Place& place, const TarEntry& entry);
+  enum class Target { file, symlink };
+  Result<void> hard_link(const Place& place, const TarEntry& entry, const Place& target,
+                         Target kind);
+  static Result<void> set_time(const Place& place, timespec time);
+
+private:
+  Result<void> set_owner_and_xattrs(const Place& place, const TarEntry& entry);
+  Result<void> set_xattrs(const Place& place, const TarEntry& entry);
+
+  Marks& marks_;
+};
+
+} // namespace dind::archive

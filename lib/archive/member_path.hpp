@@ -1,0 +1,22 @@
+#pragma once
+
+#include <base/result.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace dind::archive {
+
+// The path of a member inside its layer, cleaned as Go's filepath.Clean does, but
+// strict: no "..", not absolute, no NUL; "" is the root. Components are at most
+// 255 bytes, the whole at most 4095.
+Result<std::string> clean_path(const std::string& name);
+
+// filepath.Clean without conditions: "." for nothing, ".." kept where it leads out.
+std::string lexically_clean(std::string_view name);
+
+// The part in front of the last slash, "" where there is none; and the part behind it.
+std::string_view parent_of(std::string_view path);
+std::string_view base_of(std::string_view path);
+
+} // namespace dind::archive

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <bake/cache_writer.hpp>
+#include <bake/collection.hpp>
+#include <bake/progress.hpp>
+
+#include <cstdint>
+
+namespace dind::bake {
+
+// What a bake made.
+struct BakeReport {
+  cache::Manifest manifest;
+  std::uint64_t bytes = 0;      // of all layers' files
+  std::uint64_t layer_uses = 0; // a layer counts once for each place in an image
+  Warnings warnings;
+};
+
+// Writes all layers and configurations of `collection`, several layers at a time,
+// and finishes the cache. Memory does not depend on the size of any file. The
+// same images give the same cache, whatever the number of threads.
+Result<BakeReport> bake(CacheWriter& writer, const Collection& collection, Progress& progress,
+                        const StopFlag& stop);
+
+} // namespace dind::bake

@@ -1,0 +1,126 @@
+#include <bake/cache_writer.hpp>
+
+#include <bake/target.hpp>
+#include <cache/canary.hpp>
+#include <sys/dir.hpp>
+#include <sys/file.hpp>
+
+#include <stdio.h>
+
+#include <tuple>
+
+namespace dind::bake {
+namespace {
+
+namespace fs = boost::filesystem;
+
+const std::string kLayers = "layer";
+const std::string kConfigs = "config";
+const std::string kManifest = cache::kManifestName;
+constexpr timespec kEpoch = {0, 0};
+
+// Where an open directory is, as the kernel names it.
+Result<fs::path> path_of(const Fd& dir) {
+  const Fd fds = TRY(sys::open_dir("/proc/self/fd"));
+  const std::string number = std::to_string(dir.get());
+  return fs::path(TRY(sys::read_link_at({fds, number})));
+}
+
+// Whether a cache may be at `plain`, whose parent is open.
+Result<void> check_place(const fs::path& plain, const Fd& parent) {
+  const auto mounts = TRY(sys::read_mountinfo());
+  const fs::path real = TRY(path_of(parent));
+  return check_target(real / plain.filename(), mounts);
+}
+
+// The same for the path as it is written: a place that will never do need not
+// exist to be refused.
+Result<void> check_text(const fs::path& plain) {
+  const Fd here = TRY(sys::open_dir("."));
+  const fs::path from = TRY(path_of(here));
+  return check_target((plain.is_absolute() ? plain : from / plain).lexically_normal(), {});
+}
+
+// Fails if `to` has come into being meanwhile.
+Result<void> rename_new(sys::At from, sys::At to) {
+  if (::renameat2(from.dir.get(), from.name.c_str(), to.dir.get(), to.name.c_str(),
+                  RENAME_NOREPLACE) == 0) {
+    return {};
+  }
+  if (errno == EINVAL) { // NFS and some FUSE filesystems have no such flag
+    return sys::rename_at(from, to);
+  }
+  return errno_error("rename {} to {}", from.name, to.name);
+}
+
+// Makes a file or directory look the same whoever bakes it, and when.
+Result<void> settle(const Fd& dir, const std::string& name, mode_t mode) {
+  TRY(sys::set_mode_at({dir, name}, mode));
+  return sys::set_times_at({dir, name}, kEpoch, kEpoch);
+}
+
+} // namespace
+
+Result<std::unique_ptr<CacheWriter>> CacheWriter::create(const fs::path& target) {
+  // "cache/" and "cache" are one.
+  const fs::path plain =
+      target.filename() == "." || target.filename().empty() ? target.parent_path() : target;
+  const std::string name = plain.filename().native();
+  if (name.empty() || name == "." || name == "..") {
+    return input_error("\"{}\" cannot be made: name a directory that does not exist yet",
+                       target.native());
+  }
+  auto writer = std::unique_ptr<CacheWriter>(new CacheWriter);
+  writer->target_ = plain;
+  writer->target_name_ = name;
+  TRY(check_text(plain));
+  writer->parent_ = TRY(sys::open_dir(plain.has_parent_path() ? plain.parent_path() : "."));
+  TRY(check_place(plain, writer->parent_));
+  if (TRY(sys::exists_at({writer->parent_, name}))) {
+    return Error(fmt::format("{} exists already; remove it or choose another", plain.native()));
+  }
+  const std::string draft = fmt::format(".{}.baking-{}", name, sys::random_hex(4));
+  TRY(sys::make_dir_at({writer->parent_, draft}, 0700));
+  writer->draft_name_ = draft; // from here on there is something to remove
+  writer->root_ = TRY(sys::open_dir_at({writer->parent_, draft}));
+  TRY(sys::make_dir_at({writer->root_, kLayers}, 0755));
+  TRY(sys::make_dir_at({writer->root_, kConfigs}, 0755));
+  writer->layers_ = TRY(sys::open_dir_at({writer->root_, kLayers}));
+  writer->configs_ = TRY(sys::open_dir_at({writer->root_, kConfigs}));
+  return writer;
+}
+
+CacheWriter::~CacheWriter() {
+  if (!draft_name_.empty() && !finished_) {
+    std::ignore = sys::remove_tree_at({parent_, draft_name_});
+  }
+}
+
+Result<Fd> CacheWriter::make_layer_dir(const Digest& diff_id) const {
+  TRY(sys::make_dir_at({layers_, diff_id.hex()}, 0755));
+  return sys::open_dir_at({layers_, diff_id.hex()});
+}
+
+Result<void> CacheWriter::write_config(const Digest& image_id, std::string_view bytes) const {
+  const std::string name = image_id.hex() + ".json";
+  TRY(sys::create_file_at({configs_, name}, bytes, 0644));
+  return settle(configs_, name, 0644);
+}
+
+Result<void> CacheWriter::finish(cache::Manifest& manifest) {
+  manifest.canary_capability = TRY(cache::make_canary(root_));
+  TRY(sys::create_file_at({root_, kManifest}, cache::print_manifest(manifest), 0644));
+  TRY(settle(root_, kManifest, 0644));
+  TRY(settle(root_, kLayers, 0755));
+  TRY(settle(root_, kConfigs, 0755));
+  TRY(settle(parent_, draft_name_, 0755));
+  auto renamed = rename_new({parent_, draft_name_}, {parent_, target_name_});
+  if (!renamed && renamed.error().is(std::errc::file_exists)) {
+    return Error(fmt::format("{} exists already; remove it or choose another", target_.native()));
+  }
+  TRY(std::move(renamed));
+  finished_ = true;
+  return {};
+}
+
+} // namespace dind::bake

@@ -1,0 +1,76 @@
+#include <bake/image_config.hpp>
+
+#include <archive/sha256.hpp>
+#include <base/json.hpp>
+#include <cache/manifest.hpp>
+
+#include <optional>
+
+namespace dind::bake {
+namespace {
+
+// Go's names (GOARCH), which is what image configurations use.
+constexpr std::string_view host_architecture() {
+#if defined(__x86_64__)
+  return "amd64";
+#elif defined(__aarch64__)
+  return "arm64";
+#elif defined(__arm__)
+  return "arm";
+#elif defined(__i386__)
+  return "386";
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+  return "ppc64le";
+#elif defined(__s390x__)
+  return "s390x";
+#elif defined(__riscv) && __riscv_xlen == 64
+  return "riscv64";
+#elif defined(__loongarch64)
+  return "loong64";
+#else
+#error "add Go's name of this architecture"
+#endif
+}
+
+Result<std::string> read_platform(const json::Fields& config) {
+  // Both are missing from images made before Docker 1.10, all of which were linux/amd64.
+  const std::string os = TRY(config.text_or("os", "linux"));
+  const std::string architecture = TRY(config.text_or("architecture", "amd64"));
+  const std::string variant = TRY(config.text_or("variant", ""));
+  if (os != "linux") {
+    return input_error("an image for {}, and only those for linux can be baked", os);
+  }
+  return os + "/" + architecture + (variant.empty() ? "" : "/" + variant);
+}
+
+Result<std::vector<Digest>> read_diff_ids(const json::Fields& config) {
+  const auto* const root = TRY(config.child("rootfs"));
+  const json::Fields rootfs(*root);
+  if (const std::string type = TRY(rootfs.text("type")); type != "layers") {
+    return input_error("its root filesystem is of the unknown kind \"{}\"", type);
+  }
+  const auto texts = TRY(rootfs.texts_or_none("diff_ids"));
+  if (texts.size() > cache::kMaxDepth) {
+    return input_error("{} layers, and engines take at most {}", texts.size(), cache::kMaxDepth);
+  }
+  std::vector<Digest> diff_ids;
+  for (const std::string& text : texts) {
+    diff_ids.push_back(TRY(Digest::parse(text)));
+  }
+  return diff_ids;
+}
+
+} // namespace
+
+Result<ImageConfig> parse_image_config(std::string_view text) {
+  const json::value document = TRY(json::parse(text));
+  const auto config = TRY(json::Fields::of(document));
+  std::string platform = TRY(read_platform(config));
+  return ImageConfig{archive::sha256_of(text), std::move(platform), TRY(read_diff_ids(config))};
+}
+
+std::string host_platform() {
+  return "linux/" + std::string(host_architecture());
+}
+
+} // namespace dind::bake

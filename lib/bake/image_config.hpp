@@ -1,0 +1,25 @@
+#pragma once
+
+#include <base/digest.hpp>
+#include <base/result.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dind::bake {
+
+// What baking needs of an image's configuration (OCI image spec, config.md).
+struct ImageConfig {
+  Digest id;            // sha256 of the bytes
+  std::string platform; // "linux/amd64", "linux/arm/v7"
+  std::vector<Digest> diff_ids;
+};
+
+// Refuses what no Linux engine can run, and more layers than an engine takes.
+Result<ImageConfig> parse_image_config(std::string_view text);
+
+// The platform that this program was built for: "linux/amd64".
+std::string host_platform();
+
+} // namespace dind::bake

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace dind::bake {
+
+enum class ProgressStyle { automatic, plain, none };
+
+// "681.6 MB", as docker prints sizes: powers of ten.
+std::string readable_size(std::uint64_t bytes);
+// "48 s", "3 min 05 s", "2 h 10 min".
+std::string readable_time(std::chrono::seconds time);
+
+// Tells a person how far a bake is, on standard error: one line that is drawn
+// over and over on a terminal, otherwise a line now and then. Safe from any thread.
+class Progress {
+public:
+  // `automatic` is the line that moves if `fd` is a terminal.
+  Progress(ProgressStyle style, int fd);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // While a stream of unknown length is taken in.
+  void spooled(std::uint64_t bytes);
+  // Before the first `add`.
+  void begin(std::uint64_t bytes_in_all);
+  void add(std::uint64_t bytes);
+  // A line that stays, such as "alpine:3.20 is done"; not with `none`.
+  void say(std::string_view line);
+  // Takes the moving line away.
+  void finish();
+
+private:
+  using Clock = std::chrono::steady_clock;
+  enum class Kind { bar, plain, none };
+
+  std::string state(Clock::time_point now) const;
+  void show(std::string (Progress::*what)(Clock::time_point) const);
+  std::string spool_state(Clock::time_point now) const;
+  void erase();
+  void put(std::string_view text) const;
+
+  const int fd_;
+  const Kind kind_;
+  std::uint64_t in_all_ = 0;
+  std::atomic<std::uint64_t> done_{0};
+  Clock::time_point began_ = Clock::now();
+  std::mutex drawing_;
+  Clock::time_point last_shown_ = Clock::now();
+  bool drawn_ = false;
+};
+
+} // namespace dind::bake

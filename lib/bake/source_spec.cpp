@@ -1,0 +1,74 @@
+#include <bake/source_spec.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace dind::bake {
+namespace {
+
+struct Transport {
+  std::string_view name;
+  SourceSpec::Kind kind;
+};
+
+constexpr std::array kTransports = {
+    Transport{"docker-archive", SourceSpec::Kind::docker_archive},
+    Transport{"oci", SourceSpec::Kind::oci_layout},
+    Transport{"oci-archive", SourceSpec::Kind::oci_archive},
+};
+
+// What other tools read images from; a path is hardly ever named so.
+constexpr std::array<std::string_view, 6> kForeignTransports = {
+    "docker-daemon", "docker", "dir", "containers-storage", "ostree", "sif"};
+
+} // namespace
+
+std::string SourceSpec::name() const {
+  for (const Transport& transport : kTransports) {
+    if (transport.kind == kind) {
+      return std::string(transport.name) + ":" + path;
+    }
+  }
+  return path;
+}
+
+Result<SourceSpec> parse_source_spec(std::string_view text) {
+  if (text == "-") {
+    return SourceSpec{SourceSpec::Kind::docker_archive, "-", ""};
+  }
+  const std::size_t colon = text.find(':');
+  const std::string_view prefix = text.substr(0, colon);
+  const auto* const transport =
+      std::find_if(kTransports.begin(), kTransports.end(),
+                   [&](const Transport& known) { return known.name == prefix; });
+  if (colon == std::string_view::npos || transport == kTransports.end()) {
+    if (text.empty()) {
+      return input_error("empty source: give {}", kSourceForms);
+    }
+    if (colon != std::string_view::npos &&
+        std::find(kForeignTransports.begin(), kForeignTransports.end(), prefix) !=
+            kForeignTransports.end()) {
+      return input_error("{}: sources of the kind \"{}\" cannot be read: give {}", text, prefix,
+                         kSourceForms);
+    }
+    return SourceSpec{SourceSpec::Kind::any, std::string(text), ""};
+  }
+  const std::string_view rest = text.substr(colon + 1);
+  const std::size_t split = rest.find(':');
+  SourceSpec spec{transport->kind, std::string(rest.substr(0, split)), ""};
+  if (spec.path.empty()) {
+    return input_error("{}: no path behind \"{}:\"", text, prefix);
+  }
+  if (split != std::string_view::npos) {
+    spec.reference = rest.substr(split + 1);
+    if (spec.reference.empty()) {
+      return input_error("{}: no reference behind the last colon", text);
+    }
+  }
+  if (spec.is_stdin() && spec.kind == SourceSpec::Kind::oci_layout) {
+    return input_error("{}: a directory cannot be read from standard input", text);
+  }
+  return spec;
+}
+
+} // namespace dind::bake

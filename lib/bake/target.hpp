@@ -1,0 +1,18 @@
+#pragma once
+
+#include <base/result.hpp>
+#include <sys/mount.hpp>
+
+#include <boost/filesystem/path.hpp>
+
+#include <vector>
+
+namespace dind::bake {
+
+// Whether a cache in the directory `target`, an absolute path without symlinks,
+// would become part of an image: not where an engine keeps its data, and not below
+// a mount that Docker made for a VOLUME. The error says why not. Pure.
+Result<void> check_target(const boost::filesystem::path& target,
+                          const std::vector<sys::MountEntry>& mounts);
+
+} // namespace dind::bake

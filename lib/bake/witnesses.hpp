@@ -1,0 +1,31 @@
+#pragma once
+
+#include <archive/tar_entry.hpp>
+#include <base/fd.hpp>
+#include <cache/manifest.hpp>
+
+#include <string>
+#include <vector>
+
+namespace dind::bake {
+
+// Picks the paths of a layer whose look at boot tells whether something was lost
+// on the way: the first one with a setuid bit, with a capability, with an owner
+// that is not root, and the first hard link; without any of them the first file.
+class Witnesses {
+public:
+  // In the order of the tar; only what is in the tree.
+  void see(const std::string& path, const archive::TarEntry& entry);
+
+  // How those paths look in the finished tree. `capable` is the first path with a
+  // capability, or empty.
+  Result<std::vector<cache::Sentinel>> testify(const Fd& tree, const std::string& capable) const;
+
+private:
+  std::string setuid_;
+  std::string foreign_;
+  std::string linked_;
+  std::string file_;
+};
+
+} // namespace dind::bake

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <base/result.hpp>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dind::json {
+
+using boost::json::array;
+using boost::json::object;
+using boost::json::value;
+
+// Parses a whole document: UTF-8, at most 32 levels deep, nothing behind it.
+// The error names the line and column.
+Result<value> parse(std::string_view text);
+
+// One line without spaces, or two-space indentation with a newline at the end.
+// Keys keep their order, integers stay integers.
+enum class Style { compact, pretty };
+std::string print(const value& document, Style style);
+
+// Typed access to the members of an object. Every error names the member and
+// what it should have been. Keeps a reference: the object must outlive it.
+class Fields {
+public:
+  explicit Fields(const object& members) : members_(members) {}
+
+  // `document` as an object, or an error.
+  static Result<Fields> of(const value& document);
+
+  bool has(std::string_view key) const { return members_.contains(key); }
+
+  Result<std::string> text(std::string_view key) const;
+  Result<std::string> text_or(std::string_view key, std::string fallback) const;
+  Result<std::uint64_t> number(std::string_view key) const;
+  Result<std::uint64_t> number_or(std::string_view key, std::uint64_t fallback) const;
+  Result<std::int64_t> integer_or(std::string_view key, std::int64_t fallback) const;
+  Result<bool> flag_or(std::string_view key, bool fallback) const;
+  // Absent and null both mean empty.
+  Result<std::vector<std::string>> texts_or_none(std::string_view key) const;
+  Result<const array*> list(std::string_view key) const;
+  // nullptr where absent or null.
+  Result<const array*> list_or_none(std::string_view key) const;
+  Result<const object*> child(std::string_view key) const;
+  Result<const object*> child_or_none(std::string_view key) const;
+
+private:
+  const object& members_;
+};
+
+} // namespace dind::json

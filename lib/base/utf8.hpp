@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace dind {
+
+// Whether `text` is well-formed UTF-8, without surrogates and over-long forms
+// (RFC 3629). Names in a tar need not be: they are raw bytes.
+bool is_utf8(std::string_view text);
+
+// `text` for a message of one line: control characters, and all that is not
+// UTF-8, as "\\xff".
+std::string printable(std::string_view text);
+
+} // namespace dind

@@ -1,0 +1,222 @@
+#include <boot/boot.hpp>
+
+#include <base/log.hpp>
+#include <boot/seeding.hpp>
+#include <boot/status.hpp>
+#include <daemon/daemon_json.hpp>
+#include <daemon/engine_api.hpp>
+#include <daemon/launch.hpp>
+#include <daemon/notify.hpp>
+#include <host/preparation.hpp>
+#include <host/runtime_dir.hpp>
+#include <init/reaper.hpp>
+#include <init/signals.hpp>
+#include <init/supervisor.hpp>
+#include <sys/spawn.hpp>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+
+namespace dind::boot {
+namespace {
+
+constexpr int kUsage = 64;
+constexpr int kCacheUnusable = 65;
+constexpr int kDriverUnavailable = 69;
+constexpr int kHostUnprepared = 71;
+constexpr int kNotRunnable = 126;
+constexpr int kNotFound = 127;
+constexpr int kSignalBase = 128;
+
+// How long PID 1 lets itself be kept by the engine, once, for an answer.
+constexpr auto kQuestionTimeout = std::chrono::milliseconds(500);
+
+// Why the boot ends before dockerd runs, and the exit code that says so.
+struct Ending {
+  int code = 0;
+  std::string why;
+};
+
+int end(StatusBoard& board, const Ending& ending) {
+  log::error("{}", ending.why);
+  board.status().reason = ending.why;
+  board.enter(State::failed);
+  return ending.code;
+}
+
+int exit_code_of_start_failure(const Error& error) {
+  return error.is(std::errc::no_such_file_or_directory) ? kNotFound : kNotRunnable;
+}
+
+// Becomes another program, which gets the signals as this one found them.
+int become(const std::vector<std::string>& argv, const sigset_t& mask) {
+  std::vector<char*> words;
+  for (const std::string& word : argv) {
+    words.push_back(const_cast<char*>(word.c_str()));
+  }
+  words.push_back(nullptr);
+  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+  ::execvp(words[0], words.data());
+  const Error failure = errno_error("run {}", argv[0]);
+  log::error("{}", failure.describe());
+  return exit_code_of_start_failure(failure);
+}
+
+// What dockerd shall use, from what seeding came to.
+daemon::EngineChoice choice_of(const Seeding& seeding, const Wishes& wishes) {
+  daemon::EngineChoice choice;
+  choice.driver = seeding.driver.driver;
+  if (wishes.store == StoreWish::containerd) {
+    choice.containerd_snapshotter = true;
+  } else if (wishes.store == StoreWish::graph || seeding.driver.seedable) {
+    // Engine 29 would take the containerd store on an empty data root, where the
+    // images that were seeded, or will be by the next boot, do not show.
+    choice.containerd_snapshotter = false;
+  }
+  return choice;
+}
+
+// Tells the world once that the engine serves.
+void become_ready(const daemon::Launch& launch, StatusBoard& board) {
+  if (!launch.api.empty()) {
+    const daemon::EngineApi engine(launch.api, kQuestionTimeout);
+    const auto version = engine.version();
+    board.status().engine = version ? *version : "";
+    const auto driver = engine.driver(); // its own choice, where the choice was left to it
+    if (driver) {
+      board.status().driver = *driver;
+    }
+  }
+  board.end();
+  board.enter(State::ready);
+  log::info("ready: engine {}, {} images, driver {}", board.status().engine, board.status().images,
+            board.status().driver);
+}
+
+// Runs dockerd to its end. From the start of the loop on, nothing but that ends PID 1.
+int supervise(const daemon::Launch& launch, const daemon::NotifySocket& notify,
+              const init::SignalSource& signals, StatusBoard& board) {
+  board.begin("launch");
+  board.enter(State::launching);
+  const auto dockerd =
+      sys::spawn(launch.argv, {.mask = signals.original_mask(), .environment = launch.environment});
+  if (!dockerd) {
+    return end(board, {exit_code_of_start_failure(dockerd.error()), dockerd.error().describe()});
+  }
+  board.begin("ready");
+  bool ready = false;
+  const init::Watch readiness{notify.fd(), [&]() {
+                                const auto said = notify.receive(*dockerd);
+                                if (said && said->ready && !ready) {
+                                  ready = true;
+                                  become_ready(launch, board);
+                                }
+                                if (said && said->stopping) {
+                                  board.enter(State::stopping);
+                                }
+                              }};
+  return init::supervise(*dockerd, signals, {&readiness, 1});
+}
+
+// Everything between the options and dockerd. Each stage is a function from
+// value to value, and after the probe nobody asks the host again.
+int run_daemon(const Options& options, const init::SignalSource& signals) {
+  StatusBoard board;
+  const auto stopped = []() { return init::SignalSource::pending_stop().has_value(); };
+  const auto stop_code = []() {
+    return kSignalBase + init::SignalSource::pending_stop().value_or(SIGTERM);
+  };
+
+  board.begin("options");
+  const auto file = daemon::read_daemon_file(options.flags);
+  if (!file) {
+    return end(board, {kUsage, file.error().describe()});
+  }
+  const auto wishes = daemon::complete_wishes(options.wishes, options.flags, file->settings);
+  if (!wishes) {
+    return end(board, {kUsage, wishes.error().describe()});
+  }
+  for (const std::string& warning : options.warnings) {
+    board.warn(warning);
+  }
+
+  board.begin("prepare");
+  init::adopt_orphans();
+  for (const std::string& warning : host::prepare_host()) {
+    board.warn(warning);
+  }
+  const auto runtime_dir = host::make_runtime_dir(wishes->data_root);
+  if (!runtime_dir) {
+    return end(board, {kHostUnprepared, runtime_dir.error().describe()});
+  }
+  board.publish_in(*runtime_dir);
+
+  const auto seeding = seed_data_root(*wishes, board, stopped);
+  if (stopped()) {
+    return end(board, {stop_code(), "stopped before dockerd was started"});
+  }
+  if (!seeding) {
+    return end(board, {kHostUnprepared, seeding.error().describe()});
+  }
+  if (!seeding->driver.refusal.empty()) {
+    return end(board, {kDriverUnavailable, seeding->driver.refusal});
+  }
+  if (!seeding->failure.empty()) {
+    if (wishes->on_seed_error == OnSeedError::fail) {
+      return end(board, {kCacheUnusable, seeding->failure});
+    }
+    // A cold cache is slow; a daemon that does not start is an outage.
+    board.warn("not all images of the cache are there: " + seeding->failure);
+  }
+
+  board.begin("configure");
+  const auto notify = daemon::NotifySocket::open(*runtime_dir);
+  if (!notify) {
+    return end(board, {kHostUnprepared, notify.error().describe()});
+  }
+  const auto launch =
+      daemon::configure(options.invocation, options.flags, *file, choice_of(*seeding, *wishes),
+                        *runtime_dir, notify->path().native());
+  if (!launch) {
+    return end(board, {kUsage, launch.error().describe()});
+  }
+  for (const std::string& warning : launch->warnings) {
+    board.warn(warning);
+  }
+  board.status().driver = seeding->driver.driver;
+  board.status().store = wishes->store == StoreWish::containerd ? "containerd" : "graph";
+  board.status().api = launch->api;
+
+  return supervise(*launch, *notify, signals, board);
+}
+
+} // namespace
+
+int run(std::span<const std::string> arguments, std::span<const std::string> environment) {
+  // Before the first thread: threads inherit the signal mask.
+  const auto signals = init::SignalSource::open();
+  if (!signals) {
+    log::error("{}", signals.error().describe());
+    return kHostUnprepared;
+  }
+  const auto options = parse_options(arguments, environment);
+  if (!options) {
+    log::error("{}", options.error().describe());
+    return kUsage;
+  }
+  log::set_level(options->wishes.log_level);
+  log::set_format(options->wishes.log_format);
+  switch (options->run) {
+  case Run::command:
+    return become(daemon::command_argv(options->argv, environment), signals->original_mask());
+  case Run::daemon_direct:
+    return become(options->argv, signals->original_mask());
+  case Run::daemon:
+    break;
+  }
+  return run_daemon(*options, *signals);
+}
+
+} // namespace dind::boot

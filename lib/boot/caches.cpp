@@ -1,0 +1,82 @@
+#include <boot/caches.hpp>
+
+#include <base/log.hpp>
+#include <cache/verify.hpp>
+#include <sys/mount.hpp>
+
+namespace dind::boot {
+namespace {
+
+Result<cache::Cache> open_cache(const std::string& dir, const Wishes& wishes) {
+  const auto path = TRY(sys::canonical_path(dir)); // the engine's links will lead there
+  cache::Cache cache = TRY(cache::Cache::open(path));
+  if (wishes.cache_digest && cache.digest() != *wishes.cache_digest) {
+    return input_error("cache.json is {}, and DIND_CACHE_DIGEST asks for {}", cache.digest().text(),
+                       wishes.cache_digest->text());
+  }
+  if (const auto bound = sys::bind_read_only(path); !bound) {
+    log::warn("the cache stays writable: {}", bound.error().describe());
+  }
+  return cache;
+}
+
+// Nobody asked for the cache at the default place, so nobody misses it.
+bool is_default_and_absent(const std::string& dir, const Error& error) {
+  static const Wishes kDefaults;
+  return dir == kDefaults.cache_dirs.front() && error.is(std::errc::no_such_file_or_directory) &&
+         !sys::open_path(dir, O_PATH);
+}
+
+Result<void> verify_fully(const cache::Cache& cache, seed::CacheView& view) {
+  const auto flaws = TRY(cache::verify(cache, nullptr));
+  for (const cache::Flaw& flaw : flaws) {
+    log::warn("{}/{}: {}", cache.path().native(), flaw.path, flaw.what);
+    for (const cache::Layer& layer : cache.manifest().layers) {
+      if (flaw.path.starts_with(cache::layer_dir(layer.diff_id))) {
+        view.sentinels[layer.diff_id].missing.push_back(flaw.path + " as it was baked");
+      }
+    }
+  }
+  return {};
+}
+
+} // namespace
+
+Caches open_caches(const Wishes& wishes) {
+  Caches caches;
+  for (const std::string& dir : wishes.cache_dirs) {
+    auto cache = open_cache(dir, wishes);
+    if (cache) {
+      log::info("cache {}: {} images, {} layers", dir, cache->manifest().images.size(),
+                cache->manifest().layers.size());
+      caches.open.push_back(std::move(cache).value());
+    } else if (is_default_and_absent(dir, cache.error())) {
+      log::info("no cache at {}: starting with what the data root holds", dir);
+    } else {
+      caches.failure = std::move(cache).error().within("open the cache " + dir).describe();
+    }
+  }
+  return caches;
+}
+
+Result<seed::CacheView> view_of(const cache::Cache& cache, VerifyWish verify) {
+  seed::CacheView view{.manifest = &cache.manifest()};
+  view.canary = TRY(cache::check_canary(cache.root(), cache.manifest().canary_capability));
+  for (const cache::Layer& layer : cache.manifest().layers) {
+    const auto tree = cache.open_tree(layer.diff_id);
+    auto damage =
+        tree ? cache::check_sentinels(*tree, layer.sentinels) : Result<cache::Damage>(tree.error());
+    if (!damage) {
+      view.sentinels[layer.diff_id].missing.push_back("a usable tree: " +
+                                                      std::move(damage).error().describe());
+    } else if (!damage->is_whole()) {
+      view.sentinels[layer.diff_id] = std::move(damage).value();
+    }
+  }
+  if (verify == VerifyWish::full) {
+    TRY(verify_fully(cache, view));
+  }
+  return view;
+}
+
+} // namespace dind::boot

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <base/result.hpp>
+#include <base/wishes.hpp>
+#include <cache/reader.hpp>
+#include <seed/plan.hpp>
+
+#include <string>
+#include <vector>
+
+namespace dind::boot {
+
+// The caches that can be used, in the order of DIND_CACHE_DIR, and why others cannot.
+struct Caches {
+  std::vector<cache::Cache> open;
+  std::string failure; // empty if there is none; the default cache may be missing
+};
+
+// Opens every cache, checks it against DIND_CACHE_DIGEST, and mounts it read-only
+// on itself: a job must not be able to write to what other containers borrow.
+Caches open_caches(const Wishes& wishes);
+
+// What the canary and the sentinels of a cache tell about it and, with
+// DIND_VERIFY=full, the hashes of everything.
+Result<seed::CacheView> view_of(const cache::Cache& cache, VerifyWish verify);
+
+} // namespace dind::boot

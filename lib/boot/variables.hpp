@@ -1,0 +1,23 @@
+#pragma once
+
+#include <base/result.hpp>
+#include <base/wishes.hpp>
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace dind::boot {
+
+// The wishes that the environment ("NAME=value") holds, defaults elsewhere. A
+// variable that is set but empty is unset. The error is for people: it names the
+// variable, its value and what is allowed.
+Result<Wishes> read_wishes(std::span<const std::string> environment);
+
+// Warnings about variables named DIND_*: misspelt ones, with a suggestion, and
+// those that this version does not act upon. The stock image's DIND_COMMIT and
+// what Kubernetes makes for a service called "dind" (DIND_PORT*, DIND_SERVICE_*,
+// DIND_*_SERVICE_*, DIND_*_PORT*) are left alone.
+std::vector<std::string> judge_variables(std::span<const std::string> environment);
+
+} // namespace dind::boot

@@ -1,0 +1,81 @@
+#include <cache/reader.hpp>
+
+#include <archive/sha256.hpp>
+#include <sys/file.hpp>
+
+namespace dind::cache {
+namespace {
+
+constexpr std::size_t kConfigLimit = 16U << 20U;
+
+// A regular file below `root`. O_NONBLOCK: a fifo that was put there must not hang us.
+Result<Fd> open_regular(const Fd& root, const std::string& path) {
+  Fd fd = TRY(sys::open_beneath(root, path, O_RDONLY | O_NONBLOCK));
+  const struct stat found = TRY(sys::stat_of(fd));
+  if (!S_ISREG(found.st_mode)) {
+    return input_error("{} is not a regular file", path);
+  }
+  return fd;
+}
+
+Result<std::string> read_regular(const Fd& root, const std::string& path, std::size_t limit) {
+  const Fd fd = TRY(open_regular(root, path));
+  return sys::read_all(fd, limit).within(path);
+}
+
+} // namespace
+
+std::string layer_dir(const Digest& diff_id) {
+  return "layer/" + diff_id.hex();
+}
+
+std::string tree_dir(const Digest& diff_id) {
+  return layer_dir(diff_id) + "/tree";
+}
+
+std::string tar_split_file(const Digest& diff_id) {
+  return layer_dir(diff_id) + "/tar-split.json.gz";
+}
+
+std::string config_file(const Digest& image_id) {
+  return "config/" + image_id.hex() + ".json";
+}
+
+Result<Cache> Cache::open(const boost::filesystem::path& path) {
+  Fd root = TRY(sys::open_dir(path));
+  const std::string text =
+      TRY(read_regular(root, kManifestName, kManifestLimit).within(path.native()));
+  Manifest manifest = TRY(parse_manifest(text).within((path / kManifestName).native()));
+  return Cache(path, std::move(root), std::move(manifest), archive::sha256_of(text));
+}
+
+Result<Fd> Cache::open_tree(const Digest& diff_id) const {
+  return sys::open_beneath(root_, tree_dir(diff_id), O_RDONLY | O_DIRECTORY);
+}
+
+Result<Fd> Cache::open_tar_split(const Digest& diff_id) const {
+  return open_regular(root_, tar_split_file(diff_id));
+}
+
+Result<Skeleton> Cache::read_skeleton(const Digest& diff_id) const {
+  const std::string path = layer_dir(diff_id) + "/" + kSkeletonName;
+  const auto text = read_regular(root_, path, kSkeletonLimit);
+  if (!text && text.error().is(std::errc::no_such_file_or_directory)) {
+    return Skeleton();
+  }
+  if (!text) {
+    return text.error();
+  }
+  return parse_skeleton(*text).within(path);
+}
+
+Result<std::string> Cache::read_config(const Digest& image_id) const {
+  const std::string path = config_file(image_id);
+  std::string config = TRY(read_regular(root_, path, kConfigLimit));
+  if (archive::sha256_of(config) != image_id) {
+    return input_error("{} does not hash to its name", path);
+  }
+  return config;
+}
+
+} // namespace dind::cache

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <base/fd.hpp>
+#include <base/result.hpp>
+#include <cache/manifest.hpp>
+#include <cache/skeleton.hpp>
+
+#include <boost/filesystem/path.hpp>
+
+#include <string>
+
+namespace dind::cache {
+
+// Names inside a cache.
+std::string layer_dir(const Digest& diff_id);      // "layer/<hex>"
+std::string tree_dir(const Digest& diff_id);       // "layer/<hex>/tree"
+std::string tar_split_file(const Digest& diff_id); // "layer/<hex>/tar-split.json.gz"
+std::string config_file(const Digest& image_id);   // "config/<hex>.json"
+
+// A cache on disk, opened. It is not trusted: everything is reached beneath its
+// descriptor with no symlink followed, and bounded.
+class Cache {
+public:
+  // `path` must hold a cache.json of a format that is known; the error says if
+  // it is newer. `path` itself may be a symlink.
+  static Result<Cache> open(const boost::filesystem::path& path);
+
+  const boost::filesystem::path& path() const { return path_; }
+  const Fd& root() const { return root_; }
+  const Manifest& manifest() const { return manifest_; }
+  // sha256 of cache.json.
+  const Digest& digest() const { return digest_; }
+
+  Result<Fd> open_tree(const Digest& diff_id) const;
+  Result<Fd> open_tar_split(const Digest& diff_id) const;      // a regular file
+  Result<Skeleton> read_skeleton(const Digest& diff_id) const; // empty if the layer has none
+  // Whose hash is the image's ID; at most 16 MiB.
+  Result<std::string> read_config(const Digest& image_id) const;
+
+private:
+  Cache(boost::filesystem::path path, Fd root, Manifest manifest, Digest digest)
+      : path_(std::move(path)), root_(std::move(root)), manifest_(std::move(manifest)),
+        digest_(std::move(digest)) {}
+
+  boost::filesystem::path path_;
+  Fd root_;
+  Manifest manifest_;
+  Digest digest_;
+};
+
+} // namespace dind::cache

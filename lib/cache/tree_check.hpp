@@ -1,0 +1,32 @@
+#pragma once
+
+#include <base/fd.hpp>
+#include <base/result.hpp>
+#include <cache/expected_tree.hpp>
+
+#include <optional>
+#include <set>
+#include <string>
+
+namespace dind::cache {
+
+// A path of a tree, and what is wrong with it.
+struct TreeFlaw {
+  std::string path;
+  std::string what;
+};
+
+// Compares a directory with what it should hold: kinds, sizes, owners, modes,
+// times in seconds, targets, hard links and capabilities, and that there is
+// nothing else. The content of files is not looked at. Files in
+// `without_capability` may lack theirs. Returns the first flaw, in the order of the
+// tar, but a directory's time only if that is all; an error means that the
+// question could not be answered.
+Result<std::optional<TreeFlaw>> check_tree(const Fd& tree, const ExpectedTree& expected,
+                                           const std::set<std::string>& without_capability);
+
+// Whether an error says that something is not as it should be, rather than that
+// it could not be looked at.
+bool is_flaw(const Error& error);
+
+} // namespace dind::cache

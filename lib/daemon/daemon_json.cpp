@@ -1,0 +1,218 @@
+#include <daemon/daemon_json.hpp>
+
+#include <sys/file.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace dind::daemon {
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+constexpr std::string_view kSnapshotter = "containerd-snapshotter";
+
+// null stands for "not set", as it does for dockerd.
+const json::value* find(const json::object& settings, std::string_view key) {
+  const json::value* found = settings.if_contains(key);
+  return found && !found->is_null() ? found : nullptr;
+}
+
+Result<std::string> text_of(const json::object& settings, std::string_view key) {
+  return find(settings, key) ? json::Fields(settings).text(key)
+                             : Result<std::string>(std::string());
+}
+
+Result<std::optional<bool>> snapshotter_of(const json::object& settings) {
+  const json::object* features = TRY(json::Fields(settings).child_or_none("features"));
+  const json::value* flag = features ? find(*features, kSnapshotter) : nullptr;
+  if (!flag) {
+    return std::optional<bool>();
+  }
+  if (!flag->is_bool()) {
+    return input_error("\"{}\" of \"features\" is not true or false", kSnapshotter);
+  }
+  return std::optional(flag->get_bool());
+}
+
+// What has been said about the store and by whom, file and flags being exclusive.
+struct Said {
+  std::optional<bool> value;
+  std::string_view where;
+};
+
+Result<Said> snapshotter_said(const json::object& file, const CommandLine& flags) {
+  if (const auto flag = flags.feature(kSnapshotter)) {
+    return Said{flag, "--feature"};
+  }
+  return Said{TRY(snapshotter_of(file)), "daemon.json"};
+}
+
+// The key in the file for an option: moby's lists take the plural.
+// "runtimes" is missing, as the one key that may be given in both places.
+std::vector<std::string> keys_of(const std::string& option) {
+  if (option == "add-runtime") {
+    return {};
+  }
+  if (option == "insecure-registry") {
+    return {"insecure-registries"};
+  }
+  if (option == "data-root") {
+    return {"data-root", "graph"};
+  }
+  return {option, option + "s"};
+}
+
+Result<void> check_said_once(const CommandLine& flags, const json::object& file) {
+  for (const std::string& option : flags.given) {
+    for (const std::string& key : keys_of(option)) {
+      if (find(file, key)) {
+        return input_error("--{} is given as an option, and \"{}\" is in daemon.json: dockerd "
+                           "does not start with both",
+                           option, key);
+      }
+    }
+  }
+  return {};
+}
+
+// Where the user named a driver, and which.
+struct DriverSaid {
+  std::string driver;
+  std::string_view where;
+};
+
+Result<DriverSaid> driver_said(const json::object& file, const CommandLine& flags) {
+  if (flags.storage_driver && !flags.storage_driver->empty()) {
+    return DriverSaid{*flags.storage_driver, "--storage-driver"};
+  }
+  return DriverSaid{TRY(text_of(file, "storage-driver")), "\"storage-driver\" of daemon.json"};
+}
+
+Result<void> add_driver(Effective& effective, const CommandLine& flags, const std::string& driver) {
+  const DriverSaid said = TRY(driver_said(effective.settings, flags));
+  if (driver.empty() || said.driver == driver) {
+    return {};
+  }
+  if (!said.driver.empty()) {
+    return input_error("{} is {}, but this host needs {}", said.where, said.driver, driver);
+  }
+  effective.settings["storage-driver"] = driver;
+  effective.differs = true;
+  return {};
+}
+
+Result<void> add_snapshotter(Effective& effective, const CommandLine& flags, bool wanted) {
+  const Said said = TRY(snapshotter_said(effective.settings, flags));
+  if (said.value == wanted) {
+    return {};
+  }
+  if (said.value) {
+    return input_error("\"{}\" is {} by {}, but this host needs {}", kSnapshotter, *said.value,
+                       said.where, wanted);
+  }
+  // Beside a --feature flag no "features" may be in the file, but another flag may.
+  if (flags.has("feature")) {
+    effective.arguments.push_back(fmt::format("--feature={}={}", kSnapshotter, wanted));
+    return {};
+  }
+  json::value& features = effective.settings["features"];
+  if (!features.is_object()) {
+    features = json::object();
+  }
+  features.get_object()[kSnapshotter] = wanted;
+  effective.differs = true;
+  return {};
+}
+
+Result<void> take_hosts(Effective& effective) {
+  const auto hosts = TRY(json::Fields(effective.settings).texts_or_none("hosts"));
+  for (const std::string& host : hosts) {
+    effective.arguments.push_back("--host=" + host);
+  }
+  effective.differs = effective.settings.erase("hosts") > 0 || effective.differs;
+  return {};
+}
+
+} // namespace
+
+Result<json::object> parse_daemon_json(std::string_view text) {
+  if (text.starts_with(kByteOrderMark)) {
+    text.remove_prefix(kByteOrderMark.size());
+  }
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    return json::object();
+  }
+  json::value document = TRY(json::parse(text));
+  if (!document.is_object()) {
+    return input_error("not a JSON object");
+  }
+  return std::move(document.get_object());
+}
+
+Result<DaemonFile> read_daemon_file(const CommandLine& flags) {
+  DaemonFile file;
+  const bool is_named = flags.config_file && !flags.config_file->empty();
+  if (is_named) {
+    file.path = *flags.config_file;
+  }
+  Result<std::string> text = sys::read_file(file.path, kDaemonJsonLimit);
+  if (!text) {
+    if (text.error().is(std::errc::no_such_file_or_directory) && !is_named) {
+      return file;
+    }
+    return std::move(text).error();
+  }
+  file.exists = true;
+  file.settings = TRY(parse_daemon_json(*text).within(file.path.native()));
+  return file;
+}
+
+Result<Wishes> complete_wishes(Wishes wishes, const CommandLine& flags, const json::object& file) {
+  TRY(check_said_once(flags, file));
+
+  std::string root = flags.data_root.value_or(std::string());
+  for (const std::string_view key : {"data-root", "graph"}) {
+    root = root.empty() ? TRY(text_of(file, key)) : root;
+  }
+  if (!root.empty()) {
+    wishes.data_root = root;
+  }
+
+  const DriverSaid said = TRY(driver_said(file, flags));
+  if (!said.driver.empty() && !wishes.required_driver.empty() &&
+      said.driver != wishes.required_driver) {
+    return input_error("DIND_STORAGE_DRIVER={} contradicts {}, which is {}", wishes.required_driver,
+                       said.where, said.driver);
+  }
+  if (!said.driver.empty()) {
+    wishes.required_driver = said.driver;
+  }
+
+  const Said store = TRY(snapshotter_said(file, flags));
+  if (store.value) {
+    const StoreWish wish = *store.value ? StoreWish::containerd : StoreWish::graph;
+    if (wishes.store != StoreWish::automatic && wishes.store != wish) {
+      return input_error("DIND_STORE={} contradicts {}, which has \"{}\" {}",
+                         wishes.store == StoreWish::graph ? "graph" : "containerd", store.where,
+                         kSnapshotter, *store.value);
+    }
+    wishes.store = wish;
+  }
+  return wishes;
+}
+
+Result<Effective> merge(const json::object& file, const CommandLine& flags,
+                        const EngineChoice& choice, Hosts hosts) {
+  TRY(check_said_once(flags, file));
+  Effective effective{file, false, {}};
+  TRY(add_driver(effective, flags, choice.driver));
+  if (choice.containerd_snapshotter) {
+    TRY(add_snapshotter(effective, flags, *choice.containerd_snapshotter));
+  }
+  if (hosts == Hosts::take) {
+    TRY(take_hosts(effective));
+  }
+  return effective;
+}
+
+} // namespace dind::daemon

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <base/json.hpp>
+#include <base/result.hpp>
+#include <base/wishes.hpp>
+#include <daemon/argv.hpp>
+
+#include <boost/filesystem/path.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dind::daemon {
+
+namespace fs = boost::filesystem;
+
+inline constexpr const char* kDefaultDaemonJson = "/etc/docker/daemon.json";
+inline constexpr std::size_t kDaemonJsonLimit = 4U << 20U; // bytes
+
+// dockerd's configuration file as the user wrote it.
+struct DaemonFile {
+  fs::path path = kDefaultDaemonJson;
+  bool exists = false; // a file of no bytes does exist, with no settings
+  json::object settings;
+};
+
+// Reads the file that dockerd would read: `--config-file`, or the default one,
+// which alone may be missing. A byte order mark and an empty file, fatal for some
+// engines, are read over. Anything but one JSON object is one line that names
+// the file and the position.
+Result<DaemonFile> read_daemon_file(const CommandLine& flags);
+Result<json::object> parse_daemon_json(std::string_view text);
+
+// Completes `wishes` with what flags and file say: data root, required driver,
+// store. An option in both places, a driver that contradicts DIND_STORAGE_DRIVER
+// and a store that contradicts DIND_STORE are errors.
+Result<Wishes> complete_wishes(Wishes wishes, const CommandLine& flags, const json::object& file);
+
+// What this host needs of dockerd. Empty means: let dockerd choose.
+struct EngineChoice {
+  std::string driver;                         // "storage-driver"
+  std::optional<bool> containerd_snapshotter; // of "features"; engines before 24 ignore it
+};
+
+// The user's settings with ours among them, and what can only be said by flag.
+struct Effective {
+  json::object settings;
+  bool differs = false;               // from the user's settings: a file has to be written
+  std::vector<std::string> arguments; // to append to dockerd's
+};
+
+// Puts our choice beside the user's settings, never over them: a contradiction is an error.
+// The same option as flag and in the file is fatal for dockerd even when equal,
+// so what is given as a flag is left to the flags. "features" is merged key by key.
+// With `take_hosts` the file's "hosts" become --host arguments, since
+// dockerd's default listeners are given as such.
+enum class Hosts { keep, take };
+Result<Effective> merge(const json::object& file, const CommandLine& flags,
+                        const EngineChoice& choice, Hosts hosts);
+
+} // namespace dind::daemon

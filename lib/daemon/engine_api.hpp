@@ -1,0 +1,47 @@
+#pragma once
+
+#include <base/result.hpp>
+
+#include <boost/filesystem/path.hpp>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace dind::daemon {
+
+namespace fs = boost::filesystem;
+
+inline constexpr const char* kDefaultApiSocket = "/var/run/docker.sock";
+
+// An image as GET /images/json lists it.
+struct ImageSummary {
+  std::string id;                   // "sha256:..."
+  std::vector<std::string> names;   // "alpine:3.20"
+  std::vector<std::string> digests; // "alpine@sha256:..."
+};
+
+// A minimal client of the engine's API over its unix socket. Every call is one
+// connection and ends within the timeout (ETIMEDOUT); bodies are bounded (EMSGSIZE).
+// A socket that nobody serves is ENOENT or ECONNREFUSED.
+class EngineApi {
+public:
+  explicit EngineApi(fs::path socket, std::chrono::milliseconds timeout = std::chrono::seconds(5))
+      : socket_(std::move(socket)), timeout_(timeout) {}
+
+  Result<void> ping() const;           // GET /_ping
+  Result<std::string> version() const; // GET /version, "28.5.2"
+  Result<std::string> driver() const;  // GET /info, "overlay2"
+  Result<std::vector<ImageSummary>> images() const;
+
+private:
+  Result<std::string> get(const std::string& target) const;
+  Result<std::string> text_of(const std::string& target, std::string_view member) const;
+
+  fs::path socket_;
+  std::chrono::milliseconds timeout_;
+};
+
+} // namespace dind::daemon

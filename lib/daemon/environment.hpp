@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dind::daemon {
+
+// An environment as execve(2) takes it: "NAME=value".
+using Environment = std::vector<std::string>;
+
+// The value of a variable. Set but empty means unset, hence nullopt.
+std::optional<std::string> find_variable(std::span<const std::string> environment,
+                                         std::string_view name);
+
+// A variable of this program. All are documented; those that this version does
+// not act upon yet are known so that it can say so.
+struct Variable {
+  std::string_view name;
+  bool acted_upon = false;
+};
+std::span<const Variable> our_variables();
+
+// The environment of dockerd: the inherited one without our own variables,
+// without DOCKER_DRIVER (it beats every other way to name a driver, and has been
+// translated), and without the supervisor's NOTIFY_SOCKET and LISTEN_*; with
+// container=docker (moby hack/dind) and, unless empty, our NOTIFY_SOCKET.
+Environment daemon_environment(std::span<const std::string> inherited,
+                               std::string_view notify_socket);
+
+} // namespace dind::daemon

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <base/result.hpp>
+#include <daemon/argv.hpp>
+#include <daemon/daemon_json.hpp>
+#include <daemon/environment.hpp>
+
+#include <boost/filesystem/path.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dind::daemon {
+
+// How dockerd was asked for.
+struct Invocation {
+  std::vector<std::string> arguments; // of dockerd, without "dockerd" itself
+  bool default_listeners = true;      // not where the user wrote "dockerd ..." in full
+  Environment environment;            // as inherited
+};
+
+// Everything needed to start dockerd.
+struct Launch {
+  std::vector<std::string> argv; // "dockerd" first, to be looked up in PATH
+  Environment environment;
+  std::string api;           // path of the unix socket that serves the API; empty if there is none
+  bool file_written = false; // an effective daemon.json was put in place
+  std::vector<std::string> warnings; // one line each
+};
+
+// Composes argv and environment and, if something has to be added to the user's
+// daemon.json, writes `runtime_dir`/daemon.json (with the mode of theirs, or 0644) and bind-mounts
+// it over the user's path, so that everybody reads what dockerd reads. Where nothing can be
+// mounted, --config-file points dockerd there instead. The user's file is never
+// written; if the default one is missing, an empty object is made to mount on.
+Result<Launch> configure(const Invocation& invocation, const CommandLine& flags,
+                         const DaemonFile& file, const EngineChoice& choice,
+                         const fs::path& runtime_dir, std::string_view notify_socket);
+
+// What to run for arguments that are neither flags nor "dockerd": the stock
+// image's docker-entrypoint.sh with them if PATH has it, which knows docker's own
+// verbs, and else the arguments alone.
+std::vector<std::string> command_argv(std::span<const std::string> arguments,
+                                      std::span<const std::string> environment);
+
+} // namespace dind::daemon

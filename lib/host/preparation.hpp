@@ -1,0 +1,25 @@
+#pragma once
+
+#include <base/result.hpp>
+
+#include <boost/filesystem/path.hpp>
+
+#include <string>
+#include <vector>
+
+namespace dind::host {
+
+namespace fs = boost::filesystem;
+
+// Prepares this container for an engine inside it, as moby's hack/dind and the
+// stock entrypoint do: / recursively shared, securityfs, a tmpfs on /tmp, stale
+// pid files, nested cgroups. Each is an effort: what does not work is
+// a line in the result, and the rest is still done.
+std::vector<std::string> prepare_host();
+
+// Steps of prepare_host. Mounts only where nothing is mounted yet; a kernel
+// without securityfs has no directory for it, which is fine.
+Result<void> mount_securityfs(const fs::path& target = "/sys/kernel/security");
+Result<void> mount_tmp(const fs::path& target = "/tmp");
+
+} // namespace dind::host

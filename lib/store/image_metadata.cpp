@@ -1,0 +1,182 @@
+#include <store/image_metadata.hpp>
+
+#include <base/json.hpp>
+#include <cache/reference.hpp>
+#include <store/layout.hpp>
+#include <store/tree.hpp>
+#include <sys/dir.hpp>
+#include <sys/file.hpp>
+
+#include <algorithm>
+
+namespace dind::store {
+namespace {
+
+constexpr std::size_t kRepositoriesLimit = 256U << 20U;
+constexpr std::size_t kMaxSources = 50; // moby distribution/metadata/v2_metadata_service.go
+
+// "alpine" of "alpine:3.20" and of "alpine@sha256:...": the key repositories.json groups by.
+std::string repository_of(const std::string& name) {
+  const auto reference = cache::parse_reference(name);
+  return reference ? reference->familiar_name() : name.substr(0, name.find_first_of("@"));
+}
+
+Result<json::object> read_repositories(const Fd& image_dir) {
+  const std::string name = kRepositoriesName;
+  const auto text = sys::read_file_at({image_dir, name}, kRepositoriesLimit);
+  if (!text && text.error().is(std::errc::no_such_file_or_directory)) {
+    return json::object();
+  }
+  if (!text) {
+    return text.error();
+  }
+  json::value document = TRY(json::parse(*text).within(kRepositoriesName));
+  if (json::object* members = document.if_object()) {
+    return std::move(*members);
+  }
+  return input_error("{} is not a JSON object", kRepositoriesName);
+}
+
+// The object under `key`, made if there is none.
+Result<json::object*> object_in(json::object& parent, std::string_view key) {
+  json::value& slot = parent[key];
+  if (slot.is_null()) {
+    slot = json::object();
+  }
+  if (json::object* members = slot.if_object()) {
+    return members;
+  }
+  return input_error("\"{}\" of {} is not an object", key, kRepositoriesName);
+}
+
+std::string source_metadata(const cache::Layer& layer) {
+  json::array sources;
+  for (const cache::Blob& blob : layer.blobs) {
+    for (const std::string& repository : blob.repositories) {
+      if (sources.size() == kMaxSources) {
+        break;
+      }
+      json::object source;
+      source["Digest"] = blob.digest.text();
+      source["SourceRepository"] = repository;
+      source["HMAC"] = "";
+      sources.push_back(std::move(source));
+    }
+  }
+  return sources.empty() ? "" : json::print(sources, json::Style::compact);
+}
+
+} // namespace
+
+Result<std::map<std::string, Digest>> read_references(const Fd& data_root,
+                                                      const std::string& driver) {
+  std::map<std::string, Digest> references;
+  const auto dir = sys::open_beneath(data_root, image_dir(driver), O_RDONLY | O_DIRECTORY);
+  if (!dir) {
+    return dir.error().is(std::errc::no_such_file_or_directory)
+               ? Result<std::map<std::string, Digest>>(std::move(references))
+               : dir.error();
+  }
+  json::object document = TRY(read_repositories(*dir));
+  const json::object* repositories = TRY(object_in(document, "Repositories"));
+  for (const auto& [repository, names] : *repositories) {
+    const json::object* entries = names.if_object();
+    for (auto entry = entries ? entries->begin() : json::object::const_iterator();
+         entries && entry != entries->end(); ++entry) {
+      const auto* text = entry->value().if_string();
+      if (const auto id = Digest::parse(text ? std::string_view(*text) : "")) {
+        references.emplace(std::string(entry->key()), *id);
+      }
+    }
+  }
+  return references;
+}
+
+Result<ImageMetadata> ImageMetadata::open(const Fd& data_root, const std::string& driver) {
+  ImageMetadata metadata(driver);
+  metadata.root_ = TRY(sys::open_beneath(data_root, ".", O_RDONLY | O_DIRECTORY));
+  metadata.staging_ = TRY(ensure_dirs(data_root, kStagingDir, 0700));
+  metadata.image_ = TRY(ensure_dirs(data_root, image_dir(driver), 0700));
+  metadata.layerdb_ = TRY(ensure_dirs(data_root, layerdb_dir(driver), 0700));
+  metadata.configs_ = TRY(ensure_dirs(data_root, image_config_dir(driver), 0700));
+  metadata.metadata_ = TRY(ensure_dirs(data_root, image_metadata_dir(driver), 0700));
+  metadata.diff_id_by_digest_ = TRY(ensure_dirs(data_root, diff_id_by_digest_dir(driver), 0700));
+  metadata.metadata_by_diff_id_ =
+      TRY(ensure_dirs(data_root, metadata_by_diff_id_dir(driver), 0700));
+  return metadata;
+}
+
+Result<void> ImageMetadata::add_layer(const LayerRecord& record) const {
+  const std::string name = record.chain_id.hex();
+  const sys::At staged{staging_, name};
+  TRY(sys::remove_tree_at(staged)); // a killed boot's
+  TRY(sys::make_dir_at(staged, 0700));
+  const Fd dir = TRY(sys::open_dir_at(staged));
+  const auto put = [&](const std::string& file, const std::string& content) {
+    return sys::create_file_at({dir, file}, content, 0644);
+  };
+  TRY(put("diff", record.diff_id.text()));
+  TRY(put("size", std::to_string(record.size)));
+  TRY(put("cache-id", record.cache_id));
+  if (record.parent) {
+    TRY(put("parent", record.parent->text()));
+  }
+  const std::string tar_split = "tar-split.json.gz";
+  if (record.tar_split_file) {
+    const Fd copy = TRY(sys::open_at({dir, tar_split}, O_WRONLY | O_CREAT | O_EXCL, 0644));
+    TRY(sys::copy_all(*record.tar_split_file, copy).within(tar_split));
+  } else {
+    TRY(sys::symlink_at(record.tar_split_path, {dir, tar_split}));
+  }
+  TRY(sys::remove_tree_at({layerdb_, name})); // of a layer that could not be reached
+  return sys::rename_at(staged, {layerdb_, name});
+}
+
+Result<void> ImageMetadata::add_distribution(const cache::Layer& layer) const {
+  for (const cache::Blob& blob : layer.blobs) {
+    TRY(sys::replace_file_at({diff_id_by_digest_, blob.digest.hex()}, layer.diff_id.text(), 0644,
+                             sys::Durable::no));
+  }
+  const std::string sources = source_metadata(layer);
+  const sys::At at{metadata_by_diff_id_, layer.diff_id.hex()};
+  const bool known = TRY(sys::exists_at(at)); // the engine's own knowledge is at least as good
+  return sources.empty() || known ? Result<void>()
+                                  : sys::replace_file_at(at, sources, 0644, sys::Durable::no);
+}
+
+Result<void> ImageMetadata::add_image(const cache::Image& image, const std::string& config,
+                                      bool has_parent) const {
+  const std::string name = image.id.hex();
+  TRY(sys::ensure_dir_at({metadata_, name}, 0700));
+  const Fd dir = TRY(sys::open_dir_at({metadata_, name}));
+  // Without it the classic builder of 26 and later does not take the image for
+  // its cache (moby image/store.go, SetBuiltLocally).
+  const std::string built_locally = "builtLocally";
+  TRY(sys::replace_file_at({dir, built_locally}, "\x01", 0600, sys::Durable::no));
+  if (has_parent) {
+    const std::string parent = "parent";
+    TRY(sys::replace_file_at({dir, parent}, image.parent->text(), 0600, sys::Durable::no));
+  }
+  return sys::replace_file_at({configs_, name}, config, 0600, sys::Durable::no);
+}
+
+Result<std::size_t>
+ImageMetadata::add_references(const std::map<std::string, Digest>& references) const {
+  json::object document = TRY(read_repositories(image_));
+  json::object* repositories = TRY(object_in(document, "Repositories"));
+  std::size_t added = 0;
+  for (const auto& [name, id] : references) {
+    json::object* names = TRY(object_in(*repositories, repository_of(name)));
+    if (!names->contains(name)) {
+      (*names)[name] = id.text();
+      ++added;
+    }
+  }
+  if (added > 0) {
+    TRY(sys::replace_file_at({image_, kRepositoriesName},
+                             json::print(document, json::Style::compact), 0600, sys::Durable::yes));
+  }
+  return added;
+}
+
+} // namespace dind::store

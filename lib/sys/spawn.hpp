@@ -1,0 +1,47 @@
+#pragma once
+
+#include <base/result.hpp>
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dind::sys {
+
+// How a process ended, as a shell would say it: 0-255, or 128 + the signal.
+struct ExitStatus {
+  int code = 0;
+  static ExitStatus from_wait(int raw);
+};
+
+// What a child starts with. Its descriptors are 0, 1 and 2, and no others.
+struct SpawnOptions {
+  sigset_t mask{};                                     // the signal mask it gets
+  std::optional<std::vector<std::string>> environment; // NAME=value; ours if absent
+  bool own_group = true; // a process group of its own, the terminal's foreground one if ours was
+};
+
+// Starts argv[0], looked up in our PATH where it has no slash; the child sees
+// argv as given. An executable that cannot be started is an error with its
+// errno (ENOENT, EACCES, ...), see `exit_code_for`. The caller, and only the
+// caller, reaps the pid.
+Result<pid_t> spawn(const std::vector<std::string>& argv, const SpawnOptions& options);
+
+// What a shell exits with when a command could not be started: 127 where there
+// is no such command, 126 otherwise.
+int exit_code_for(const Error& not_started);
+
+// Runs a short helper (iptables, mkfs) to its end and returns what it wrote to
+// standard output and error, up to 64 KiB. It reads /dev/null, and no signal is
+// blocked for it. Waits for exactly the pid it started.
+// Not to be used once a reaper runs: see init/reaper.hpp.
+struct Finished {
+  ExitStatus status;
+  std::string output;
+};
+Result<Finished> run(const std::vector<std::string>& argv);
+
+} // namespace dind::sys

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <sys/file.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dind::sys {
+
+inline constexpr std::string_view kCapabilityXattr = "security.capability";
+
+// Extended attributes of a name that may be a symlink, which is never followed.
+// They go through /proc/self/fd, as no *at calls exist before Linux 6.13.
+Result<void> set_xattr_at(At at, const std::string& name, std::string_view value);
+// nullopt where there is none, or where the filesystem keeps none.
+Result<std::optional<std::string>> get_xattr_at(At at, const std::string& name);
+Result<std::vector<std::string>> list_xattrs_at(At at);
+
+} // namespace dind::sys

@@ -1,0 +1,64 @@
+#!/bin/sh
+# The linters themselves: each must find what it is there to find.
+#   linters_test.sh SCRIPTS_DIR
+set -eu
+
+scripts=$1
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+failed=0
+
+# expect CODE TEXT COMMAND...: it exits with CODE, and TEXT is among what it says.
+expect() {
+  code=$1 text=$2
+  shift 2
+  said=$("$@" 2>&1) && got=0 || got=$?
+  if [ "$got" != "$code" ]; then
+    echo "FAIL: $* exited with $got, not $code: $said" >&2
+    failed=1
+  fi
+  case $said in
+  *"$text"*) ;;
+  *) echo "FAIL: $* did not say \"$text\" but: $said" >&2; failed=1 ;;
+  esac
+}
+
+# layers FILE INCLUDE EXPECTED: what check-layers.sh says to one file with one include.
+layers() {
+  rm -rf "${root:?}/lib" "$root/cmd"
+  mkdir -p "$root/lib" "$root/cmd" "$root/${1%/*}"
+  printf '// first line\n%s\n' "$2" >"$root/$1"
+  if [ -n "$3" ]; then
+    expect 1 "$1:2: $3" "$scripts/check-layers.sh" "$root"
+  else
+    expect 0 "" "$scripts/check-layers.sh" "$root"
+  fi
+}
+
+layers lib/init/a.cpp '#include <sys/file.hpp>' ''
+layers lib/init/a.cpp '#include <sys/stat.h>' ''
+layers lib/init/a.cpp '#include <daemon/a.hpp>' 'init may not include daemon: <daemon/a.hpp>'
+layers lib/init/a.hpp ' #  include <boot/a.hpp> // why' 'init may not include boot'
+layers lib/sys/a.cpp '#include <init/a.hpp>' 'sys may not include init'
+layers lib/init/a.cpp '#include "reaper.hpp"' 'a quoted include'
+layers lib/sys/spawn.cpp '#include <boost/process/args.hpp>' ''
+layers lib/sys/file.cpp '#include <boost/process/args.hpp>' 'sys may not include <boost/process/args.hpp>'
+layers lib/seed/a.cpp '#include <boost/filesystem/path.hpp>' ''
+layers lib/seed/a.cpp '#include <boost/filesystem/operations.hpp>' 'seed may not include'
+layers lib/cache/a.cpp '#include <zlib.h>' 'cache may not include <zlib.h>'
+layers lib/daemon/a.cpp '#include <boost/asio/io_context.hpp>' 'daemon may not include'
+layers lib/new/a.cpp '#include <vector>' 'module new is not in the table'
+layers cmd/dindctl/a.cpp '#include <init/reaper.hpp>' 'dindctl may not include init'
+layers cmd/dindctl/a.cpp '#include "verbs.hpp"' ''
+
+printf 'int main() { return 0; }\n' >"$root/a.c"
+cc -o "$root/dynamic" "$root/a.c"
+cc -static -o "$root/static" "$root/a.c"
+expect 0 'together:' "$scripts/check-static.sh" "$root/static"
+expect 1 "$root/dynamic: asks for an interpreter" "$scripts/check-static.sh" "$root/static" "$root/dynamic"
+expect 1 "$root/dynamic: needs shared libraries" "$scripts/check-static.sh" "$root/dynamic"
+head -c 20000000 /dev/urandom >"$root/blob"
+(cd "$root" && ld -r -b binary -o blob.o blob && cc -static -z noexecstack -o large a.c blob.o)
+expect 1 'larger than 16 MiB' "$scripts/check-static.sh" "$root/large"
+
+exit "$failed"

@@ -1,0 +1,180 @@
+#include <seed/executor.hpp>
+
+#include <store/state.hpp>
+#include <support/cache_builder.hpp>
+#include <support/expect.hpp>
+#include <support/tar_builder.hpp>
+#include <sys/mount.hpp>
+
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+namespace dind::seed {
+namespace {
+
+using test::CacheBuilder;
+using test::ok;
+using test::TarBuilder;
+using test::TempDir;
+
+const Interrupted kNever = []() { return false; };
+
+// A cache of two images on one base, the second of which deletes a file, seeded
+// into an empty data root on a real filesystem.
+class ExecutorTest : public testing::Test {
+protected:
+  ExecutorTest() {
+    base_ = builder_.add_layer(
+        TarBuilder().directory("etc").file("etc/kept", "kept").file("etc/gone", "gone").finish());
+    top_ = builder_.add_layer(
+        TarBuilder().directory("etc").whiteout("etc/gone").file("etc/new", "new").finish(),
+        {"etc/gone"});
+    builder_.add_image("base:1", {base_});
+    builder_.add_image("app:1", {base_, top_});
+    builder_.finish();
+  }
+
+  SeedPlan plan(SeedWish wish = SeedWish::automatic) {
+    Wishes wishes;
+    wishes.seed = wish;
+    host::HostFacts facts;
+    facts.overlay = {true, "it can"};
+    facts.caches = {{.borrow = {true, "it can"}}};
+    facts.free = {1U << 30U, 1U << 20U};
+    DriverChoice driver{.driver = "overlay2", .why = "", .refusal = "", .seedable = true};
+    view_.manifest = &cache().manifest();
+    return make_plan(wishes, driver, facts, state(), {view_});
+  }
+
+  const cache::Cache& cache() {
+    if (!cache_) {
+      cache_ = cache::Cache::open(builder_.dir().path()).value();
+    }
+    return *cache_;
+  }
+
+  store::StoreState state() { return store::read_state(root_.path().native()).value(); }
+
+  Result<SeedReport> seed(const SeedPlan& plan, const Interrupted& interrupted = kNever) {
+    return execute(plan, root_.fd(), {&cache()}, state(), interrupted);
+  }
+
+  // What a container of the image would see of /etc: names, through a real mount.
+  std::vector<std::string> etc_of(const std::vector<Digest>& layers) {
+    const auto chain = cache::chain_ids(layers);
+    const std::string dir = "overlay2/" + state().layers.at(chain.back()).cache_id + "/";
+    std::string lowers = (root_ / (dir + "diff")).native();
+    std::string rest = root_.has(dir + "lower") ? root_.read(dir + "lower") : "";
+    while (!rest.empty()) {
+      const auto colon = rest.find(':');
+      lowers += ":" + (root_ / ("overlay2/" + rest.substr(0, colon))).native();
+      rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
+    }
+    const TempDir view;
+    lowers += ":" + view.make_dir("empty").native(); // an overlay needs two, or an upper
+    const auto merged = view.make_dir("merged");
+    EXPECT_TRUE(ok(sys::mount("overlay", merged, "overlay", 0, "lowerdir=" + lowers)));
+    std::vector<std::string> names;
+    for (const char* name : {"gone", "kept", "new"}) {
+      struct stat found {};
+      if (::lstat((merged / "etc" / name).c_str(), &found) == 0) {
+        names.emplace_back(name);
+      }
+    }
+    EXPECT_TRUE(ok(sys::unmount(merged)));
+    return names;
+  }
+
+  CacheBuilder builder_;
+  std::optional<cache::Cache> cache_;
+  CacheView view_;
+  Digest base_ = Digest::from_hex(std::string(64, '0')).value();
+  Digest top_ = base_;
+  const TempDir root_;
+};
+
+using Names = std::vector<std::string>;
+
+TEST_F(ExecutorTest, BorrowedLayersShowWhatTheImageHasAndNothingDeleted) {
+  const auto report = seed(plan(SeedWish::link));
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->images, 2U);
+  EXPECT_EQ(report->layers.at(Method::link), 2U);
+  EXPECT_EQ(etc_of({base_}), (Names{"gone", "kept"}));
+  EXPECT_EQ(etc_of({base_, top_}), (Names{"kept", "new"}));
+}
+
+TEST_F(ExecutorTest, CopiedLayersShowTheSame) {
+  const auto report = seed(plan(SeedWish::copy));
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->layers.at(Method::copy), 2U);
+  EXPECT_EQ(etc_of({base_, top_}), (Names{"kept", "new"}));
+}
+
+TEST_F(ExecutorTest, GivesImagesTheirNames) {
+  ASSERT_TRUE(ok(seed(plan())));
+  EXPECT_EQ(state().references.size(), 2U);
+  EXPECT_EQ(state().references.at("app:1"), builder_.manifest().images[1].id);
+}
+
+TEST_F(ExecutorTest, FindsEverythingPresentTheSecondTime) {
+  ASSERT_TRUE(ok(seed(plan())));
+  const auto again = seed(plan());
+  ASSERT_TRUE(ok(again));
+  EXPECT_EQ(again->images, 2U);
+  EXPECT_EQ(again->layers.at(Method::present), 2U);
+}
+
+TEST_F(ExecutorTest, MakesALayerAnewWhoseTargetHasGone) {
+  ASSERT_TRUE(ok(seed(plan())));
+  const std::string diff =
+      "overlay2/" + state().layers.at(cache::chain_ids(std::vector{base_})[0]).cache_id + "/diff";
+  ::unlink((root_ / diff).c_str());
+  ASSERT_EQ(::symlink("/nowhere", (root_ / diff).c_str()), 0);
+  ASSERT_TRUE(ok(seed(plan())));
+  EXPECT_EQ(etc_of({base_, top_}), (Names{"kept", "new"}));
+}
+
+TEST_F(ExecutorTest, LosesOnlyTheImagesOfALayerThatIsNotWhatWasBaked) {
+  const auto file = builder_.dir() / (cache::tree_dir(top_) + "/etc/new");
+  ASSERT_TRUE(ok(sys::replace_file(file, "bad", 0644, sys::Durable::no)));
+  const auto report = seed(plan(SeedWish::copy));
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->images, 1U);
+  EXPECT_EQ(report->images_missing, Names{"app:1"});
+  EXPECT_EQ(state().layers.size(), 1U);
+  EXPECT_EQ(state().references.count("app:1"), 0U);
+}
+
+TEST_F(ExecutorTest, DoesNotBorrowATreeThatIsASymlink) {
+  const auto tree = builder_.dir() / cache::tree_dir(top_);
+  ::rename(tree.c_str(), (builder_.dir() / "elsewhere").c_str());
+  ASSERT_EQ(::symlink("/", tree.c_str()), 0);
+  const auto report = seed(plan(SeedWish::link));
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->images_missing, Names{"app:1"});
+}
+
+TEST_F(ExecutorTest, CanBeInterruptedAndGoesOnTheNextTime) {
+  unsigned asked = 0;
+  const auto first = seed(plan(), [&]() { return ++asked > 1; });
+  EXPECT_TRUE(test::fails_with(ECANCELED, first));
+  EXPECT_TRUE(state().references.empty());
+  const auto second = seed(plan());
+  ASSERT_TRUE(ok(second));
+  EXPECT_EQ(second->layers.at(Method::present), 1U);
+  EXPECT_EQ(second->images, 2U);
+}
+
+TEST_F(ExecutorTest, LeavesNoStagingBehind) {
+  ASSERT_TRUE(ok(seed(plan())));
+  EXPECT_FALSE(root_.has(".dind-init/staging"));
+}
+
+} // namespace
+} // namespace dind::seed

@@ -1,0 +1,59 @@
+#include <support/cache_builder.hpp>
+
+#include <archive/compression.hpp>
+#include <archive/sha256.hpp>
+#include <cache/canary.hpp>
+#include <cache/reader.hpp>
+#include <cache/skeleton.hpp>
+#include <support/layer.hpp>
+#include <sys/file.hpp>
+
+#include <algorithm>
+
+namespace dind::test {
+
+Digest CacheBuilder::add_layer(const std::string& tar, const std::vector<std::string>& whiteouts) {
+  const Digest diff_id = archive::sha256_of(tar);
+  if (manifest_.find(diff_id)) {
+    return diff_id;
+  }
+  dir_.make_dir(cache::tree_dir(diff_id));
+  const Fd tree = sys::open_dir(dir_ / cache::tree_dir(diff_id)).value();
+  RecordingMarks marks;
+  const std::string tar_split = unpack(tar, tree, marks).value();
+  archive::GzipWriter gzip;
+  gzip.write(tar_split);
+  gzip.finish();
+  dir_.write(cache::tar_split_file(diff_id), gzip.take());
+  cache::Skeleton skeleton;
+  skeleton.whiteouts = whiteouts;
+  if (!skeleton.empty()) {
+    dir_.write(cache::layer_dir(diff_id) + "/" + cache::kSkeletonName,
+               cache::print_skeleton(skeleton));
+  }
+  cache::Layer layer{.diff_id = diff_id, .entries = 100, .bytes = tar.size()};
+  layer.marks = skeleton.marks();
+  layer.mark_dirs = skeleton.mark_dirs().size();
+  manifest_.layers.push_back(std::move(layer));
+  return diff_id;
+}
+
+Digest CacheBuilder::add_image(const std::string& name, const std::vector<Digest>& layers) {
+  const std::string config = "{\"name\":\"" + name + "\"}";
+  cache::Image image{.id = archive::sha256_of(config), .names = {name}};
+  image.platform = "linux/amd64";
+  image.config_bytes = config.size();
+  image.layers = layers;
+  dir_.write(cache::config_file(image.id), config);
+  manifest_.images.push_back(image);
+  return image.id;
+}
+
+void CacheBuilder::finish() {
+  if (!dir_.has(cache::kCanaryName)) {
+    manifest_.canary_capability = cache::make_canary(dir_.fd()).value();
+  }
+  dir_.write(cache::kManifestName, cache::print_manifest(manifest_));
+}
+
+} // namespace dind::test

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <base/fd.hpp>
+
+#include <boost/filesystem/path.hpp>
+
+#include <string>
+#include <thread>
+
+namespace dind::test {
+
+// A server on a unix socket that answers its first client with fixed bytes and
+// hangs up, or says nothing until that client goes. Its socket file stays.
+class UnixServer {
+public:
+  static constexpr const char* kSilent = "(silent)";
+
+  UnixServer(boost::filesystem::path path, std::string answer);
+  ~UnixServer();
+  UnixServer(const UnixServer&) = delete;
+  UnixServer& operator=(const UnixServer&) = delete;
+
+  const boost::filesystem::path& path() const { return path_; }
+
+  // What the client sent, up to the empty line. Waits for the end of the exchange.
+  std::string request();
+
+private:
+  void serve();
+
+  boost::filesystem::path path_;
+  std::string answer_;
+  std::string request_;
+  Fd listener_;
+  std::thread thread_;
+};
+
+} // namespace dind::test

@@ -1,0 +1,53 @@
+#include <bake/progress.hpp>
+#include <support/temp_dir.hpp>
+#include <sys/file.hpp>
+
+#include <gtest/gtest.h>
+
+namespace dind::bake {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(ProgressTest, SaysSizesAsDockerDoes) {
+  EXPECT_EQ(readable_size(0), "0 B");
+  EXPECT_EQ(readable_size(999), "999 B");
+  EXPECT_EQ(readable_size(1000), "1.0 kB");
+  EXPECT_EQ(readable_size(999'949), "999.9 kB");
+  EXPECT_EQ(readable_size(999'950), "1.0 MB");
+  EXPECT_EQ(readable_size(681'574'400), "681.6 MB");
+  EXPECT_EQ(readable_size(5'000'000'000'000'000), "5000.0 TB");
+}
+
+TEST(ProgressTest, SaysTimesInTwoUnitsAtMost) {
+  EXPECT_EQ(readable_time(0s), "0 s");
+  EXPECT_EQ(readable_time(59s), "59 s");
+  EXPECT_EQ(readable_time(185s), "3 min 05 s");
+  EXPECT_EQ(readable_time(7800s), "2 h 10 min");
+}
+
+class ProgressOutputTest : public testing::Test {
+protected:
+  std::string output_of(ProgressStyle style) {
+    const Fd file = sys::open_path(dir_.path() / "out", O_WRONLY | O_CREAT | O_TRUNC, 0600).value();
+    Progress progress(style, file.get());
+    progress.begin(100);
+    progress.add(60);
+    progress.say("a:1 is done");
+    progress.finish();
+    return dir_.read("out");
+  }
+  const test::TempDir dir_;
+};
+
+TEST_F(ProgressOutputTest, IsPlainLinesWhereThereIsNoTerminal) {
+  EXPECT_EQ(output_of(ProgressStyle::automatic), "a:1 is done\n");
+  EXPECT_EQ(output_of(ProgressStyle::plain), "a:1 is done\n");
+}
+
+TEST_F(ProgressOutputTest, IsNothingIfNoneIsWanted) {
+  EXPECT_EQ(output_of(ProgressStyle::none), "");
+}
+
+} // namespace
+} // namespace dind::bake

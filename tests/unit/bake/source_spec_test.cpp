@@ -1,0 +1,65 @@
+#include <bake/source_spec.hpp>
+#include <support/expect.hpp>
+
+#include <gtest/gtest.h>
+
+namespace dind::bake {
+namespace {
+
+using test::fails_saying;
+using test::ok;
+using Kind = SourceSpec::Kind;
+
+struct Form {
+  const char* text;
+  SourceSpec meaning;
+};
+
+const Form kForms[] = {
+    {"docker-archive:a.tar", {Kind::docker_archive, "a.tar", ""}},
+    {"docker-archive:/x/a.tar:alpine:3.20", {Kind::docker_archive, "/x/a.tar", "alpine:3.20"}},
+    {"docker-archive:a.tar:localhost:5000/a/b:1",
+     {Kind::docker_archive, "a.tar", "localhost:5000/a/b:1"}},
+    {"docker-archive:a.tar:alpine@sha256:00", {Kind::docker_archive, "a.tar", "alpine@sha256:00"}},
+    {"docker-archive:-", {Kind::docker_archive, "-", ""}},
+    {"docker-archive:-:a:1", {Kind::docker_archive, "-", "a:1"}},
+    {"oci:dir", {Kind::oci_layout, "dir", ""}},
+    {"oci:dir:3.20", {Kind::oci_layout, "dir", "3.20"}},
+    {"oci-archive:a.tar:b", {Kind::oci_archive, "a.tar", "b"}},
+    {"oci-archive:-", {Kind::oci_archive, "-", ""}},
+    {"-", {Kind::docker_archive, "-", ""}},
+    {"a.tar", {Kind::any, "a.tar", ""}},
+    {"./oci:odd", {Kind::any, "./oci:odd", ""}},
+};
+
+TEST(SourceSpecTest, ReadsEachForm) {
+  for (const Form& form : kForms) {
+    const auto spec = parse_source_spec(form.text);
+    ASSERT_TRUE(ok(spec)) << form.text;
+    EXPECT_EQ(*spec, form.meaning) << form.text;
+  }
+}
+
+struct BadForm {
+  const char* text;
+  const char* complaint;
+};
+
+const BadForm kBadForms[] = {
+    {"", "docker-archive:FILE[:REF]"},
+    {"oci:", "no path"},
+    {"docker-archive::a:1", "no path"},
+    {"oci:dir:", "no reference"},
+    {"oci:-", "directory"},
+    {"docker-daemon:alpine:3.20", "docker-daemon"},
+    {"docker://alpine", "cannot be read"},
+};
+
+TEST(SourceSpecTest, RefusesWhatIsNoneAndSaysTheForms) {
+  for (const BadForm& form : kBadForms) {
+    EXPECT_TRUE(fails_saying(form.complaint, parse_source_spec(form.text))) << form.text;
+  }
+}
+
+} // namespace
+} // namespace dind::bake

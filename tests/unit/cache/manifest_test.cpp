@@ -1,0 +1,108 @@
+#include <cache/manifest.hpp>
+
+#include <support/expect.hpp>
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace dind::cache {
+namespace {
+
+using test::fails_saying;
+using test::ok;
+
+Digest digest(char digit) {
+  return Digest::from_hex(std::string(64, digit)).value();
+}
+
+Manifest sample() {
+  Layer layer{.diff_id = digest('b'), .entries = 3, .bytes = 42, .tar_bytes = 4096};
+  layer.marks = 2;
+  layer.mark_dirs = 1;
+  layer.copy_reason = "user.foo on a";
+  layer.sentinels = {{.path = "bin/su",
+                      .mode = 0104755,
+                      .uid = 1,
+                      .gid = 2,
+                      .size = 9,
+                      .mtime = -5,
+                      .links = 2,
+                      .capability = true}};
+  layer.blobs = {{.digest = digest('c'),
+                  .size = 17,
+                  .media_type = "application/x",
+                  .repositories = {"docker.io/library/app"}}};
+  Image image{.id = digest('a'), .names = {"app:1"}};
+  image.digests = {"app@" + digest('d').text()};
+  image.manifest = digest('d');
+  image.index = digest('e');
+  image.parent = digest('f');
+  image.platform = "linux/amd64";
+  image.config_bytes = 7;
+  image.copy = true;
+  image.layers = {digest('b'), digest('b')};
+  Manifest manifest;
+  manifest.images = {image};
+  manifest.layers = {layer};
+  manifest.canary_capability = false;
+  return manifest;
+}
+
+// The sample's text with one part of it replaced.
+std::string altered(const std::string& from, const std::string& to) {
+  std::string text = print_manifest(sample());
+  const auto at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(ManifestTest, ReadsBackWhatItPrints) {
+  const auto parsed = parse_manifest(print_manifest(sample()));
+  ASSERT_TRUE(ok(parsed));
+  EXPECT_EQ(*parsed, sample());
+}
+
+TEST(ManifestTest, SaysThatANewerFormatNeedsANewerProgram) {
+  EXPECT_TRUE(
+      fails_saying("has format 2", parse_manifest(altered("\"version\": 1", "\"version\": 2"))));
+}
+
+TEST(ManifestTest, RefusesAnIdThatIsNoDigest) {
+  const std::string id = digest('a').text();
+  EXPECT_TRUE(fails_saying("hex digits", parse_manifest(altered(id, "sha256:../../etc"))));
+}
+
+TEST(ManifestTest, RefusesAnImageWhoseLayerIsNotListed) {
+  const std::string text =
+      altered("\"diff_id\": \"" + digest('b').text(), "\"diff_id\": \"" + digest('9').text());
+  EXPECT_TRUE(fails_saying("not listed", parse_manifest(text)));
+}
+
+TEST(ManifestTest, RefusesSentinelsOutsideOfTheTree) {
+  EXPECT_TRUE(fails_saying("unsafe path", parse_manifest(altered("bin/su", "../bin/su"))));
+}
+
+TEST(ManifestTest, RefusesNamesThatDockerWouldNotWrite) {
+  EXPECT_TRUE(fails_saying("familiar",
+                           parse_manifest(altered("\"app:1\"", "\"docker.io/library/app:1\""))));
+  EXPECT_TRUE(fails_saying("reference", parse_manifest(altered("\"app:1\"", "\"App:1\""))));
+}
+
+TEST(ManifestTest, RefusesMoreLayersThanAnImageCanHave) {
+  Manifest manifest = sample();
+  manifest.images[0].layers.assign(kMaxDepth + 1, digest('b'));
+  EXPECT_TRUE(fails_saying("at most 125", parse_manifest(print_manifest(manifest))));
+}
+
+TEST(ManifestTest, ChainsAsTheImageSpecificationSays) {
+  // By sha256sum of "sha256:bbb... sha256:ccc...".
+  const std::vector<Digest> diff_ids = {digest('b'), digest('c')};
+  const auto chain = chain_ids(diff_ids);
+  ASSERT_EQ(chain.size(), 2U);
+  EXPECT_EQ(chain[0], digest('b'));
+  EXPECT_EQ(chain[1].hex(), "76b424866efc159eada6d187ebe7a56d02df2c866aa4ca51e67d10d20c677663");
+}
+
+} // namespace
+} // namespace dind::cache

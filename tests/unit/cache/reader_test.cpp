@@ -1,0 +1,100 @@
+#include <cache/reader.hpp>
+
+#include <archive/sha256.hpp>
+#include <support/expect.hpp>
+#include <support/temp_dir.hpp>
+
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+
+namespace dind::cache {
+namespace {
+
+using test::fails_saying;
+using test::fails_with;
+using test::ok;
+using test::TempDir;
+
+const std::string kConfig = R"({"rootfs":{}})";
+
+Digest digest(char digit) {
+  return Digest::from_hex(std::string(64, digit)).value();
+}
+
+class ReaderTest : public testing::Test {
+protected:
+  void SetUp() override {
+    Manifest manifest;
+    manifest.layers = {{.diff_id = layer_}};
+    manifest.images = {{.id = id_, .platform = "linux/amd64", .layers = {layer_}}};
+    dir_.write(kManifestName, print_manifest(manifest));
+    dir_.write(config_file(id_), kConfig);
+    dir_.make_dir(tree_dir(layer_));
+  }
+
+  Result<Cache> open() { return Cache::open(dir_.path()); }
+
+  const TempDir dir_;
+  const Digest layer_ = digest('1');
+  const Digest id_ = archive::sha256_of(kConfig);
+};
+
+TEST_F(ReaderTest, KnowsItselfByTheHashOfItsManifest) {
+  const auto cache = open();
+  ASSERT_TRUE(ok(cache));
+  EXPECT_EQ(cache->digest(), archive::sha256_of(dir_.read(kManifestName)));
+}
+
+TEST_F(ReaderTest, IsNoCacheWithoutAManifest) {
+  ::unlink((dir_ / kManifestName).c_str());
+  EXPECT_TRUE(fails_with(ENOENT, open()));
+}
+
+TEST_F(ReaderTest, FollowsNoSymlinkToATree) {
+  ::rename((dir_ / tree_dir(layer_)).c_str(), (dir_ / "elsewhere").c_str());
+  ASSERT_EQ(::symlink("/", (dir_ / tree_dir(layer_)).c_str()), 0);
+  const auto cache = open();
+  ASSERT_TRUE(ok(cache));
+  EXPECT_FALSE(cache->open_tree(layer_));
+}
+
+TEST_F(ReaderTest, FollowsNoSymlinkToALayer) {
+  const auto layer = dir_ / layer_dir(layer_);
+  ::rename(layer.c_str(), (dir_ / "elsewhere").c_str());
+  ASSERT_EQ(::symlink("../elsewhere", layer.c_str()), 0);
+  const auto cache = open();
+  ASSERT_TRUE(ok(cache));
+  EXPECT_TRUE(fails_with(ELOOP, cache->open_tree(layer_)));
+}
+
+TEST_F(ReaderTest, DoesNotWaitForAFifoInThePlaceOfAFile) {
+  ASSERT_EQ(::mkfifo((dir_ / tar_split_file(layer_)).c_str(), 0600), 0);
+  const auto cache = open();
+  ASSERT_TRUE(ok(cache));
+  EXPECT_TRUE(fails_saying("not a regular file", cache->open_tar_split(layer_)));
+}
+
+TEST_F(ReaderTest, ReturnsAConfigurationOnlyIfItHashesToItsName) {
+  {
+    const auto cache = open();
+    ASSERT_TRUE(ok(cache));
+    const auto config = cache->read_config(id_);
+    ASSERT_TRUE(ok(config));
+    EXPECT_EQ(*config, kConfig);
+  }
+  dir_.write(config_file(id_), kConfig + " ");
+  EXPECT_TRUE(fails_saying("does not hash", open()->read_config(id_)));
+}
+
+TEST_F(ReaderTest, TakesAMissingSkeletonForAnEmptyOne) {
+  const auto skeleton = open()->read_skeleton(layer_);
+  ASSERT_TRUE(ok(skeleton));
+  EXPECT_TRUE(skeleton->empty());
+}
+
+} // namespace
+} // namespace dind::cache

@@ -1,0 +1,259 @@
+#include <daemon/daemon_json.hpp>
+
+#include <support/expect.hpp>
+#include <support/temp_dir.hpp>
+
+#include <gtest/gtest.h>
+
+namespace dind::daemon {
+namespace {
+
+using test::fails_saying;
+using test::fails_with;
+using test::ok;
+using Words = std::vector<std::string>;
+
+json::object settings(std::string_view text) {
+  return parse_daemon_json(text).value();
+}
+
+std::string text_of(const json::object& members) {
+  return json::print(members, json::Style::compact);
+}
+
+struct MergeCase {
+  const char* name;
+  const char* file;
+  Words arguments;
+  EngineChoice choice;
+  const char* expected; // the effective file
+  bool differs;
+  Words added = {};
+};
+
+class MergeTest : public testing::TestWithParam<MergeCase> {};
+
+TEST_P(MergeTest, AddsOursAndKeepsTheirs) {
+  const MergeCase& row = GetParam();
+  const auto merged =
+      merge(settings(row.file), parse_command_line(row.arguments), row.choice, Hosts::take);
+  ASSERT_TRUE(ok(merged));
+  EXPECT_EQ(text_of(merged->settings), row.expected);
+  EXPECT_EQ(merged->differs, row.differs);
+  EXPECT_EQ(merged->arguments, row.added);
+}
+
+const EngineChoice kOverlay = {"overlay2", std::nullopt};
+const EngineChoice kGraph = {"overlay2", false};
+
+const MergeCase kMergeCases[] = {
+    {"NothingWanted", R"({"debug":true})", {}, {}, R"({"debug":true})", false},
+    {"Driver", "", {}, kOverlay, R"({"storage-driver":"overlay2"})", true},
+    {"DriverAndStore",
+     "{}",
+     {},
+     kGraph,
+     R"({"storage-driver":"overlay2","features":{"containerd-snapshotter":false}})",
+     true},
+    {"KeepsOrderAndNumbers",
+     R"({"mtu":1400,"debug":true,"max-concurrent-downloads":3})",
+     {},
+     kOverlay,
+     R"({"mtu":1400,"debug":true,"max-concurrent-downloads":3,"storage-driver":"overlay2"})",
+     true},
+    {"FeaturesKeyByKey",
+     R"({"features":{"buildkit":true}})",
+     {},
+     {"", false},
+     R"({"features":{"buildkit":true,"containerd-snapshotter":false}})",
+     true},
+    {"FeatureThereAlready",
+     R"({"features":{"containerd-snapshotter":false}})",
+     {},
+     {"", false},
+     R"({"features":{"containerd-snapshotter":false}})",
+     false},
+    {"NullIsUnset",
+     R"({"storage-driver":null,"features":null})",
+     {},
+     kGraph,
+     R"({"storage-driver":"overlay2","features":{"containerd-snapshotter":false}})",
+     true},
+    {"SameDriverThereAlready",
+     R"({"storage-driver":"overlay2"})",
+     {},
+     kOverlay,
+     R"({"storage-driver":"overlay2"})",
+     false},
+    {"DriverGivenAsFlag", "{}", {"-s", "overlay2"}, kOverlay, "{}", false},
+    {"FeatureGivenAsFlag",
+     "{}",
+     {"--feature=containerd-snapshotter=false"},
+     {"", false},
+     "{}",
+     false},
+    {"OtherFeatureGivenAsFlag",
+     "{}",
+     {"--feature", "cdi"},
+     {"", false},
+     "{}",
+     false,
+     {"--feature=containerd-snapshotter=false"}},
+    {"HostsBecomeArguments",
+     R"({"hosts":["tcp://1.2.3.4:5","fd://"],"debug":true})",
+     {},
+     {},
+     R"({"debug":true})",
+     true,
+     {"--host=tcp://1.2.3.4:5", "--host=fd://"}},
+};
+
+INSTANTIATE_TEST_SUITE_P(Every, MergeTest, testing::ValuesIn(kMergeCases),
+                         [](const auto& row) { return row.param.name; });
+
+struct Contradiction {
+  const char* name;
+  const char* file;
+  Words arguments;
+  const char* words;
+};
+
+class ContradictionTest : public testing::TestWithParam<Contradiction> {};
+
+TEST_P(ContradictionTest, IsAnErrorThatNamesBothSides) {
+  const auto merged = merge(settings(GetParam().file), parse_command_line(GetParam().arguments),
+                            kGraph, Hosts::take);
+  EXPECT_TRUE(fails_saying(GetParam().words, merged));
+}
+
+const Contradiction kContradictions[] = {
+    {"OtherDriverInFile",
+     R"({"storage-driver":"vfs"})",
+     {},
+     R"("storage-driver" of daemon.json is vfs, but this host needs overlay2)"},
+    {"OtherDriverAsFlag", "{}", {"-svfs"}, "--storage-driver is vfs, but this host needs overlay2"},
+    {"OtherStore", R"({"features":{"containerd-snapshotter":true}})", {}, "is true by daemon.json"},
+    {"OtherStoreAsFlag", "{}", {"--feature=containerd-snapshotter"}, "is true by --feature"},
+    {"DriverTwice",
+     R"({"storage-driver":"overlay2"})",
+     {"-soverlay2"},
+     R"(--storage-driver is given as an option, and "storage-driver" is in daemon.json)"},
+    {"HostTwice", R"({"hosts":[]})", {"-Hfd://"}, R"("hosts" is in daemon.json)"},
+    {"ListTwice", R"({"exec-opts":["a=b"]})", {"--exec-opt", "c=d"}, R"("exec-opts")"},
+    {"RegistriesTwice",
+     R"({"insecure-registries":[]})",
+     {"--insecure-registry", "x"},
+     R"("insecure-registries")"},
+    {"DriverOfWrongType", R"({"storage-driver":1})", {}, R"("storage-driver" is not a string)"},
+    {"FeaturesOfWrongType", R"({"features":[]})", {}, R"("features" is not an object)"},
+    {"FeatureOfWrongType",
+     R"({"features":{"containerd-snapshotter":"no"}})",
+     {},
+     R"("containerd-snapshotter" of "features" is not true or false)"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Every, ContradictionTest, testing::ValuesIn(kContradictions),
+                         [](const auto& row) { return row.param.name; });
+
+TEST(MergeTest, LetsRuntimesStandInBothPlaces) {
+  const auto merged = merge(settings(R"({"runtimes":{"a":{"path":"/a"}}})"),
+                            parse_command_line(Words{"--add-runtime", "b=/b"}), {}, Hosts::keep);
+  EXPECT_TRUE(ok(merged));
+}
+
+TEST(MergeTest, KeepsHostsWhereDockerdWasWrittenInFull) {
+  const auto merged = merge(settings(R"({"hosts":["fd://"]})"), {}, {}, Hosts::keep);
+  ASSERT_TRUE(ok(merged));
+  EXPECT_FALSE(merged->differs);
+  EXPECT_TRUE(merged->arguments.empty());
+}
+
+TEST(CompleteWishesTest, TakesDataRootDriverAndStoreFromTheFile) {
+  const auto wishes = complete_wishes(
+      {}, {},
+      settings(
+          R"({"data-root":"/d","storage-driver":"vfs","features":{"containerd-snapshotter":true}})"));
+  ASSERT_TRUE(ok(wishes));
+  EXPECT_EQ(wishes->data_root, "/d");
+  EXPECT_EQ(wishes->required_driver, "vfs");
+  EXPECT_EQ(wishes->store, StoreWish::containerd);
+}
+
+TEST(CompleteWishesTest, TakesThemFromFlags) {
+  const auto wishes = complete_wishes(
+      {},
+      parse_command_line(Words{"--data-root=/e", "-sbtrfs", "--feature=containerd-snapshotter=0"}),
+      {});
+  ASSERT_TRUE(ok(wishes));
+  EXPECT_EQ(wishes->data_root, "/e");
+  EXPECT_EQ(wishes->required_driver, "btrfs");
+  EXPECT_EQ(wishes->store, StoreWish::graph);
+}
+
+TEST(CompleteWishesTest, KeepsTheDefaultsWhereNothingIsSaid) {
+  const auto wishes = complete_wishes({}, {}, settings(R"({"storage-driver":null})"));
+  ASSERT_TRUE(ok(wishes));
+  EXPECT_EQ(wishes->data_root, "/var/lib/docker");
+  EXPECT_EQ(wishes->required_driver, "");
+  EXPECT_EQ(wishes->store, StoreWish::automatic);
+}
+
+TEST(CompleteWishesTest, KnowsTheOldNameOfTheDataRoot) {
+  const auto wishes = complete_wishes({}, {}, settings(R"({"graph":"/g"})"));
+  ASSERT_TRUE(ok(wishes));
+  EXPECT_EQ(wishes->data_root, "/g");
+}
+
+TEST(CompleteWishesTest, ReportsAContradictionToTheEnvironment) {
+  Wishes driver;
+  driver.required_driver = "overlay2";
+  EXPECT_TRUE(fails_saying("DIND_STORAGE_DRIVER=overlay2 contradicts",
+                           complete_wishes(driver, {}, settings(R"({"storage-driver":"vfs"})"))));
+  Wishes store;
+  store.store = StoreWish::graph;
+  EXPECT_TRUE(fails_saying(
+      "DIND_STORE=graph contradicts daemon.json",
+      complete_wishes(store, {}, settings(R"({"features":{"containerd-snapshotter":true}})"))));
+}
+
+TEST(CompleteWishesTest, ReportsAnOptionSaidTwice) {
+  EXPECT_TRUE(fails_saying("does not start with both",
+                           complete_wishes({}, parse_command_line(Words{"--data-root=/d"}),
+                                           settings(R"({"data-root":"/d"})"))));
+}
+
+TEST(DaemonFileTest, MayBeMissingOnlyAsTheDefault) {
+  const test::TempDir etc;
+  CommandLine flags;
+  flags.config_file = (etc / "none.json").native();
+  EXPECT_TRUE(fails_with(ENOENT, read_daemon_file(flags)));
+}
+
+TEST(DaemonFileTest, ReadsOverAByteOrderMarkAndEmptiness) {
+  const test::TempDir etc;
+  CommandLine flags;
+  flags.config_file = etc.write("bom.json", "\xef\xbb\xbf{\"debug\":true}").native();
+  const auto file = read_daemon_file(flags);
+  ASSERT_TRUE(ok(file));
+  EXPECT_TRUE(file->exists);
+  EXPECT_EQ(text_of(file->settings), R"({"debug":true})");
+
+  flags.config_file = etc.write("empty.json", " \n").native();
+  const auto empty = read_daemon_file(flags);
+  ASSERT_TRUE(ok(empty));
+  EXPECT_TRUE(empty->exists);
+  EXPECT_TRUE(empty->settings.empty());
+}
+
+TEST(DaemonFileTest, NamesFileAndPositionOfBadJson) {
+  const test::TempDir etc;
+  CommandLine flags;
+  flags.config_file = etc.write("bad.json", "{\n  \"debug\": true,\n}").native();
+  const auto file = read_daemon_file(flags);
+  EXPECT_TRUE(fails_saying("bad.json: line 3, column 1", file));
+  flags.config_file = etc.write("list.json", "[]").native();
+  EXPECT_TRUE(fails_saying("list.json: not a JSON object", read_daemon_file(flags)));
+}
+
+} // namespace
+} // namespace dind::daemon

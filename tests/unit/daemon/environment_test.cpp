@@ -1,0 +1,43 @@
+#include <daemon/environment.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace dind::daemon {
+namespace {
+
+TEST(EnvironmentTest, TakesEmptyForUnset) {
+  const Environment environment = {"A=1", "B=", "AB=2"};
+  EXPECT_EQ(find_variable(environment, "A"), "1");
+  EXPECT_EQ(find_variable(environment, "B"), std::nullopt);
+  EXPECT_EQ(find_variable(environment, "C"), std::nullopt);
+}
+
+TEST(EnvironmentTest, GivesDockerdWhatIsNotOurs) {
+  const Environment inherited = {"PATH=/bin",         "DIND_SEED=link",    "DIND_MTU=1400",
+                                 "DIND_COMMIT=abc",   "DOCKER_DRIVER=vfs", "DOCKER_HOST=unix:///x",
+                                 "NOTIFY_SOCKET=/n",  "LISTEN_FDS=1",      "LISTEN_PID=1",
+                                 "DIND_SEEDLING=yes", "container=podman",  "HTTP_PROXY=a=b"};
+  EXPECT_EQ(
+      daemon_environment(inherited, "/run/dind-init/notify"),
+      (Environment{"PATH=/bin", "DIND_COMMIT=abc", "DOCKER_HOST=unix:///x", "DIND_SEEDLING=yes",
+                   "HTTP_PROXY=a=b", "container=docker", "NOTIFY_SOCKET=/run/dind-init/notify"}));
+}
+
+TEST(EnvironmentTest, HasNoNotifySocketWithoutOne) {
+  EXPECT_EQ(daemon_environment(Environment{"NOTIFY_SOCKET=/n"}, ""),
+            Environment{"container=docker"});
+}
+
+TEST(EnvironmentTest, ListsOurVariablesOnceInOrder) {
+  const auto ours = our_variables();
+  EXPECT_TRUE(std::is_sorted(ours.begin(), ours.end(),
+                             [](const auto& a, const auto& b) { return a.name < b.name; }));
+  EXPECT_EQ(std::adjacent_find(ours.begin(), ours.end(),
+                               [](const auto& a, const auto& b) { return a.name == b.name; }),
+            ours.end());
+}
+
+} // namespace
+} // namespace dind::daemon

@@ -1,0 +1,89 @@
+#include <daemon/launch.hpp>
+
+#include <support/expect.hpp>
+#include <support/temp_dir.hpp>
+
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+
+namespace dind::daemon {
+namespace {
+
+using test::fails_saying;
+using test::ok;
+using Words = std::vector<std::string>;
+
+constexpr const char* kUnixHost = "--host=unix:///var/run/docker.sock";
+constexpr const char* kTcpHost = "--host=tcp://0.0.0.0:2375";
+
+// A launch that adds nothing to the file, so that nothing is mounted.
+Result<Launch> launch_plain(Words arguments, bool default_listeners = true,
+                            const json::object& settings = {}) {
+  const Invocation invocation{std::move(arguments), default_listeners, {"PATH=/bin"}};
+  DaemonFile file;
+  file.settings = settings;
+  return configure(invocation, parse_command_line(invocation.arguments), file, {}, "/nowhere",
+                   "/n");
+}
+
+TEST(LaunchTest, StartsDockerdWithDefaultListenersThenTheArguments) {
+  const auto launch = launch_plain({"--debug", "--mtu", "1400"});
+  ASSERT_TRUE(ok(launch));
+  EXPECT_EQ(launch->argv, (Words{"dockerd", kUnixHost, kTcpHost, "--debug", "--mtu", "1400"}));
+  EXPECT_EQ(launch->environment, (Words{"PATH=/bin", "container=docker", "NOTIFY_SOCKET=/n"}));
+  EXPECT_EQ(launch->api, "/var/run/docker.sock");
+  EXPECT_FALSE(launch->file_written);
+  EXPECT_TRUE(launch->warnings.empty());
+}
+
+TEST(LaunchTest, LeavesAnExplicitDockerdAsItWasWritten) {
+  const auto launch = launch_plain({"-H", "tcp://:1"}, false);
+  ASSERT_TRUE(ok(launch));
+  EXPECT_EQ(launch->argv, (Words{"dockerd", "-H", "tcp://:1"}));
+  EXPECT_EQ(launch->api, "");
+}
+
+TEST(LaunchTest, FindsTheApiOfAnExplicitDockerdInTheFile) {
+  const auto launch =
+      launch_plain({}, false, parse_daemon_json(R"({"hosts":["unix:///y.sock"]})").value());
+  ASSERT_TRUE(ok(launch));
+  EXPECT_EQ(launch->argv, Words{"dockerd"});
+  EXPECT_EQ(launch->api, "/y.sock");
+}
+
+TEST(LaunchTest, PutsOurFlagsBeforeTheEndOfOptions) {
+  const Invocation invocation{{"--feature=cdi", "--", "x"}, false, {}};
+  const auto launch = configure(invocation, parse_command_line(invocation.arguments), {},
+                                {"", false}, "/nowhere", "");
+  ASSERT_TRUE(ok(launch));
+  EXPECT_EQ(launch->argv, (Words{"dockerd", "--feature=cdi",
+                                 "--feature=containerd-snapshotter=false", "--", "x"}));
+}
+
+TEST(LaunchTest, ReportsAContradictionBeforeAnythingIsWritten) {
+  DaemonFile file;
+  file.settings = parse_daemon_json(R"({"storage-driver":"vfs"})").value();
+  const test::TempDir run;
+  EXPECT_TRUE(fails_saying("this host needs overlay2",
+                           configure({}, {}, file, {"overlay2", {}}, run.path(), "")));
+  EXPECT_FALSE(run.has("daemon.json"));
+}
+
+TEST(CommandTest, GoesThroughTheStockScriptWhereThatIsInstalled) {
+  const test::TempDir bin;
+  ::chmod(bin.write("docker-entrypoint.sh", "#!/bin/sh\n").c_str(), 0755);
+  const Words environment = {"PATH=/nowhere:" + bin.path().native() + ":/bin"};
+  EXPECT_EQ(command_argv(Words{"docker", "ps"}, environment),
+            (Words{(bin / "docker-entrypoint.sh").native(), "docker", "ps"}));
+}
+
+TEST(CommandTest, StandsAloneWithoutTheStockScript) {
+  const test::TempDir bin;
+  EXPECT_EQ(command_argv(Words{"echo", "Hello"}, Words{"PATH=" + bin.path().native()}),
+            (Words{"echo", "Hello"}));
+  EXPECT_EQ(command_argv(Words{"echo"}, {}), Words{"echo"});
+}
+
+} // namespace
+} // namespace dind::daemon

@@ -1,0 +1,250 @@
+#include <seed/plan.hpp>
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace dind::seed {
+namespace {
+
+Digest number(unsigned n) {
+  return Digest::from_hex(fmt::format("{:064x}", n)).value();
+}
+
+// A cache that is put together image by image, on a host where everything works.
+class PlanTest : public testing::Test {
+protected:
+  PlanTest() {
+    facts_.overlay = {true, "it can"};
+    facts_.caches = {{.borrow = {true, "it can"}}};
+    facts_.free = {1U << 30U, 1U << 20U};
+    driver_.driver = "overlay2";
+    driver_.seedable = true;
+  }
+
+  cache::Layer& layer(unsigned n, std::uint64_t bytes = 1U << 20U, std::uint64_t marks = 0) {
+    for (cache::Layer& known : manifest_.layers) {
+      if (known.diff_id == number(n)) {
+        return known;
+      }
+    }
+    manifest_.layers.push_back({.diff_id = number(n), .entries = 100, .bytes = bytes});
+    manifest_.layers.back().marks = marks;
+    return manifest_.layers.back();
+  }
+
+  cache::Image& image(unsigned id, const std::vector<unsigned>& layers) {
+    cache::Image made{.id = number(id), .names = {fmt::format("image:{}", id)}};
+    for (const unsigned n : layers) {
+      layer(n);
+      made.layers.push_back(number(n));
+    }
+    manifest_.images.push_back(std::move(made));
+    return manifest_.images.back();
+  }
+
+  SeedPlan plan() {
+    view_.manifest = &manifest_;
+    return make_plan(wishes_, driver_, facts_, state_, {view_});
+  }
+
+  // "link native copy", of all layers in order.
+  static std::string methods(const SeedPlan& plan) {
+    std::string text;
+    for (const LayerStep& step : plan.layers) {
+      EXPECT_NE(step.why, "");
+      text += (text.empty() ? "" : " ") + std::string(name_of(step.method));
+    }
+    return text;
+  }
+
+  Wishes wishes_;
+  DriverChoice driver_;
+  host::HostFacts facts_;
+  store::StoreState state_;
+  cache::Manifest manifest_;
+  CacheView view_;
+};
+
+TEST_F(PlanTest, BorrowsWhatItCan) {
+  image(100, {1, 2});
+  EXPECT_EQ(methods(plan()), "link link");
+}
+
+TEST_F(PlanTest, PutsParentsBeforeChildrenAndSharesThem) {
+  image(100, {1, 2});
+  image(101, {1, 3});
+  const SeedPlan made = plan();
+  ASSERT_EQ(made.layers.size(), 3U);
+  EXPECT_EQ(made.layers[2].parent, made.layers[0].chain_id);
+}
+
+TEST_F(PlanTest, WritesTinyLayersNatively) {
+  layer(1).entries = 16;
+  layer(1).bytes = 32U << 10U;
+  layer(2).entries = 17;
+  layer(2).bytes = 1;
+  layer(3).only_directories = true;
+  image(100, {1, 2, 3});
+  EXPECT_EQ(methods(plan()), "native link native");
+}
+
+TEST_F(PlanTest, BorrowsATreeOnceAChain) {
+  image(100, {1, 2, 1});
+  EXPECT_EQ(methods(plan()), "link link copy");
+}
+
+TEST_F(PlanTest, BorrowsATreeAgainInAnotherChain) {
+  image(100, {1, 2});
+  image(101, {2, 1});
+  EXPECT_EQ(methods(plan()), "link link link link");
+}
+
+TEST_F(PlanTest, CopiesWhereNothingCanBeBorrowed) {
+  image(100, {1});
+  facts_.caches[0].borrow = {false, "mount overlay: Invalid argument"};
+  const SeedPlan made = plan();
+  EXPECT_EQ(methods(made), "copy");
+  EXPECT_NE(made.layers[0].why.find("Invalid argument"), std::string::npos);
+}
+
+TEST_F(PlanTest, CopiesEverythingIfTold) {
+  image(100, {1});
+  layer(2).only_directories = true;
+  image(101, {2});
+  wishes_.seed = SeedWish::copy;
+  EXPECT_EQ(methods(plan()), "copy copy");
+}
+
+TEST_F(PlanTest, DoesNotReplaceALinkThatWasAskedForByACopy) {
+  image(100, {1});
+  facts_.caches[0].borrow = {false, "no"};
+  wishes_.seed = SeedWish::link;
+  const SeedPlan made = plan();
+  EXPECT_TRUE(made.is_error);
+  EXPECT_TRUE(made.layers.empty());
+  EXPECT_NE(made.cold_why.find("DIND_SEED=link"), std::string::npos);
+}
+
+TEST_F(PlanTest, RefusesStrategiesThatItDoesNotHave) {
+  image(100, {1});
+  for (const SeedWish wish : {SeedWish::reflink, SeedWish::hardlink, SeedWish::load}) {
+    wishes_.seed = wish;
+    EXPECT_TRUE(plan().is_error);
+  }
+}
+
+TEST_F(PlanTest, DoesNothingIfTold) {
+  image(100, {1});
+  wishes_.seed = SeedWish::off;
+  const SeedPlan made = plan();
+  EXPECT_FALSE(made.is_error);
+  EXPECT_EQ(made.cold_why, "DIND_SEED=off");
+}
+
+TEST_F(PlanTest, NeverBorrowsWhatAnImageBakedForCopyingStandsOn) {
+  image(100, {1, 2});
+  image(101, {1, 3}).copy = true;
+  EXPECT_EQ(methods(plan()), "copy link copy");
+}
+
+TEST_F(PlanTest, CopiesLayersWhoseAttributesCannotTravel) {
+  layer(1).copy_reason = "user.foo on bin/a";
+  image(100, {1, 2});
+  const SeedPlan made = plan();
+  EXPECT_EQ(methods(made), "copy link");
+  EXPECT_EQ(made.layers[0].why, "user.foo on bin/a");
+}
+
+TEST_F(PlanTest, CopiesEverythingOfADamagedCacheAndSaysSo) {
+  image(100, {1, 2});
+  view_.canary.altered = {"owner of owner is 0:0, not 1234:2345"};
+  const SeedPlan made = plan();
+  EXPECT_EQ(methods(made), "copy copy");
+  ASSERT_EQ(made.warnings.size(), 1U);
+}
+
+TEST_F(PlanTest, CopiesADamagedLayerAlone) {
+  image(100, {1, 2});
+  view_.sentinels[number(2)].altered = {"mode of a is 755, not 4755"};
+  EXPECT_EQ(methods(plan()), "link copy");
+}
+
+TEST_F(PlanTest, LosesOnlyTheImagesOfAnUnusableLayer) {
+  image(100, {1, 2});
+  image(101, {1, 3});
+  view_.sentinels[number(2)].missing = {"bin/a"};
+  const SeedPlan made = plan();
+  EXPECT_EQ(methods(made), "link link");
+  EXPECT_NE(made.images[0].missing_why.find("bin/a"), std::string::npos);
+  EXPECT_EQ(made.images[1].missing_why, "");
+}
+
+TEST_F(PlanTest, LeavesPresentLayersAlone) {
+  image(100, {1, 2});
+  state_.layers[number(1)] = {.cache_id = "x", .reachable = true};
+  EXPECT_EQ(methods(plan()), "present link");
+}
+
+TEST_F(PlanTest, MakesUnreachableLayersAnew) {
+  image(100, {1});
+  state_.layers[number(1)] = {.cache_id = "x", .reachable = false};
+  EXPECT_EQ(methods(plan()), "link");
+}
+
+TEST_F(PlanTest, KeepsChainsShortByCopyingTheSmallestLayersWithSkeletons) {
+  std::vector<unsigned> layers;
+  for (unsigned n = 1; n <= 60; ++n) {
+    layer(n, (1U << 20U) + n, n % 2 == 0 ? 5 : 0); // 30 with skeletons: 90 lowers
+    layers.push_back(n);
+  }
+  for (unsigned n = 61; n <= 68; ++n) {
+    layer(n, 10U << 20U, 1); // 8 more, with large skeletons: 106 lowers
+    layers.push_back(n);
+  }
+  image(100, layers);
+  const SeedPlan made = plan();
+  unsigned copies = 0;
+  for (const LayerStep& step : made.layers) {
+    if (step.method == Method::copy) {
+      ++copies;
+      EXPECT_LE(layer(static_cast<unsigned>(std::stoul(step.diff_id.hex(), nullptr, 16))).bytes,
+                (1U << 20U) + 20U);
+    }
+  }
+  EXPECT_EQ(copies, 10U);
+}
+
+TEST_F(PlanTest, LeavesOutImagesForWhichThereIsNoRoom) {
+  wishes_.seed = SeedWish::copy;
+  facts_.free.bytes = 3U << 20U;
+  image(100, {1, 2});
+  image(101, {3, 4});
+  const SeedPlan made = plan();
+  EXPECT_EQ(made.images[0].missing_why, "");
+  EXPECT_NE(made.images[1].missing_why.find("are free"), std::string::npos);
+  EXPECT_EQ(made.layers.size(), 2U);
+}
+
+TEST_F(PlanTest, PaysForASharedLayerOnce) {
+  wishes_.seed = SeedWish::copy;
+  layer(1, 2U << 20U);
+  facts_.free.bytes = 5U << 20U;
+  image(100, {1, 2});
+  image(101, {1, 3});
+  EXPECT_EQ(plan().images[1].missing_why, "");
+}
+
+TEST_F(PlanTest, SeedsNothingIntoADriverThatItDoesNotKnow) {
+  image(100, {1});
+  driver_.seedable = false;
+  driver_.why = "vfs is required";
+  const SeedPlan made = plan();
+  EXPECT_TRUE(made.is_error);
+  EXPECT_EQ(made.cold_why, "vfs is required");
+}
+
+} // namespace
+} // namespace dind::seed

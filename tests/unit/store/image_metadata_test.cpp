@@ -1,0 +1,154 @@
+#include <store/image_metadata.hpp>
+
+#include <store/state.hpp>
+#include <support/expect.hpp>
+#include <support/temp_dir.hpp>
+
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+
+namespace dind::store {
+namespace {
+
+using test::fails_saying;
+using test::ok;
+using test::TempDir;
+
+Digest digest(char digit) {
+  return Digest::from_hex(std::string(64, digit)).value();
+}
+
+class ImageMetadataTest : public testing::Test {
+protected:
+  ImageMetadata metadata() { return ImageMetadata::open(root_.fd(), "overlay2").value(); }
+
+  const TempDir root_;
+  const std::string repositories_ = "image/overlay2/repositories.json";
+};
+
+TEST_F(ImageMetadataTest, WritesALayersRecordWithoutNewlines) {
+  ASSERT_TRUE(ok(metadata().add_layer({.chain_id = digest('a'),
+                                       .diff_id = digest('b'),
+                                       .parent = digest('c'),
+                                       .cache_id = "id",
+                                       .size = 42,
+                                       .tar_split_path = "/cache/tar-split.json.gz"})));
+  const std::string dir = "image/overlay2/layerdb/sha256/" + digest('a').hex() + "/";
+  EXPECT_EQ(root_.read(dir + "diff"), digest('b').text());
+  EXPECT_EQ(root_.read(dir + "parent"), digest('c').text());
+  EXPECT_EQ(root_.read(dir + "size"), "42");
+  EXPECT_EQ(root_.read(dir + "cache-id"), "id");
+  EXPECT_TRUE(S_ISLNK(test::stat_of(root_ / (dir + "tar-split.json.gz")).st_mode));
+}
+
+TEST_F(ImageMetadataTest, GivesALayerOfItsOwnATarSplitOfItsOwn) {
+  const TempDir cache;
+  cache.write("tar-split", "content");
+  const Fd file = sys::open_path(cache / "tar-split", O_RDONLY).value();
+  ASSERT_TRUE(ok(metadata().add_layer({.chain_id = digest('a'),
+                                       .diff_id = digest('b'),
+                                       .parent = std::nullopt,
+                                       .cache_id = "id",
+                                       .size = 42,
+                                       .tar_split_path = "",
+                                       .tar_split_file = &file})));
+  EXPECT_EQ(root_.read("image/overlay2/layerdb/sha256/" + digest('a').hex() + "/tar-split.json.gz"),
+            "content");
+}
+
+TEST_F(ImageMetadataTest, WritesImagesAsBuiltHereWithTheirParentIfItIsThere) {
+  const cache::Image image{.id = digest('a'), .parent = digest('b')};
+  ASSERT_TRUE(ok(metadata().add_image(image, "{}", false)));
+  const std::string dir = "image/overlay2/imagedb/metadata/sha256/" + digest('a').hex();
+  EXPECT_EQ(root_.read(dir + "/builtLocally"), "\x01");
+  EXPECT_FALSE(root_.has(dir + "/parent"));
+  ASSERT_TRUE(ok(metadata().add_image(image, "{}", true)));
+  EXPECT_EQ(root_.read(dir + "/parent"), digest('b').text());
+}
+
+TEST_F(ImageMetadataTest, GroupsNamesByRepository) {
+  ASSERT_TRUE(ok(metadata().add_references({{"app:1", digest('a')},
+                                            {"app@" + digest('d').text(), digest('a')},
+                                            {"127.0.0.1:5000/app:1", digest('b')}})));
+  EXPECT_EQ(root_.read(repositories_),
+            R"({"Repositories":{"127.0.0.1:5000/app":{"127.0.0.1:5000/app:1":")" +
+                digest('b').text() + R"("},"app":{"app:1":")" + digest('a').text() + R"(","app@)" +
+                digest('d').text() + R"(":")" + digest('a').text() + R"("}}})");
+}
+
+TEST_F(ImageMetadataTest, NeverMovesATagThatIsThere) {
+  ASSERT_TRUE(ok(metadata().add_references({{"app:1", digest('a')}})));
+  const auto added = metadata().add_references({{"app:1", digest('b')}, {"app:2", digest('b')}});
+  ASSERT_TRUE(ok(added));
+  EXPECT_EQ(*added, 1U);
+  const auto references = read_references(root_.fd(), "overlay2");
+  ASSERT_TRUE(ok(references));
+  EXPECT_EQ(references->at("app:1"), digest('a'));
+  EXPECT_EQ(references->at("app:2"), digest('b'));
+}
+
+TEST_F(ImageMetadataTest, RefusesAnEmptyRepositoriesFileAsDockerdWould) {
+  root_.write(repositories_, "");
+  EXPECT_TRUE(fails_saying("repositories.json", read_references(root_.fd(), "overlay2")));
+}
+
+TEST_F(ImageMetadataTest, KeepsWhatTheEngineKnowsOfALayersSources) {
+  const std::string path =
+      "image/overlay2/distribution/v2metadata-by-diffid/sha256/" + digest('b').hex();
+  cache::Layer layer{.diff_id = digest('b')};
+  layer.blobs = {{.digest = digest('c'), .repositories = {"docker.io/library/app"}}};
+  ASSERT_TRUE(ok(metadata().add_distribution(layer)));
+  EXPECT_EQ(root_.read(path), R"([{"Digest":")" + digest('c').text() +
+                                  R"(","SourceRepository":"docker.io/library/app","HMAC":""}])");
+  EXPECT_EQ(root_.read("image/overlay2/distribution/diffid-by-digest/sha256/" + digest('c').hex()),
+            digest('b').text());
+  root_.write(path, "theirs");
+  ASSERT_TRUE(ok(metadata().add_distribution(layer)));
+  EXPECT_EQ(root_.read(path), "theirs");
+}
+
+TEST_F(ImageMetadataTest, ReadsBackAStateThatItWrote) {
+  ASSERT_TRUE(ok(metadata().add_layer({.chain_id = digest('a'),
+                                       .diff_id = digest('a'),
+                                       .parent = std::nullopt,
+                                       .cache_id = "id",
+                                       .size = 1,
+                                       .tar_split_path = "/x"})));
+  ASSERT_TRUE(ok(metadata().add_image({.id = digest('e')}, "{}", false)));
+  ASSERT_TRUE(ok(metadata().add_references({{"app:1", digest('e')}})));
+  root_.make_dir("overlay2/id/diff");
+  root_.write("overlay2/id/lower", "l/A:l/B");
+  const auto state = read_state(root_.path().native());
+  ASSERT_TRUE(ok(state));
+  EXPECT_EQ(state->prior_drivers, std::vector<std::string>{"overlay2"});
+  EXPECT_TRUE(state->layers.at(digest('a')).reachable);
+  EXPECT_EQ(state->layers.at(digest('a')).lowers, 2U);
+  EXPECT_TRUE(state->images.contains(digest('e')));
+  EXPECT_EQ(state->references.at("app:1"), digest('e'));
+  EXPECT_FALSE(state->has_containerd_images);
+}
+
+TEST(StateTest, OfADataRootThatDoesNotExistIsEmpty) {
+  const TempDir dir;
+  const auto state = read_state((dir / "none").native());
+  ASSERT_TRUE(ok(state));
+  EXPECT_TRUE(state->prior_drivers.empty());
+}
+
+TEST(StateTest, KnowsABorrowedLayerWhoseCacheHasGone) {
+  const TempDir root;
+  const std::string record = "image/overlay2/layerdb/sha256/" + digest('a').hex();
+  root.write(record + "/cache-id", "id");
+  root.make_dir("overlay2/id");
+  ASSERT_EQ(::symlink("/nowhere/tree", (root / "overlay2/id/diff").c_str()), 0);
+  const auto state = read_state(root.path().native());
+  ASSERT_TRUE(ok(state));
+  EXPECT_FALSE(state->layers.at(digest('a')).reachable);
+}
+
+} // namespace
+} // namespace dind::store

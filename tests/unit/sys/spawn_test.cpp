@@ -1,0 +1,230 @@
+#include <support/child.hpp>
+#include <support/expect.hpp>
+#include <support/temp_dir.hpp>
+#include <sys/spawn.hpp>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace dind::sys {
+namespace {
+
+using test::exit_code_of;
+using test::fails_with;
+using test::fork_into;
+using test::holds_in_child;
+using test::ok;
+using test::TempDir;
+
+SpawnOptions plainly() {
+  SpawnOptions options;
+  ::sigemptyset(&options.mask);
+  return options;
+}
+
+bool has_children() {
+  return !(::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD);
+}
+
+TEST(ExitStatusTest, IsWhatAShellWouldSay) {
+  const auto ended = [](const char* script) {
+    return run({"sh", "-c", script}).value().status.code;
+  };
+  EXPECT_EQ(ended("exit 0"), 0);
+  EXPECT_EQ(ended("exit 255"), 255);
+  EXPECT_EQ(ended("kill -TERM $$"), 143);
+  EXPECT_EQ(ended("kill -KILL $$"), 137);
+}
+
+TEST(SpawnTest, LooksInPathForANameWithoutASlash) {
+  const auto pid = spawn({"sh", "-c", "exit 4"}, plainly());
+  ASSERT_TRUE(ok(pid));
+  EXPECT_EQ(exit_code_of(*pid), 4);
+}
+
+TEST(SpawnTest, PassesOverWhatCannotBeRunOnThePath) {
+  const TempDir dir;
+  dir.make_dir("first/tool"); // a directory is executable, in a way
+  dir.write("second/tool", "not executable");
+  const auto script = dir.write("third/tool", "#!/bin/sh\nexit 6\n");
+  ASSERT_EQ(::chmod(script.c_str(), 0755), 0);
+  EXPECT_TRUE(holds_in_child([&] {
+    const std::string base = dir.path().native();
+    ::setenv("PATH", (base + "/first:" + base + "/second:" + base + "/third").c_str(), 1);
+    const auto found = run({"tool"});
+    ASSERT_TRUE(ok(found));
+    EXPECT_EQ(found->status.code, 6);
+    ::setenv("PATH", (base + "/first:" + base + "/second").c_str(), 1);
+    EXPECT_TRUE(fails_with(EACCES, run({"tool"})));
+  }));
+}
+
+TEST(SpawnTest, CallsAMissingProgramMissing) {
+  for (const char* name : {"no-such-program", "/no/such/program", ""}) {
+    const auto pid = spawn({name}, plainly());
+    ASSERT_TRUE(fails_with(ENOENT, pid)) << name;
+    EXPECT_EQ(exit_code_for(pid.error()), 127);
+  }
+  EXPECT_TRUE(fails_with(ENOENT, spawn({}, plainly())));
+}
+
+TEST(SpawnTest, CallsAFileThatCannotBeRunForbidden) {
+  const TempDir dir;
+  const auto file = dir.write("data", "no program\n");
+  const auto pid = spawn({file.native()}, plainly());
+  ASSERT_TRUE(fails_with(EACCES, pid));
+  EXPECT_EQ(exit_code_for(pid.error()), 126);
+  ASSERT_EQ(::chmod(file.c_str(), 0755), 0);
+  const auto garbage = spawn({file.native()}, plainly());
+  ASSERT_TRUE(fails_with(ENOEXEC, garbage));
+  EXPECT_EQ(exit_code_for(garbage.error()), 126);
+}
+
+TEST(SpawnTest, LeavesNoZombieOfAFailedStart) {
+  const TempDir dir;
+  const auto file = dir.write("data", "no program\n");
+  EXPECT_TRUE(fails_with(EACCES, spawn({file.native()}, plainly())));
+  EXPECT_FALSE(has_children());
+}
+
+TEST(SpawnTest, GivesTheChildTheMaskItIsTold) {
+  EXPECT_TRUE(holds_in_child([] {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, nullptr);
+    SpawnOptions options = plainly();
+    ::sigaddset(&options.mask, SIGUSR1);
+    // Bit 9 is signal 10, SIGUSR1.
+    const auto pid =
+        spawn({"grep", "-qx", "SigBlk:.0000000000000200", "/proc/self/status"}, options);
+    ASSERT_TRUE(ok(pid));
+    EXPECT_EQ(exit_code_of(*pid), 0);
+  }));
+}
+
+TEST(SpawnTest, LeavesIgnoredSignalsIgnored) {
+  EXPECT_TRUE(holds_in_child([] {
+    ::signal(SIGUSR2, SIG_IGN);
+    const auto pid = spawn({"sh", "-c", "kill -USR2 $$; exit 5"}, plainly());
+    ASSERT_TRUE(ok(pid));
+    EXPECT_EQ(exit_code_of(*pid), 5);
+  }));
+}
+
+TEST(SpawnTest, GivesTheChildAGroupOfItsOwnIfAsked) {
+  for (const bool own_group : {true, false}) {
+    SpawnOptions options = plainly();
+    options.own_group = own_group;
+    const auto pid = spawn({"true"}, options);
+    ASSERT_TRUE(ok(pid));
+    EXPECT_EQ(::getpgid(*pid), own_group ? *pid : ::getpgrp());
+    EXPECT_EQ(exit_code_of(*pid), 0);
+  }
+}
+
+TEST(SpawnTest, GivesTheChildNoDescriptorOfOurs) {
+  EXPECT_TRUE(holds_in_child([] {
+    ASSERT_EQ(::dup2(STDERR_FILENO, 77), 77); // without O_CLOEXEC
+    const auto pid =
+        spawn({"sh", "-c", "[ -e /proc/self/fd/2 ] && [ ! -e /proc/self/fd/77 ]"}, plainly());
+    ASSERT_TRUE(ok(pid));
+    EXPECT_EQ(exit_code_of(*pid), 0);
+  }));
+}
+
+TEST(SpawnTest, GivesTheChildExactlyTheEnvironmentItIsTold) {
+  const TempDir dir;
+  const auto expected = dir.write("expected", std::string("ONLY=this one\0SECOND=\0", 22));
+  SpawnOptions options = plainly();
+  options.environment = {"ONLY=this one", "SECOND="};
+  const auto pid = spawn({"cmp", expected.native(), "/proc/self/environ"}, options);
+  ASSERT_TRUE(ok(pid));
+  EXPECT_EQ(exit_code_of(*pid), 0);
+}
+
+TEST(SpawnTest, GivesTheChildOurEnvironmentIfToldNothing) {
+  EXPECT_TRUE(holds_in_child([] {
+    ::setenv("DIND_TEST_MARK", "seen", 1);
+    const auto pid = spawn({"sh", "-c", R"([ "$DIND_TEST_MARK" = seen ])"}, plainly());
+    ASSERT_TRUE(ok(pid));
+    EXPECT_EQ(exit_code_of(*pid), 0);
+  }));
+}
+
+// Ctrl-C on a terminal reaches the program in the foreground, and only it.
+TEST(SpawnTest, HandsTheTerminalToTheChild) {
+  const Fd terminal(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  NEEDS(terminal && ::grantpt(terminal.get()) == 0 && ::unlockpt(terminal.get()) == 0,
+        "a pseudo-terminal");
+  const std::string name = ::ptsname(terminal.get());
+  const test::Pipe started;
+  const pid_t init = fork_into([&] {
+    ::close(terminal.get()); // so that the terminal hangs up with the test
+    ::setsid();
+    const Fd side(::open(name.c_str(), O_RDWR)); // becomes the controlling terminal
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+      ::dup2(side.get(), stream);
+    }
+    const auto pid = spawn({"cat"}, plainly());
+    const bool foreground = pid && ::tcgetpgrp(STDIN_FILENO) == *pid;
+    started.send(foreground ? 1 : 0);
+    return pid ? exit_code_of(*pid) : 71;
+  });
+  ASSERT_EQ(started.receive(), 1);
+  ASSERT_EQ(::write(terminal.get(), "\x03", 1), 1);
+  EXPECT_EQ(exit_code_of(init), 128 + SIGINT);
+}
+
+TEST(RunTest, CollectsBothStreamsAndTheStatus) {
+  const auto finished = run({"sh", "-c", "echo out; echo err >&2; exit 3"});
+  ASSERT_TRUE(ok(finished));
+  EXPECT_EQ(finished->status.code, 3);
+  EXPECT_EQ(finished->output, "out\nerr\n");
+}
+
+TEST(RunTest, ShowsTheProgramTheNameItWasCalledBy) {
+  const auto finished = run({"cat", "/proc/self/cmdline"});
+  ASSERT_TRUE(ok(finished));
+  EXPECT_EQ(finished->output, std::string("cat\0/proc/self/cmdline\0", 23));
+}
+
+TEST(RunTest, GivesNothingToRead) {
+  const auto finished = run({"cat"});
+  ASSERT_TRUE(ok(finished));
+  EXPECT_EQ(finished->status.code, 0);
+  EXPECT_EQ(finished->output, "");
+}
+
+TEST(RunTest, KeepsOnlyTheFirst64KiB) {
+  const auto finished = run({"head", "-c", "1000000", "/dev/zero"});
+  ASSERT_TRUE(ok(finished));
+  EXPECT_EQ(finished->status.code, 0); // it could write everything
+  EXPECT_EQ(finished->output.size(), 65536U);
+}
+
+TEST(RunTest, DoesNotWaitForADaemonThatTheHelperLeaves) {
+  const auto finished = run({"sh", "-c", "sleep 1000 & echo $!"});
+  ASSERT_TRUE(ok(finished));
+  const pid_t daemon = std::stoi(finished->output);
+  EXPECT_EQ(::kill(daemon, SIGKILL), 0); // it was still there
+}
+
+TEST(RunTest, ReapsItsHelperAndNobodyElse) {
+  const pid_t other = fork_into([] { return 9; });
+  test::wait_until_zombie(other);
+  ASSERT_TRUE(ok(run({"true"})));
+  EXPECT_EQ(exit_code_of(other), 9);
+  EXPECT_FALSE(has_children());
+}
+
+TEST(RunTest, FailsAsSpawnDoes) {
+  EXPECT_TRUE(fails_with(ENOENT, run({"no-such-program"})));
+}
+
+} // namespace
+} // namespace dind::sys
