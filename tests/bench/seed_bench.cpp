@@ -1,0 +1,86 @@
+#include <seed/executor.hpp>
+
+#include <store/state.hpp>
+#include <support/cache_builder.hpp>
+#include <support/tar_builder.hpp>
+
+#include <benchmark/benchmark.h>
+
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace dind;
+using test::CacheBuilder;
+using test::TarBuilder;
+using test::TempDir;
+
+// Seeds a cache by link into a new data root for each round; only the seeding is timed.
+void seed_by_link(benchmark::State& state, CacheBuilder& builder,
+                  const std::vector<Digest>& layers) {
+  builder.add_image("app:1", layers);
+  builder.finish();
+  const auto cache = cache::Cache::open(builder.dir().path()).value();
+  const seed::CacheView view{.manifest = &cache.manifest()};
+  host::HostFacts facts;
+  facts.overlay = {true, "it can"};
+  facts.caches = {{.borrow = {true, "it can"}}};
+  facts.free = {1ULL << 40U, 1U << 30U};
+  const seed::DriverChoice driver{.driver = "overlay2", .why = "", .refusal = "", .seedable = true};
+  Wishes wishes;
+  wishes.seed = SeedWish::link;
+  for (auto round : state) {
+    state.PauseTiming();
+    {
+      const TempDir root;
+      state.ResumeTiming();
+      const auto plan = seed::make_plan(wishes, driver, facts, {}, {view});
+      const auto report = seed::execute(plan, root.fd(), {&cache}, {}, []() { return false; });
+      state.PauseTiming();
+      if (!report || report->images != 1) {
+        state.SkipWithError("not seeded");
+      }
+    }
+    state.ResumeTiming();
+  }
+}
+
+// Arguments: layers, files a layer. The time must not depend on the files.
+void borrow_layers(benchmark::State& state) {
+  CacheBuilder builder;
+  std::vector<Digest> layers;
+  for (int number = 0; number < state.range(0); ++number) {
+    TarBuilder tar;
+    tar.directory("d");
+    for (int file = 0; file < state.range(1); ++file) {
+      tar.file(fmt::format("d/{}-{}", number, file), std::string(1000, 'x'));
+    }
+    layers.push_back(builder.add_layer(tar.finish()));
+  }
+  seed_by_link(state, builder, layers);
+}
+BENCHMARK(borrow_layers)
+    ->Args({10, 20})
+    ->Args({10, 200})
+    ->Args({60, 20})
+    ->Unit(benchmark::kMillisecond);
+
+// Argument: deletions, in a layer on top of another.
+void borrow_deletions(benchmark::State& state) {
+  CacheBuilder builder;
+  TarBuilder base;
+  base.directory("d").file("d/kept", "kept");
+  TarBuilder top;
+  top.directory("d");
+  std::vector<std::string> whiteouts;
+  for (int number = 0; number < state.range(0); ++number) {
+    whiteouts.push_back(fmt::format("d/deleted-file-{}", number));
+    top.whiteout(whiteouts.back());
+  }
+  const Digest lower = builder.add_layer(base.finish());
+  seed_by_link(state, builder, {lower, builder.add_layer(top.finish(), whiteouts)});
+}
+BENCHMARK(borrow_deletions)->Arg(0)->Arg(10'000)->Unit(benchmark::kMillisecond);
+
+} // namespace
