@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# The end-to-end tests, from nothing: installs what they need, starts an engine of their own, makes bases and
+# images that are not there yet, and runs every test on every cell.
+#
+#   run.sh [--full] [--cell CELL]... [FILE.bats]... [-- bats options]
+#
+# A cell is the major version of a base's engine (20, 28; --full adds 26 and the slow tests) or `alpine`.
+#   DIND_BINARIES     directory of the programs under test (build/release/bin)
+#   DIND_TEST_BASE    an image to run on in place of the stand-ins
+#   DIND_TEST_CACHE   where what can be reused is kept (/var/cache/dind-init-tests)
+#   CI=true, DIND_TEST_STRICT=1   what cannot run fails, in place of a skip with its reason
+set -euo pipefail
+
+# shellcheck source=support/load.bash
+source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
+
+packages=(bats busybox-static debootstrap docker-registry g++ jq libcap2-bin libssl-dev python3 skopeo iproute2 file)
+once=(programs.bats bake.bats)
+each=(content.bats use.bats registry.bats boot.bats)
+cells=()
+files=()
+full=""
+
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --full) full=1 ;;
+    --cell) cells+=("$2"); shift ;;
+    *.bats) files+=("$(basename "$1")") ;;
+    --) shift; break ;;
+    *) echo "usage: run.sh [--full] [--cell CELL]... [FILE.bats]... [-- bats options]" >&2; exit 64 ;;
+  esac
+  shift
+done
+
+cannot() {
+  if [ "${CI-}" = true ] || [ -n "${DIND_TEST_STRICT-}" ]; then
+    echo "e2e: needs $1" >&2
+    exit 1
+  fi
+  echo "e2e: skipped, needs $1"
+  exit 0
+}
+
+install_packages() {
+  local missing
+  missing=$(dpkg-query -W -f '${Package} ${db:Status-Abbrev}\n' "${packages[@]}" 2>/dev/null |
+    awk '$2 == "ii" { print $1 }' | LC_ALL=C sort | LC_ALL=C comm -13 - <(printf '%s\n' "${packages[@]}" | LC_ALL=C sort))
+  if [ -n "$missing" ]; then
+    apt-get -qq -o DPkg::Lock::Timeout=300 update
+    # shellcheck disable=SC2086  # one word a package
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing >/dev/null
+  fi
+  "$project/scripts/engine.sh" install
+}
+
+wanted() {
+  local file
+  for file in "$@"; do
+    if [ ${#files[@]} -eq 0 ] || [[ " ${files[*]} " == *" $file "* ]]; then echo "$e2e/$file"; fi
+  done
+}
+
+failed=""
+run_files() { # CELL FILE… -- bats options
+  local cell=$1 chosen=()
+  shift
+  while [ "$1" != -- ]; do chosen+=("$1"); shift; done
+  shift
+  if [ ${#chosen[@]} -eq 0 ]; then return; fi
+  echo "# cell $cell"
+  DIND_TEST_CELL=$cell DIND_TEST_ENGINE_STAYS=1 bats --print-output-on-failure "$@" "${chosen[@]}" || failed+=" $cell"
+}
+
+[ "$(id -u)" -eq 0 ] || cannot "root"
+command -v apt-get >/dev/null || cannot "a Debian host"
+install_packages
+mkdir -p "$world"
+# One world serves one run at a time.
+exec 9>"$world/lock"
+flock 9
+trap stop_engine EXIT
+start_engine
+
+if [ ${#cells[@]} -eq 0 ]; then
+  if [ -n "${DIND_TEST_BASE-}" ]; then cells=(custom); else cells=(20 28 alpine); fi
+  if [ -n "$full" ]; then cells+=(26); fi
+fi
+if [ -n "$full" ]; then once+=(full.bats); fi
+
+mapfile -t chosen < <(wanted "${once[@]}")
+run_files "${cells[0]}" "${chosen[@]}" -- "$@"
+for cell in "${cells[@]}"; do
+  # The Alpine layout changes how programs are found and started, not what an engine makes of layers.
+  if [ "$cell" = alpine ]; then mapfile -t chosen < <(wanted boot.bats); else mapfile -t chosen < <(wanted "${each[@]}"); fi
+  run_files "$cell" "${chosen[@]}" -- "$@"
+done
+echo "# end-to-end tests took $((SECONDS / 60)) min $((SECONDS % 60)) s"
+if [ -n "$failed" ]; then
+  echo "e2e: failures in cell$failed" >&2
+  exit 1
+fi

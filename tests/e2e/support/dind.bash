@@ -1,0 +1,83 @@
+# Starting dind containers and talking to the engine inside. Needs world.bash.
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # from world.bash
+
+# A container of an image that starts an engine. It has no network but its own loopback: nothing can be pulled.
+run_dind() { # NAME IMAGE [docker run options] [-- arguments]
+  local name=$1 image=$2 options=()
+  shift 2
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    options+=("$1")
+    shift
+  done
+  docker rm -fv "$name" >/dev/null 2>&1 || true
+  docker run -d --name "$name" --privileged --network none -v "$treelist:/usr/local/libexec/treelist:ro" \
+    "${options[@]}" "$image" "${@:2}" >/dev/null
+}
+
+# Polls, for the engine's answer has no event outside of the container; says why it will not come.
+wait_until() { # NAME SECONDS COMMAND…
+  local name=$1 deadline=$((SECONDS + $2))
+  until docker exec "$name" "${@:3}" >/dev/null 2>&1; do
+    if [ "$(docker inspect -f '{{.State.Running}}' "$name")" != true ] || ((SECONDS >= deadline)); then
+      docker logs --tail 20 "$name" >&2
+      die "$name: \`${*:3}\` did not succeed"
+      return 1
+    fi
+    sleep 0.1
+  done
+}
+
+# An engine without dind-init: the base's own entrypoint.
+start_engine_container() { # NAME BASE [docker run options]
+  run_dind "$@"
+  wait_until "$1" 60 docker version
+}
+
+start_dind() { # NAME IMAGE [docker run options] [-- arguments]
+  run_dind "$@"
+  wait_until "$1" 60 dindctl ready
+}
+
+remove_dind() { docker rm -fv "$@" >/dev/null; }
+
+# The client inside, talking to the engine inside: `inner NAME run …`.
+inner() { docker exec -i "$1" docker "${@:2}"; }
+
+status_of() { docker exec "$1" cat /run/dind-init/status.json | jq -r "$2"; }
+
+wait_exit_code() { timeout "${2:-60}" /usr/bin/docker wait "$1"; }
+
+# Lists the root of an image as a job sees it, with all that root may read.
+list_image() { # NAME REFERENCE
+  inner "$1" run --rm --network none --user 0:0 --cap-add SYS_ADMIN --cap-add DAC_READ_SEARCH \
+    --security-opt seccomp=unconfined -v /usr/local/libexec/treelist:/.treelist:ro --entrypoint /.treelist \
+    "$2" --skip /.dockerenv --now-after "$(<"$images/complete")" /
+}
+
+# The listings of all images in the engine of container $1, into directory $2.
+list_images() {
+  local reference
+  mkdir -p "$2"
+  for reference in $(references); do list_image "$1" "$reference" >"$2/${reference//\//_}"; done
+}
+
+# What a normal load by the same engine gives; made once for an engine and a set.
+make_oracle() {
+  local cell=$1 base name=e2e-oracle-$1 archive
+  # The same engine, laid out differently.
+  if [ "$cell" = alpine ]; then cell=28; fi
+  base=$(base_of "$cell")
+  oracle=$images/oracle-$(printf '%s %s' "$(docker image inspect -f '{{.Id}}' "$base")" "$treelist" | sha256sum | cut -c1-16)
+  if [ -d "$oracle" ]; then return; fi
+  say "loading the set into a plain engine, for cell $cell"
+  start_engine_container "$name" "$base" -v "$images:/images:ro"
+  if [ "$(inner "$name" info -f '{{.Driver}}')" != overlay2 ]; then die "the oracle does not use overlay2"; return 1; fi
+  for archive in $(archives_of "$cell"); do
+    inner "$name" load -q -i "/images/${archive#"$images"/}" >/dev/null
+  done
+  rm -rf "$oracle.partial"
+  list_images "$name" "$oracle.partial"
+  remove_dind "$name"
+  mv "$oracle.partial" "$oracle"
+}

@@ -1,0 +1,18 @@
+# shellcheck shell=bash
+# shellcheck source=world.bash
+source "$(dirname "${BASH_SOURCE[0]}")/world.bash"
+# shellcheck source=dind.bash
+source "$e2e/support/dind.bash"
+# shellcheck source=images.bash
+source "$e2e/support/images.bash"
+
+# Everything that the tests of a cell need.
+prepare() {
+  start_engine
+  make_treelist
+  make_programs_image
+  make_images
+  make_plain "$1"
+  make_baked "$1"
+  make_oracle "$1"
+}

@@ -1,0 +1,101 @@
+# What every test stands on: the private engine, bases, programs, images and listings. Each is made once, kept
+# under DIND_TEST_CACHE, named for what it was made from, and reused until that changes.
+# shellcheck shell=bash
+
+e2e=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+project=$(cd "$e2e/../.." && pwd)
+world=${DIND_TEST_CACHE:-/var/cache/dind-init-tests}
+programs=${DIND_BINARIES:-$project/build/release/bin}
+
+export DOCKER_CONFIG=$world/client
+unset DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONTEXT DOCKER_DRIVER
+
+# The client of the Debian package, whatever else is in the PATH, talking to the private engine.
+docker() { /usr/bin/docker "$@"; }
+
+say() { echo "# $*" >&"${progress:-2}"; }
+
+die() {
+  echo "e2e: $*" >&2
+  return 1
+}
+
+# For a test that this machine cannot run: a skip where people work, a failure where a skip would go unseen.
+needs() {
+  if "${@:2}" >/dev/null 2>&1; then return; fi
+  if [ "${CI-}" = true ] || [ -n "${DIND_TEST_STRICT-}" ]; then die "needs $1"; else skip "needs $1"; fi
+}
+
+# A digest of files and directories, names included, for naming what is made from them.
+digest_of() { (cd / && find "$@" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
+
+start_engine() {
+  mkdir -p "$world/client"
+  DOCKER_HOST=$("$project/scripts/engine.sh" start "$world/engine")
+  export DOCKER_HOST
+}
+
+stop_engine() { "$project/scripts/engine.sh" stop "$world/engine"; }
+
+# A cell is a base that the tests run on: the major version of its engine, or `alpine`, or `custom`.
+base_of() {
+  case "$1" in
+    20) "$project/scripts/stand-in.sh" bookworm ;;
+    26) "$project/scripts/stand-in.sh" trixie ;;
+    28) "$project/scripts/stand-in.sh" sid ;;
+    alpine) "$project/scripts/stand-in.sh" alpine ;;
+    custom) echo "${DIND_TEST_BASE:?}" ;;
+    *) die "no such cell: $1" ;;
+  esac
+}
+
+make_treelist() {
+  local source=$project/tests/support/treelist/treelist.cpp
+  treelist=$world/treelist-$(digest_of "$source")
+  if [ -x "$treelist" ]; then return; fi
+  say "compiling treelist"
+  g++ -std=c++20 -O2 -static -s "$source" -o "$treelist.new" -lcrypto
+  mv "$treelist.new" "$treelist"
+}
+
+# The two programs as an image that docker/Dockerfile takes them from.
+make_programs_image() {
+  if [ ! -x "$programs/dind-init" ] || [ ! -x "$programs/dindctl" ]; then
+    die "no programs in $programs: build the release preset, or set DIND_BINARIES"
+    return 1
+  fi
+  programs_key=$(digest_of "$programs/dind-init" "$programs/dindctl")
+  programs_image=dind-test-programs:$programs_key
+  if docker image inspect "$programs_image" >/dev/null 2>&1; then return; fi
+  local context
+  context=$(mktemp -d)
+  mkdir "$context/out"
+  strip -o "$context/out/dind-init" "$programs/dind-init"
+  strip -o "$context/out/dindctl" "$programs/dindctl"
+  tar -C "$context" --owner=0 --group=0 -c out | docker import - "$programs_image" >/dev/null
+  rm -r "$context"
+}
+
+# The image under test of a cell: its base with dind-init, and nothing baked.
+make_plain() {
+  local base
+  base=$(base_of "$1")
+  plain=dind-test:$1
+  DOCKER_BUILDKIT=1 docker build -q -f "$project/docker/Dockerfile" --build-arg BASE="$base" \
+    --build-arg BINARIES="$programs_image" -t "$plain" "$project" >/dev/null
+}
+
+# And with every image of the set baked in, from what this cell's engine would load.
+make_baked() {
+  baked=dind-test-baked:$1
+  local key
+  key=$(printf '%s' "$images $programs_key $(docker image inspect -f '{{.Id}}' "$plain") $(archives_of "$1")" | sha256sum | cut -c1-16)
+  if [ "$(docker image inspect -f '{{index .Config.Labels "made-from"}}' "$baked" 2>/dev/null)" = "$key" ]; then return; fi
+  say "baking for cell $1"
+  local context archive
+  context=$(mktemp -d)
+  for archive in $(archives_of "$1"); do ln "$archive" "$context/$(basename "$archive")" 2>/dev/null || cp "$archive" "$context/"; done
+  DOCKER_BUILDKIT=1 docker build -q -f "$project/docker/Dockerfile.baked" --build-arg IMAGE="$plain" \
+    --label made-from="$key" -t "$baked" "$context" >/dev/null
+  rm -r "$context"
+}
