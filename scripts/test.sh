@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Every test there is, from nothing: installs what they need (Debian, root), builds, and runs
+# style checks, unit and privileged tests, the same under sanitizers, and the end-to-end tests
+# with real engines. What it covers is in tests/README.md.
+#
+#   scripts/test.sh [--full] [STAGE]...
+#
+# Stages: style dev asan release e2e; --full adds tsan and tidy, and every cell of e2e.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+full=""
+stages=()
+for argument in "$@"; do
+  case "$argument" in
+    --full) full=1 ;;
+    style | dev | asan | tsan | tidy | release | e2e) stages+=("$argument") ;;
+    *)
+      sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+      exit 64
+      ;;
+  esac
+done
+if [ ${#stages[@]} -eq 0 ]; then
+  stages=(style dev asan release e2e)
+  if [ -n "$full" ]; then stages=(style dev asan tsan tidy release e2e); fi
+fi
+
+# Another clone of the same sources finds what this one compiled.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+
+say() { printf '\n== %s (%d min %02d s)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
+
+configure() { cmake --preset "$1" >"build/$1.log" || { cat "build/$1.log"; return 1; }; }
+
+build_and_test() { # PRESET LABELS
+  configure "$1"
+  cmake --build --preset "$1" -- -k 0
+  ctest --preset "$1" -L "$2" -j 2
+}
+
+stage_style() {
+  scripts/format.sh
+  git ls-files -z -- '*.sh' '*.bash' '.ci/run' 'scripts/oci-runtime-trim' | xargs -0 shellcheck -x
+  codespell --ignore-words-list=filetest,fo,savable README.md CHANGELOG.md lib cmd docker scripts tests
+}
+
+stage_dev() { build_and_test dev 'unit|privileged|lint'; }
+stage_asan() { build_and_test asan 'unit|privileged'; }
+stage_tsan() { build_and_test tsan 'unit'; }
+stage_tidy() {
+  configure dev
+  scripts/tidy.sh build/dev
+}
+
+stage_release() {
+  configure release
+  cmake --build --preset release --target dind-init dindctl
+  ctest --preset release -L lint
+}
+
+stage_e2e() {
+  if [ ! -x build/release/bin/dind-init ]; then stage_release; fi
+  if [ -n "$full" ]; then tests/e2e/run.sh --full; else tests/e2e/run.sh; fi
+}
+
+scripts/packages.sh checks
+mkdir -p build
+for stage in "${stages[@]}"; do
+  say "$stage"
+  "stage_$stage"
+done
+say "all of it passed"
