@@ -70,7 +70,8 @@ struct Unpacker::State {
 };
 
 Result<Place> Unpacker::State::place_of(const std::string& path) {
-  return Place{path, TRY(dirs.open(parent_of(path))), std::string(base_of(path))};
+  auto parent = TRY(dirs.open(parent_of(path))); // in the braces, g++ 12 leaks members before it
+  return Place{path, std::move(parent), std::string(base_of(path))};
 }
 
 Result<void> Unpacker::State::add(const TarEntry& entry, TarReader& reader) {

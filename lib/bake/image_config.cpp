@@ -66,7 +66,8 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
   const json::value document = TRY(json::parse(text));
   const auto config = TRY(json::Fields::of(document));
   std::string platform = TRY(read_platform(config));
-  return ImageConfig{archive::sha256_of(text), std::move(platform), TRY(read_diff_ids(config))};
+  auto diff_ids = TRY(read_diff_ids(config)); // in the braces, g++ 12 leaks members before it
+  return ImageConfig{archive::sha256_of(text), std::move(platform), std::move(diff_ids)};
 }
 
 std::string host_platform() {

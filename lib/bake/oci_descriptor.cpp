@@ -46,9 +46,13 @@ Result<std::string> parse_platform(const json::object& document) {
 Result<Descriptor> parse_descriptor(const json::value& document) {
   const auto fields = TRY(json::Fields::of(document));
   const std::string digest = TRY(fields.text("digest"));
-  Descriptor descriptor{.media_type = TRY(fields.text_or("mediaType", "")),
-                        .digest = TRY(Digest::parse(digest)),
-                        .size = TRY(fields.number("size"))};
+  const std::uint64_t size = TRY(fields.number("size"));
+  std::string media_type = TRY(fields.text_or("mediaType", ""));
+  auto parsed = Digest::parse(digest);
+  if (!parsed) {
+    return std::move(parsed).error();
+  }
+  Descriptor descriptor{.media_type = std::move(media_type), .digest = *parsed, .size = size};
   if (const auto* const platform = TRY(fields.child_or_none("platform"))) {
     descriptor.platform = TRY(parse_platform(*platform));
   }

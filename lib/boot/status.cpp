@@ -109,8 +109,9 @@ Result<void> read_phases(const json::Fields& fields, Status& status) {
   for (const json::value& item : *items) {
     const json::Fields phase = TRY(json::Fields::of(item));
     const json::object& members = item.get_object();
-    status.phases.push_back({TRY(phase.text("name")), TRY(milliseconds(members, "start_ms")),
-                             TRY(milliseconds(members, "duration_ms"))});
+    const double start = TRY(milliseconds(members, "start_ms"));
+    const double duration = TRY(milliseconds(members, "duration_ms"));
+    status.phases.push_back({TRY(phase.text("name")), start, duration});
   }
   return {};
 }
