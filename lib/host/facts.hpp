@@ -15,14 +15,30 @@ struct Fact {
 
 // What holds between one cache and the data root.
 struct CacheFacts {
-  Fact borrow; // an overlay with its lower in the cache and its upper in the data root
+  Fact borrow;      // an overlay with its lower in the cache and its upper in the data root
+  Fact fuse_borrow; // the same through fuse-overlayfs
+  Fact reflink;     // a file of the cache cloned into the data root (FICLONE)
+  Fact hard_link;   // a file of the cache linked into the data root
+  // The cache is on the image's own root, which no other container writes to.
+  bool on_own_root = false;
 };
 
 // All that was found out about this host. After the probe nobody asks it again.
 struct HostFacts {
   std::string data_root_filesystem; // for messages
+  // What people should know of that filesystem: a sentence, or nothing.
+  std::string filesystem_note;
   sys::FreeSpace free;
-  Fact overlay; // an overlay wholly inside the data root, with a whiteout honoured
+  Fact overlay;   // an overlay wholly inside the data root, with a whiteout honoured
+  Fact d_type;    // directory entries tell their type, as overlay2 demands
+  Fact reflink;   // inside the data root
+  Fact hard_link; // inside the data root
+  // Probed only where something asks for them; `why` says if not.
+  Fact fuse_overlayfs; // a real mount inside the data root
+  Fact btrfs;          // a subvolume and a snapshot inside the data root
+  Fact loop;           // a loop device over a file of the data root, with mkfs.ext4 to format it
+  bool in_user_namespace = false;
+  unsigned cpus = 1;              // by affinity and cgroup quota, at least 1
   std::vector<CacheFacts> caches; // in the order of the request
 };
 

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <base/fd.hpp>
+#include <base/result.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+
+namespace dind::seed {
+
+enum class CloneMethod { reflink, hard_link, copy };
+
+// Counts of what has been done so far; read from any thread.
+struct CloneProgress {
+  std::atomic<std::uint64_t> files{0};   // regular files, each name
+  std::atomic<std::uint64_t> bytes{0};   // of regular files, each inode once
+  std::atomic<std::uint64_t> written{0}; // bytes whose data was copied
+  std::atomic<std::uint64_t> inodes{0};  // made
+};
+
+struct CloneOptions {
+  CloneMethod method = CloneMethod::copy;
+  unsigned jobs = 1; // threads, at least 1
+  // Asked by the calling thread, at least every 50 ms: true ends the work with ECANCELED.
+  std::function<bool()> interrupted = []() { return false; };
+  // Paths of directories that keep the metadata they have in the target.
+  const std::set<std::string>* keep = nullptr;
+};
+
+// Puts everything below `from` onto `to`, exactly: types, modes, owners, times, extended
+// attributes, capabilities, hard links inside the tree, holes, symlinks with their own
+// times. A directory onto a directory merges and takes its metadata; anything else takes
+// the place of what has its name. `to` itself gets the metadata of `from`.
+//
+// Directories are the unit of work. No symlink is followed; other filesystems below
+// `from` are not entered (EXDEV). A method that the filesystem refuses is an error, with
+// one exception: a file that has all the hard links it can have (EMLINK) is copied.
+// The first error ends the work; what was made is left to the caller to remove.
+Result<void> clone_tree(const Fd& from, const Fd& to, const CloneOptions& options,
+                        CloneProgress& progress);
+
+} // namespace dind::seed

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <archive/byte_source.hpp>
+#include <base/digest.hpp>
+#include <base/fd.hpp>
+#include <base/result.hpp>
+#include <cache/skeleton.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace dind::store {
+
+// Puts everything of the directory `from` onto the directory `to`, exactly: a directory
+// onto a directory merges and takes its metadata, unless its path is in `keep`;
+// anything else takes the place of what has its name. How (by reflink, hard link or
+// copy) is the caller's to decide.
+using CloneTree = std::function<Result<void>(const Fd& from, const Fd& to,
+                                             const std::set<std::string>& keep)>;
+
+// Ways for files to get into a layer.
+struct Movers {
+  CloneTree clone; // from a cache
+  CloneTree share; // from one layer of the data root into another, neither ever written again
+};
+
+// Makes layers in the layout of one of the engine's graph drivers, as the driver
+// itself would have unpacked them. A layer is made in a staging directory and appears
+// under its name by a rename; until layerdb has a record of it (ImageMetadata),
+// dockerd ignores it. What cannot be made is removed again. Not for use while dockerd runs.
+class GraphDriver {
+public:
+  virtual ~GraphDriver() = default;
+
+  // What a layer stands on: a chain ID that is in the data root with this cache-id.
+  struct Parent {
+    Digest chain_id;
+    std::string cache_id;
+  };
+  using OptionalParent = std::optional<Parent>;
+
+  virtual std::string_view name() const = 0; // "overlay2", also of its directory
+
+  // Borrows `tree`, the absolute path of the layer's tree in a cache. EOPNOTSUPP
+  // where layers hold their parents' files as well (vfs, btrfs).
+  virtual Result<void> add_borrowed(const Digest& chain_id, const OptionalParent& parent,
+                                    const std::string& tree, const cache::Skeleton& skeleton) = 0;
+
+  // Clones `tree` and makes the skeleton's marks.
+  virtual Result<void> add_cloned(const Digest& chain_id, const OptionalParent& parent,
+                                  const Fd& tree, const cache::Skeleton& skeleton,
+                                  const Movers& movers) = 0;
+
+  // Unpacks `tar`, the layer's own, to its end. The bytes are trusted only as far as the
+  // caller checks them: nothing appears if `check` fails afterwards.
+  virtual Result<void> add_unpacked(const Digest& chain_id, const OptionalParent& parent,
+                                    archive::ByteSource& tar,
+                                    const std::function<Result<void>()>& check,
+                                    const Movers& movers) = 0;
+
+  // Removes a layer that dockerd does not know (any more). A missing one is fine.
+  virtual Result<void> remove(const std::string& cache_id) = 0;
+};
+
+// The driver of that name below `data_root`, with its folders made. EOPNOTSUPP for
+// one that layers can only be loaded into.
+Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name);
+
+} // namespace dind::store
