@@ -1,25 +1,45 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building needs or, with a further word, that checking needs too.
-#   scripts/packages.sh [build|checks]
+# Installs the Debian packages that a purpose needs, and that are not there yet:
+#   scripts/packages.sh [build|checks|images|e2e]...     (build)
 set -euo pipefail
 
-packages=(
+build=(
   g++ cmake ninja-build ccache binutils file ca-certificates
   libboost1.81-dev libboost-filesystem1.81-dev libboost-json1.81-dev libfmt-dev libssl-dev zlib1g-dev
   libzstd-dev libcli11-dev libgtest-dev libbenchmark-dev
 )
-if [ "${1:-build}" = checks ]; then
-  packages+=(
-    clang-format-14 clang-tidy-14 shellcheck codespell # style
-    libarchive-tools attr zstd xz-utils acl       # archives that other programs write
-    util-linux procps iproute2 busybox-static     # namespaces and processes
-    libcap2-bin xfsprogs
-  )
-fi
+checks=(
+  clang-format-14 clang-tidy-14 shellcheck codespell # style
+  libarchive-tools attr zstd xz-utils acl            # archives that other programs write
+  util-linux procps iproute2 busybox-static          # namespaces and processes
+  libcap2-bin xfsprogs btrfs-progs e2fsprogs fuse-overlayfs
+  strace rsync                                       # kills at system calls; rivals of the benchmark
+)
+images=(debootstrap busybox-static jq iproute2) # stand-ins and an engine to run them
+e2e=(
+  bats debootstrap busybox-static docker-registry g++ jq libcap2-bin libssl-dev python3 skopeo iproute2 file
+  xfsprogs btrfs-progs e2fsprogs fuse-overlayfs
+)
+
+wanted=()
+for purpose in "${@:-build}"; do
+  case "$purpose" in
+    build) wanted+=("${build[@]}") ;;
+    checks) wanted+=("${checks[@]}") ;;
+    images) wanted+=("${images[@]}") ;;
+    e2e) wanted+=("${e2e[@]}") ;;
+    *)
+      sed -n '2,3s/^# \{0,1\}//p' "$0" >&2
+      exit 64
+      ;;
+  esac
+done
 
 missing=()
-for package in "${packages[@]}"; do
-  dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
+for package in "${wanted[@]}"; do
+  # A package that was never there is a failure of dpkg-query, not an empty answer.
+  status=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null || true)
+  [[ $status == ii* ]] || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 if [ "$(id -u)" -ne 0 ]; then

@@ -15,10 +15,6 @@ keep=""
 private=""
 made=()
 
-packages=(g++ cmake ninja-build libboost1.81-dev libboost-filesystem1.81-dev libboost-json1.81-dev libfmt-dev
-  libssl-dev zlib1g-dev libzstd-dev libcli11-dev libgtest-dev libbenchmark-dev binutils
-  debootstrap busybox-static jq iproute2 ca-certificates)
-
 fail() {
   echo "quickstart: $*" >&2
   exit 1
@@ -45,19 +41,6 @@ clean_up() {
   fi
   if [ -n "$private" ]; then "$project/scripts/engine.sh" stop "$work/engine"; fi
   rm -rf --one-file-system "$work"
-}
-
-install_packages() {
-  local missing
-  missing=$(dpkg-query -W -f '${Package} ${db:Status-Abbrev}\n' "${packages[@]}" 2>/dev/null | awk '$2 == "ii" { print $1 }' |
-    LC_ALL=C sort | LC_ALL=C comm -13 - <(printf '%s\n' "${packages[@]}" | LC_ALL=C sort))
-  if [ -z "$missing" ]; then
-    echo "all there already"
-    return
-  fi
-  apt-get -qq -o DPkg::Lock::Timeout=300 update
-  # shellcheck disable=SC2086  # one word a package
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing >/dev/null
 }
 
 build_programs() {
@@ -186,7 +169,7 @@ mkdir -p "$work"
 trap clean_up EXIT
 
 chapter "1. Packages that the build needs"
-install_packages
+"$project/scripts/packages.sh" build images
 
 chapter "2. The two programs: dind-init, which is PID 1, and dindctl, which bakes"
 build_programs

@@ -65,7 +65,7 @@ stage_e2e() {
   if [ -n "$full" ]; then tests/e2e/run.sh --full; else tests/e2e/run.sh; fi
 }
 
-scripts/packages.sh checks
+scripts/packages.sh build checks
 mkdir -p build
 for stage in "${stages[@]}"; do
   say "$stage"

@@ -14,7 +14,6 @@ set -euo pipefail
 # shellcheck source=support/load.bash
 source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 
-packages=(bats busybox-static debootstrap docker-registry g++ jq libcap2-bin libssl-dev python3 skopeo iproute2 file)
 once=(programs.bats bake.bats)
 each=(content.bats use.bats registry.bats boot.bats)
 cells=()
@@ -41,18 +40,6 @@ cannot() {
   exit 0
 }
 
-install_packages() {
-  local missing
-  missing=$(dpkg-query -W -f '${Package} ${db:Status-Abbrev}\n' "${packages[@]}" 2>/dev/null |
-    awk '$2 == "ii" { print $1 }' | LC_ALL=C sort | LC_ALL=C comm -13 - <(printf '%s\n' "${packages[@]}" | LC_ALL=C sort))
-  if [ -n "$missing" ]; then
-    apt-get -qq -o DPkg::Lock::Timeout=300 update
-    # shellcheck disable=SC2086  # one word a package
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing >/dev/null
-  fi
-  "$project/scripts/engine.sh" install
-}
-
 wanted() {
   local file
   for file in "$@"; do
@@ -73,7 +60,8 @@ run_files() { # CELL FILE… -- bats options
 
 [ "$(id -u)" -eq 0 ] || cannot "root"
 command -v apt-get >/dev/null || cannot "a Debian host"
-install_packages
+"$project/scripts/packages.sh" e2e
+"$project/scripts/engine.sh" install
 mkdir -p "$world"
 # One world serves one run at a time.
 exec 9>"$world/lock"

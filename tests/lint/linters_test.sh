@@ -61,4 +61,13 @@ head -c 20000000 /dev/urandom >"$root/blob"
 (cd "$root" && ld -r -b binary -o blob.o blob && cc -static -z noexecstack -o large a.c blob.o)
 expect 1 'larger than 16 MiB' "$scripts/check-static.sh" "$root/large"
 
+# A machine that has never had the packages: dpkg-query fails there, rather than answering.
+mkdir "$root/fresh"
+printf '#!/bin/sh\nexit 1\n' >"$root/fresh/dpkg-query"
+printf '#!/bin/sh\nexit 0\n' >"$root/fresh/apt-get"
+printf '#!/bin/sh\necho 0\n' >"$root/fresh/id"
+chmod +x "$root/fresh"/*
+expect 0 'installing bats' env PATH="$root/fresh:$PATH" "$scripts/packages.sh" e2e
+expect 64 'packages.sh' "$scripts/packages.sh" everything
+
 exit "$failed"
