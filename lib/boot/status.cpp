@@ -3,6 +3,7 @@
 #include <base/json.hpp>
 #include <base/log.hpp>
 #include <host/runtime_dir.hpp>
+#include <sys/boot_id.hpp>
 #include <sys/file.hpp>
 
 #include <unistd.h>
@@ -26,12 +27,6 @@ std::optional<T> parse_name(const std::array<std::string_view, Count>& names,
                             std::string_view text) {
   const auto* found = std::find(names.begin(), names.end(), text);
   return found == names.end() ? std::nullopt : std::optional(static_cast<T>(found - names.begin()));
-}
-
-Result<std::string> kernel_boot_id() {
-  std::string id = TRY(sys::read_file("/proc/sys/kernel/random/boot_id", kProcLimit));
-  id.erase(id.find_last_not_of('\n') + 1);
-  return id;
 }
 
 // Field 22 of /proc/<pid>/stat. The second field is a name in parentheses that
@@ -201,7 +196,7 @@ Result<Status> parse_status(std::string_view text) {
 StatusBoard::StatusBoard() : start_(std::chrono::steady_clock::now()) {
   status_.pid = ::getpid();
   // Without /proc the report still helps people; probes will not trust it.
-  if (auto id = kernel_boot_id()) {
+  if (auto id = sys::kernel_boot_id()) {
     status_.boot_id = std::move(id).value();
   }
   if (const auto ticks = start_ticks_of(status_.pid)) {
@@ -262,7 +257,7 @@ Result<Status> read_living_status(const fs::path& dir) {
   const fs::path path = dir / kStatusName;
   const std::string text = TRY(sys::read_file(path, kStatusLimit));
   Status status = TRY(parse_status(text).within(path.native()));
-  if (status.boot_id != TRY(kernel_boot_id())) {
+  if (status.boot_id != TRY(sys::kernel_boot_id())) {
     return input_error("{} is of an earlier boot of this machine", path.native());
   }
   const auto ticks = start_ticks_of(status.pid);

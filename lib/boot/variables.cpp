@@ -1,11 +1,13 @@
 #include <boot/variables.hpp>
 
+#include <boot/values.hpp>
 #include <daemon/environment.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <numeric>
 #include <optional>
 #include <string_view>
@@ -31,6 +33,15 @@ constexpr Choices<VerifyWish, 2> kVerify = {
 constexpr Choices<StoreWish, 3> kStore = {{{"auto", StoreWish::automatic},
                                            {"graph", StoreWish::graph},
                                            {"containerd", StoreWish::containerd}}};
+constexpr Choices<PromoteWish, 7> kPromote = {{{"auto", PromoteWish::automatic},
+                                               {"yes", PromoteWish::yes},
+                                               {"no", PromoteWish::no},
+                                               {"true", PromoteWish::yes},
+                                               {"false", PromoteWish::no},
+                                               {"1", PromoteWish::yes},
+                                               {"0", PromoteWish::no}}};
+constexpr Choices<bool, 6> kBoolean = {
+    {{"1", true}, {"0", false}, {"true", true}, {"false", false}, {"yes", true}, {"no", false}}};
 constexpr Choices<log::Level, 4> kLevel = {{{"debug", log::Level::debug},
                                             {"info", log::Level::info},
                                             {"warn", log::Level::warn},
@@ -72,21 +83,24 @@ public:
     return bad_value(name, *value, allowed);
   }
 
+  // A whole number between `least` and `most`.
+  Result<void> number(std::string_view name, std::uint64_t least, std::uint64_t most,
+                      std::uint64_t& into) const {
+    const auto value = text(name);
+    if (!value) {
+      return {};
+    }
+    const auto parsed = parse_number(*value);
+    if (!parsed || *parsed < least || *parsed > most) {
+      return bad_value(name, *value, fmt::format("not a whole number from {} to {}", least, most));
+    }
+    into = *parsed;
+    return {};
+  }
+
 private:
   std::span<const std::string> environment_;
 };
-
-std::vector<std::string> split(std::string_view text, std::string_view separators) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = text.find_first_of(separators);
-    if (end != 0) {
-      parts.emplace_back(text.substr(0, end));
-    }
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
-  return parts;
-}
 
 // Driver names become folder names in the data root.
 bool is_driver_name(std::string_view name) {
@@ -142,6 +156,29 @@ Result<void> read_drivers(const Reader& reader, Wishes& wishes) {
   }
   // Not ours to refuse: a preference that cannot be had is passed over.
   wishes.preferred_driver = reader.text("DOCKER_DRIVER").value_or("");
+  return {};
+}
+
+Result<void> read_loop_size(const Reader& reader, std::optional<std::uint64_t>& into) {
+  const auto value = reader.text("DIND_LOOP_SIZE");
+  if (!value || *value == "auto") {
+    return {};
+  }
+  into = parse_size(*value);
+  return into ? Result<void>()
+              : bad_value("DIND_LOOP_SIZE", *value, "not \"auto\", 0, or a size such as 20g");
+}
+
+// Seconds and threads.
+Result<void> read_limits(const Reader& reader, Wishes& wishes) {
+  constexpr std::uint64_t kMostJobs = 256;
+  constexpr std::uint64_t kWeek = 7ULL * 24 * 3600;
+  std::uint64_t jobs = wishes.seed_jobs;
+  TRY(reader.number("DIND_SEED_JOBS", 1, kMostJobs, jobs));
+  wishes.seed_jobs = static_cast<unsigned>(jobs);
+  std::uint64_t budget = 0;
+  TRY(reader.number("DIND_SEED_BUDGET", 0, kWeek, budget));
+  wishes.seed_budget = std::chrono::seconds(budget);
   return {};
 }
 
@@ -202,6 +239,10 @@ Result<Wishes> read_wishes(std::span<const std::string> environment) {
   TRY(reader.choose("DIND_STORE", kStore, wishes.store));
   TRY(reader.choose("DIND_LOG_LEVEL", kLevel, wishes.log_level));
   TRY(reader.choose("DIND_LOG_FORMAT", kFormat, wishes.log_format));
+  TRY(reader.choose("DIND_RESEED", kBoolean, wishes.reseed));
+  TRY(reader.choose("DIND_PROMOTE", kPromote, wishes.promote));
+  TRY(read_limits(reader, wishes));
+  TRY(read_loop_size(reader, wishes.loop_bytes));
   TRY(read_drivers(reader, wishes));
   return wishes;
 }

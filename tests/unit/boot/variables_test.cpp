@@ -33,7 +33,8 @@ TEST(WishesTest, AreReadFromEveryVariable) {
       Words{"DIND_CACHE_DIR=/a:/b", "DIND_CACHE_DIGEST=sha256:" + kHex, "DIND_SEED=hardlink",
             "DIND_SEED_ON_ERROR=fail", "DIND_VERIFY=full", "DIND_STORE=containerd",
             "DIND_STORAGE_DRIVER=fuse-overlayfs", "DIND_REQUIRE_DRIVER=overlay2,btrfs",
-            "DOCKER_DRIVER=overlay2", "DIND_LOG_LEVEL=debug", "DIND_LOG_FORMAT=json"});
+            "DOCKER_DRIVER=overlay2", "DIND_LOG_LEVEL=debug", "DIND_LOG_FORMAT=json",
+            "DIND_SEED_JOBS=7", "DIND_SEED_BUDGET=30", "DIND_RESEED=no", "DIND_LOOP_SIZE=5g"});
   ASSERT_TRUE(ok(wishes));
   EXPECT_EQ(wishes->cache_dirs, (Words{"/a", "/b"}));
   EXPECT_EQ(wishes->cache_digest->hex(), kHex);
@@ -46,6 +47,10 @@ TEST(WishesTest, AreReadFromEveryVariable) {
   EXPECT_EQ(wishes->allowed_drivers, (Words{"overlay2", "btrfs"}));
   EXPECT_EQ(wishes->log_level, log::Level::debug);
   EXPECT_EQ(wishes->log_format, log::Format::json);
+  EXPECT_EQ(wishes->seed_jobs, 7U);
+  EXPECT_EQ(wishes->seed_budget, std::chrono::seconds(30));
+  EXPECT_FALSE(wishes->reseed);
+  EXPECT_EQ(wishes->loop_bytes, 5ULL << 30U);
 }
 
 TEST(WishesTest, TakeEmptyForUnset) {
@@ -72,6 +77,11 @@ TEST(WishesTest, RefuseBadValuesWithVariableValueAndWhatIsAllowed) {
       {"DIND_STORE=c8d", "DIND_STORE=c8d: not one of auto, graph, containerd"},
       {"DIND_LOG_LEVEL=warning", "DIND_LOG_LEVEL=warning: not one of debug, info, warn, error"},
       {"DIND_LOG_FORMAT=text", "DIND_LOG_FORMAT=text: not one of logfmt, json"},
+      {"DIND_SEED_JOBS=0", "DIND_SEED_JOBS=0: not a whole number from 1 to 256"},
+      {"DIND_SEED_JOBS=two", "DIND_SEED_JOBS=two: not a whole number from 1 to 256"},
+      {"DIND_SEED_BUDGET=-1", "DIND_SEED_BUDGET=-1: not a whole number from 0 to 604800"},
+      {"DIND_RESEED=maybe", "DIND_RESEED=maybe: not one of 1, 0, true, false, yes, no"},
+      {"DIND_LOOP_SIZE=big", "DIND_LOOP_SIZE=big: not \"auto\", 0, or a size such as 20g"},
       {"DIND_CACHE_DIR=cache", "DIND_CACHE_DIR=cache: not absolute paths, separated by \":\""},
       {"DIND_CACHE_DIR=:", "DIND_CACHE_DIR=:: not absolute paths, separated by \":\""},
       {"DIND_CACHE_DIGEST=abc", "DIND_CACHE_DIGEST=abc: not sha256: and 64 lower-case hex digits"},
