@@ -19,8 +19,8 @@ namespace dind::store {
 // onto a directory merges and takes its metadata, unless its path is in `keep`;
 // anything else takes the place of what has its name. How (by reflink, hard link or
 // copy) is the caller's to decide.
-using CloneTree = std::function<Result<void>(const Fd& from, const Fd& to,
-                                             const std::set<std::string>& keep)>;
+using CloneTree =
+    std::function<Result<void>(const Fd& from, const Fd& to, const std::set<std::string>& keep)>;
 
 // Ways for files to get into a layer.
 struct Movers {

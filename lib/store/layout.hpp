@@ -11,6 +11,9 @@ namespace dind::store {
 // 20.10 to 29 (moby layer/filestore.go, image/fs.go, reference/store.go,
 // distribution/metadata). Paths are relative to the data root.
 inline constexpr const char* kOverlay2 = "overlay2";
+inline constexpr const char* kFuseOverlayfs = "fuse-overlayfs";
+inline constexpr const char* kVfs = "vfs";
+inline constexpr const char* kBtrfs = "btrfs";
 
 std::string image_dir(const std::string& driver);          // "image/overlay2"
 std::string layerdb_dir(const std::string& driver);        // ".../layerdb/sha256"
