@@ -19,7 +19,7 @@ namespace {
 class Executor {
 public:
   Executor(const SeedPlan& plan, const std::vector<const cache::Cache*>& caches,
-           const store::StoreState& state, std::unique_ptr<store::GraphDriver> driver,
+           const store::DriverState& state, std::unique_ptr<store::GraphDriver> driver,
            store::ImageMetadata metadata)
       : plan_(plan), caches_(caches), state_(state), driver_(std::move(driver)),
         metadata_(std::move(metadata)) {}
@@ -160,7 +160,7 @@ private:
 
   const SeedPlan& plan_;
   const std::vector<const cache::Cache*>& caches_;
-  const store::StoreState& state_;
+  const store::DriverState& state_;
   std::unique_ptr<store::GraphDriver> driver_;
   store::ImageMetadata metadata_;
   std::map<Digest, std::string> cache_ids_; // of layers that are there, by chain ID
@@ -178,7 +178,8 @@ Result<SeedReport> execute(const SeedPlan& plan, const Fd& data_root,
   auto driver = TRY(store::open_driver(data_root, store::kOverlay2));
   auto metadata = TRY(store::ImageMetadata::open(data_root, store::kOverlay2));
   auto report =
-      Executor(plan, caches, state, std::move(driver), std::move(metadata)).run(interrupted);
+      Executor(plan, caches, state.of(store::kOverlay2), std::move(driver), std::move(metadata))
+          .run(interrupted);
   if (!report) {
     return report;
   }
