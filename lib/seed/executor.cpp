@@ -4,9 +4,9 @@
 #include <archive/member_path.hpp>
 #include <archive/sha256.hpp>
 #include <archive/tar_split.hpp>
+#include <store/graph_driver.hpp>
 #include <store/image_metadata.hpp>
 #include <store/layout.hpp>
-#include <store/overlay2.hpp>
 #include <sys/dir.hpp>
 
 #include <algorithm>
@@ -19,7 +19,8 @@ namespace {
 class Executor {
 public:
   Executor(const SeedPlan& plan, const std::vector<const cache::Cache*>& caches,
-           const store::StoreState& state, store::Overlay2 driver, store::ImageMetadata metadata)
+           const store::DriverState& state, std::unique_ptr<store::GraphDriver> driver,
+           store::ImageMetadata metadata)
       : plan_(plan), caches_(caches), state_(state), driver_(std::move(driver)),
         metadata_(std::move(metadata)) {}
 
@@ -55,14 +56,14 @@ private:
       cache_ids_.emplace(step.chain_id, state_.layers.at(step.chain_id).cache_id);
       return {};
     }
-    std::optional<store::Overlay2::Parent> parent;
+    store::GraphDriver::OptionalParent parent;
     if (step.parent) {
       const auto found = cache_ids_.find(*step.parent);
       if (found == cache_ids_.end()) {
         const auto failure = failed_.find(*step.parent);
         return Error(failure != failed_.end() ? failure->second : "its parent is missing");
       }
-      parent = store::Overlay2::Parent{*step.parent, found->second};
+      parent = store::GraphDriver::Parent{*step.parent, found->second};
     }
     const cache::Cache& cache = *caches_[step.cache];
     const std::string doing =
@@ -86,18 +87,18 @@ private:
   }
 
   Result<void> borrow(const cache::Cache& cache, const LayerStep& step,
-                      const std::optional<store::Overlay2::Parent>& parent) {
+                      const store::GraphDriver::OptionalParent& parent) {
     // The engine will follow the link that this makes; here nothing is followed.
     std::ignore = TRY(cache.open_tree(step.diff_id));
     const cache::Skeleton skeleton = TRY(cache.read_skeleton(step.diff_id));
-    return driver_.add_borrowed(step.chain_id, parent,
-                                path_in(cache, cache::tree_dir(step.diff_id)), skeleton);
+    return driver_->add_borrowed(step.chain_id, parent,
+                                 path_in(cache, cache::tree_dir(step.diff_id)), skeleton);
   }
 
   // Makes the layer's tar again and unpacks it. The diff ID proves that all of it,
   // metadata and content, is what was baked.
   Result<void> unpack(const cache::Cache& cache, const LayerStep& step,
-                      const std::optional<store::Overlay2::Parent>& parent) {
+                      const store::GraphDriver::OptionalParent& parent) {
     const Fd tree = TRY(cache.open_tree(step.diff_id));
     const Fd compressed = TRY(cache.open_tar_split(step.diff_id));
     archive::FdSource file(compressed);
@@ -107,12 +108,13 @@ private:
       return sys::open_beneath(tree, path, O_RDONLY | O_NONBLOCK);
     });
     archive::HashingSource hashed(tar);
-    return driver_.add_unpacked(step.chain_id, parent, hashed, [&]() -> Result<void> {
+    const auto check = [&]() -> Result<void> {
       if (hashed.finish() != step.diff_id) {
         return input_error("its content does not hash to its diff ID");
       }
       return {};
-    });
+    };
+    return driver_->add_unpacked(step.chain_id, parent, hashed, check, {});
   }
 
   void add_image(const ImageStep& step, std::map<std::string, Digest>& references) {
@@ -158,8 +160,8 @@ private:
 
   const SeedPlan& plan_;
   const std::vector<const cache::Cache*>& caches_;
-  const store::StoreState& state_;
-  store::Overlay2 driver_;
+  const store::DriverState& state_;
+  std::unique_ptr<store::GraphDriver> driver_;
   store::ImageMetadata metadata_;
   std::map<Digest, std::string> cache_ids_; // of layers that are there, by chain ID
   std::map<Digest, std::string> failed_;    // and why, by chain ID
@@ -173,10 +175,11 @@ Result<SeedReport> execute(const SeedPlan& plan, const Fd& data_root,
                            const std::vector<const cache::Cache*>& caches,
                            const store::StoreState& state, const Interrupted& interrupted) {
   const sys::FreeSpace before = TRY(sys::free_space(data_root));
-  auto driver = TRY(store::Overlay2::open(data_root));
+  auto driver = TRY(store::open_driver(data_root, store::kOverlay2));
   auto metadata = TRY(store::ImageMetadata::open(data_root, store::kOverlay2));
   auto report =
-      Executor(plan, caches, state, std::move(driver), std::move(metadata)).run(interrupted);
+      Executor(plan, caches, state.of(store::kOverlay2), std::move(driver), std::move(metadata))
+          .run(interrupted);
   if (!report) {
     return report;
   }

@@ -48,7 +48,7 @@ const cache::Layer& layer_of(const CacheView& cache, const Digest& diff_id) {
 // share, on the same parents, is decided once.
 class Planner {
 public:
-  Planner(const Wishes& wishes, const host::HostFacts& facts, const store::StoreState& state,
+  Planner(const Wishes& wishes, const host::HostFacts& facts, const store::DriverState& state,
           const std::vector<CacheView>& caches)
       : wishes_(wishes), facts_(facts), state_(state),
         caches_(caches), room_{facts.free.bytes, facts.free.inodes} {
@@ -218,7 +218,7 @@ private:
 
   const Wishes& wishes_;
   const host::HostFacts& facts_;
-  const store::StoreState& state_;
+  const store::DriverState& state_;
   const std::vector<CacheView>& caches_;
   Room room_;
   std::set<Digest> never_borrowed_;       // chain IDs
@@ -288,7 +288,7 @@ SeedPlan make_plan(const Wishes& wishes, const DriverChoice& driver, const host:
       }
     }
   }
-  SeedPlan plan = Planner(wishes, facts, state, caches).make();
+  SeedPlan plan = Planner(wishes, facts, state.of(driver.driver), caches).make();
   for (const CacheView& cache : caches) {
     if (!cache.canary.is_whole()) {
       plan.warnings.push_back("the cache was damaged on its way here, so its layers are copied: " +

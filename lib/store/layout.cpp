@@ -31,6 +31,10 @@ std::string layerdb_dir(const std::string& driver) {
   return image_dir(driver) + "/layerdb/sha256";
 }
 
+std::string layerdb_mounts_dir(const std::string& driver) {
+  return image_dir(driver) + "/layerdb/mounts";
+}
+
 std::string image_config_dir(const std::string& driver) {
   return image_dir(driver) + "/imagedb/content/sha256";
 }
@@ -45,6 +49,13 @@ std::string diff_id_by_digest_dir(const std::string& driver) {
 
 std::string metadata_by_diff_id_dir(const std::string& driver) {
   return image_dir(driver) + "/distribution/v2metadata-by-diffid/sha256";
+}
+
+std::string layers_dir(const std::string& driver) {
+  if (driver == kVfs) {
+    return driver + "/dir";
+  }
+  return driver == kBtrfs ? driver + "/subvolumes" : driver;
 }
 
 std::string cache_id_of(const Digest& chain_id) {

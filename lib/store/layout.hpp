@@ -11,13 +11,19 @@ namespace dind::store {
 // 20.10 to 29 (moby layer/filestore.go, image/fs.go, reference/store.go,
 // distribution/metadata). Paths are relative to the data root.
 inline constexpr const char* kOverlay2 = "overlay2";
+inline constexpr const char* kFuseOverlayfs = "fuse-overlayfs";
+inline constexpr const char* kVfs = "vfs";
+inline constexpr const char* kBtrfs = "btrfs";
 
 std::string image_dir(const std::string& driver);          // "image/overlay2"
 std::string layerdb_dir(const std::string& driver);        // ".../layerdb/sha256"
+std::string layerdb_mounts_dir(const std::string& driver); // ".../layerdb/mounts"
 std::string image_config_dir(const std::string& driver);   // ".../imagedb/content/sha256"
 std::string image_metadata_dir(const std::string& driver); // ".../imagedb/metadata/sha256"
 std::string diff_id_by_digest_dir(const std::string& driver);
 std::string metadata_by_diff_id_dir(const std::string& driver);
+// Where the driver has its layers, one directory each: "overlay2", "vfs/dir", "btrfs/subvolumes".
+std::string layers_dir(const std::string& driver);
 inline constexpr const char* kRepositoriesName = "repositories.json";
 
 // Our own corner of a data root, which dockerd ignores.

@@ -1,6 +1,7 @@
 #include <store/overlay_marks.hpp>
 
-#include <sys/file.hpp>
+#include <store/nodes.hpp>
+#include <store/parent_dirs.hpp>
 #include <sys/xattr.hpp>
 
 #include <fcntl.h>
@@ -8,62 +9,42 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#include <tuple>
 #include <utility>
 
 namespace dind::store {
 namespace {
 
 constexpr const char* kOpaqueXattr = "trusted.overlay.opaque";
-
-mode_t type_of(archive::EntryType type) {
-  switch (type) {
-  case archive::EntryType::char_device:
-    return S_IFCHR;
-  case archive::EntryType::block_device:
-    return S_IFBLK;
-  default:
-    return S_IFIFO;
-  }
-}
-
-Result<void> make_node(sys::At at, const cache::Node& node) {
-  TRY(sys::make_node_at(at, node.mode, ::makedev(node.major, node.minor)));
-  TRY(sys::set_owner_at(at, node.uid, node.gid));
-  TRY(sys::set_mode_at(at, node.mode)); // the umask and chown have had their say
-  // Engines take times before 1970 for the epoch.
-  const timespec time =
-      node.mtime < 0 ? timespec{0, 0} : timespec{node.mtime, static_cast<long>(node.mtime_ns)};
-  return sys::set_times_at(at, time, time);
-}
-
-// Opens the directories of paths that come in tar order, in which neighbours
-// share a directory.
-class ParentDirs {
-public:
-  explicit ParentDirs(const Fd& root) : root_(root) {}
-
-  Result<sys::At> at(const std::string& path) {
-    const auto slash = path.rfind('/');
-    std::string parent = slash == std::string::npos ? "." : path.substr(0, slash);
-    if (parent != open_path_) {
-      open_ = TRY(sys::open_beneath(root_, parent, O_RDONLY | O_DIRECTORY));
-      open_path_ = std::move(parent);
-    }
-    name_ = slash == std::string::npos ? path : path.substr(slash + 1);
-    return sys::At{open_, name_};
-  }
-
-private:
-  const Fd& root_;
-  std::string open_path_;
-  Fd open_;
-  std::string name_;
-};
+const std::string kAufsWhiteout = ".wh.";
+const std::string kAufsOpaque = ".wh..wh..opq";
 
 } // namespace
 
-Result<void> WhiteoutMaker::make(sys::At at) {
+Result<void> MarkMaker::whiteout(sys::At at) {
+  const std::string name = whiteout_of(at.name);
+  return link_anchor({at.dir, name});
+}
+
+Result<void> MarkMaker::remove_whiteout(sys::At at) const {
+  const std::string name = whiteout_of(at.name);
+  return sys::unlink_at({at.dir, name});
+}
+
+Result<void> MarkMaker::opaque(const Fd& dir) {
+  if (style_ == MarkStyle::aufs) {
+    return link_anchor({dir, kAufsOpaque});
+  }
+  if (::fsetxattr(dir.get(), kOpaqueXattr, "y", 1, 0) == -1) {
+    return errno_error("set attribute {}", kOpaqueXattr);
+  }
+  return {};
+}
+
+Result<void> MarkMaker::finish() {
+  return std::exchange(anchored_, false) ? sys::unlink_at({dir_, name_}) : Result<void>();
+}
+
+Result<void> MarkMaker::link_anchor(sys::At at) {
   if (anchored_) {
     auto linked = sys::link_at({dir_, name_}, at);
     if (linked || !linked.error().is(std::errc::too_many_links)) {
@@ -71,57 +52,39 @@ Result<void> WhiteoutMaker::make(sys::At at) {
     }
     TRY(sys::unlink_at({dir_, name_})); // full: ext4 takes 65,000 links to an inode
   }
-  TRY(sys::make_node_at({dir_, name_}, S_IFCHR, ::makedev(0, 0)));
+  TRY(make_anchor());
   anchored_ = true;
   return sys::link_at({dir_, name_}, at);
 }
 
-Result<void> WhiteoutMaker::finish() {
-  return std::exchange(anchored_, false) ? sys::unlink_at({dir_, name_}) : Result<void>();
+Result<void> MarkMaker::make_anchor() const {
+  return style_ == MarkStyle::aufs ? sys::create_file_at({dir_, name_}, "", 0600)
+                                   : sys::make_node_at({dir_, name_}, S_IFCHR, ::makedev(0, 0));
 }
 
-Result<void> mark_opaque(const Fd& dir) {
-  if (::fsetxattr(dir.get(), kOpaqueXattr, "y", 1, 0) == -1) {
-    return errno_error("set attribute {}", kOpaqueXattr);
-  }
-  return {};
+std::string MarkMaker::whiteout_of(const std::string& name) const {
+  return style_ == MarkStyle::aufs ? kAufsWhiteout + name : name;
 }
 
 Result<void> OverlayMarks::whiteout(sys::At at, const std::string&, const archive::TarEntry&) {
-  return whiteouts_.make(at);
+  return marks_.whiteout(at);
 }
 
 Result<void> OverlayMarks::override_whiteout(sys::At at, const std::string&) {
-  return sys::unlink_at(at);
+  return marks_.remove_whiteout(at);
 }
 
 Result<void> OverlayMarks::opaque(const Fd& dir, const std::string&) {
-  return mark_opaque(dir);
+  return marks_.opaque(dir);
 }
 
 Result<void> OverlayMarks::node(sys::At at, const std::string&, const archive::TarEntry& entry) {
-  const cache::Node node{.path = "",
-                         .mode = type_of(entry.type) | (entry.mode & 07777U),
-                         .uid = entry.uid,
-                         .gid = entry.gid,
-                         .major = entry.device_major,
-                         .minor = entry.device_minor,
-                         .mtime = archive::layer_time(entry).tv_sec,
-                         .mtime_ns = static_cast<std::uint32_t>(archive::layer_time(entry).tv_nsec),
-                         .link_to = ""};
-  return make_node(at, node);
+  return make_node(at, entry);
 }
 
 Result<void> OverlayMarks::link_node(sys::At at, const std::string&, const std::string& target,
                                      const archive::TarEntry& entry) {
-  ParentDirs parents(*root_);
-  const sys::At existing = TRY(parents.at(target));
-  TRY(sys::link_at(existing, at));
-  // The entry of a hard link has metadata of its own, and the last one wins.
-  TRY(sys::set_owner_at(at, entry.uid, entry.gid));
-  TRY(sys::set_mode_at(at, entry.mode));
-  const timespec time = archive::layer_time(entry);
-  return sys::set_times_at(at, time, time);
+  return store::link_node(at, root_, target, entry);
 }
 
 Result<void> OverlayMarks::implied(const std::string&) {
@@ -129,8 +92,11 @@ Result<void> OverlayMarks::implied(const std::string&) {
 }
 
 Result<void> OverlayMarks::xattr(sys::At at, const std::string&, const archive::Xattr& xattr) {
+  return set_layer_xattr(at, xattr);
+}
+
+Result<void> set_layer_xattr(sys::At at, const archive::Xattr& xattr) {
   auto set = sys::set_xattr_at(at, xattr.name, xattr.value);
-  // What the filesystem does not take, an engine leaves out as well.
   if (!set && (set.error().is(std::errc::operation_not_supported) ||
                set.error().is(std::errc::operation_not_permitted))) {
     return {};
@@ -138,35 +104,31 @@ Result<void> OverlayMarks::xattr(sys::At at, const std::string&, const archive::
   return set;
 }
 
-Result<void> build_skeleton(const Fd& dir, sys::At anchor, const cache::Skeleton& skeleton) {
+Result<void> add_marks(const Fd& layer, MarkStyle style, sys::At anchor,
+                       const cache::Skeleton& skeleton) {
+  ParentDirs parents(layer);
+  MarkMaker marks(style, anchor);
+  for (const std::string& path : skeleton.opaque) {
+    const Fd* dir = TRY(parents.open(path));
+    TRY(marks.opaque(*dir).within(path));
+  }
+  for (const std::string& path : skeleton.whiteouts) {
+    const sys::At at = TRY(parents.at(path));
+    TRY(marks.whiteout(at).within(path));
+  }
+  TRY(make_nodes(layer, parents, skeleton.nodes));
+  TRY(parents.finish());
+  return marks.finish();
+}
+
+Result<void> build_skeleton(const Fd& dir, MarkStyle style, sys::At anchor,
+                            const cache::Skeleton& skeleton) {
   ParentDirs parents(dir);
   for (const std::string& path : skeleton.mark_dirs()) {
     const sys::At at = TRY(parents.at(path));
     TRY(sys::make_dir_at(at, 0755)); // the tree above shows its own
   }
-  for (const std::string& path : skeleton.opaque) {
-    const Fd opaque =
-        TRY(sys::open_beneath(dir, path.empty() ? "." : path, O_RDONLY | O_DIRECTORY));
-    TRY(mark_opaque(opaque).within(path));
-  }
-  WhiteoutMaker whiteouts(anchor);
-  for (const std::string& path : skeleton.whiteouts) {
-    const sys::At at = TRY(parents.at(path));
-    TRY(whiteouts.make(at).within(path));
-  }
-  TRY(whiteouts.finish());
-  for (const cache::Node& node : skeleton.nodes) {
-    if (!node.link_to.empty()) {
-      ParentDirs targets(dir);
-      const sys::At target = TRY(targets.at(node.link_to));
-      const sys::At at = TRY(parents.at(node.path));
-      TRY(sys::link_at(target, at));
-      continue;
-    }
-    const sys::At at = TRY(parents.at(node.path));
-    TRY(make_node(at, node).within(node.path));
-  }
-  return {};
+  return add_marks(dir, style, anchor, skeleton);
 }
 
 } // namespace dind::store

@@ -9,31 +9,48 @@
 
 namespace dind::store {
 
-// Makes whiteouts as overlayfs has them, character devices 0:0. All whiteouts
-// of one layer are hard links to one node: that takes a third of the time of
-// nodes of their own and no inodes, and the kernel honours them
-// (fs/overlayfs/util.c, ovl_is_whiteout, looks at the inode alone).
-class WhiteoutMaker {
+// How a layer of an overlay says what it deletes.
+enum class MarkStyle {
+  overlayfs, // character devices 0:0 and the attribute trusted.overlay.opaque
+  // Empty files .wh.NAME and .wh..wh..opq: what dockerd unpacks for fuse-overlayfs (moby
+  // fuseoverlayfs.go, ApplyDiff), and all that a data root on overlayfs takes.
+  aufs,
+};
+
+// Makes the marks of one layer. All its whiteouts are hard links to one node: that
+// takes a third of the time of nodes of their own and no inodes, and the kernel honours
+// them (fs/overlayfs/util.c, ovl_is_whiteout, looks at the inode alone).
+class MarkMaker {
 public:
-  // The first node is kept as `anchor` until `finish`: outside of what the kernel mounts.
-  explicit WhiteoutMaker(sys::At anchor) : dir_(anchor.dir), name_(anchor.name) {}
-  Result<void> make(sys::At at);
+  // The first node is kept as `anchor` until `finish`: outside of what is mounted.
+  MarkMaker(MarkStyle style, sys::At anchor)
+      : style_(style), dir_(anchor.dir), name_(anchor.name) {}
+
+  // `at` is what is deleted.
+  Result<void> whiteout(sys::At at);
+  Result<void> remove_whiteout(sys::At at) const;
+  // Nothing of the lower layers shows through `dir`.
+  Result<void> opaque(const Fd& dir);
   Result<void> finish();
 
 private:
+  Result<void> link_anchor(sys::At at);
+  Result<void> make_anchor() const;
+  std::string whiteout_of(const std::string& name) const;
+
+  MarkStyle style_;
   const Fd& dir_;
   std::string name_;
   bool anchored_ = false;
 };
 
-// Marks a directory so that nothing of the lower layers shows through it.
-Result<void> mark_opaque(const Fd& dir);
-
-// Marks as the overlay2 driver makes them for a layer that it unpacks itself
-// (moby pkg/archive/archive_linux.go, overlayWhiteoutConverter).
+// Marks as the driver makes them for a layer that it unpacks itself (moby
+// pkg/archive/archive_linux.go, overlayWhiteoutConverter).
 class OverlayMarks final : public archive::Marks {
 public:
-  explicit OverlayMarks(sys::At anchor) : whiteouts_(anchor) {}
+  // `root` is the layer's, below which hard links to nodes find their targets.
+  OverlayMarks(const Fd& root, MarkStyle style, sys::At anchor)
+      : root_(root), marks_(style, anchor) {}
 
   Result<void> whiteout(sys::At at, const std::string& path,
                         const archive::TarEntry& entry) override;
@@ -45,18 +62,24 @@ public:
   Result<void> implied(const std::string& path) override;
   Result<void> xattr(sys::At at, const std::string& path, const archive::Xattr& xattr) override;
 
-  // The layer's root, below which `link_node` finds its targets.
-  void set_root(const Fd& root) { root_ = &root; }
-  Result<void> finish() { return whiteouts_.finish(); }
+  Result<void> finish() { return marks_.finish(); }
 
 private:
-  WhiteoutMaker whiteouts_;
-  const Fd* root_ = nullptr;
+  const Fd& root_;
+  MarkMaker marks_;
 };
 
-// Fills the empty directory `dir` with what a skeleton says: whiteouts, opaque
-// directories and nodes, and the directories that hold them. As a lower right
-// below a borrowed tree it completes that tree.
-Result<void> build_skeleton(const Fd& dir, sys::At anchor, const cache::Skeleton& skeleton);
+// Sets an attribute of a layer as engines do: what the filesystem does not take is left out.
+Result<void> set_layer_xattr(sys::At at, const archive::Xattr& xattr);
+
+// Adds what a skeleton says to `layer`, which has the directories for it: whiteouts, opaque
+// marks, nodes. The times of the directories stay.
+Result<void> add_marks(const Fd& layer, MarkStyle style, sys::At anchor,
+                       const cache::Skeleton& skeleton);
+
+// Fills the empty directory `dir` with what a skeleton says, and the directories that
+// hold it. As a lower right below a borrowed tree it completes that tree.
+Result<void> build_skeleton(const Fd& dir, MarkStyle style, sys::At anchor,
+                            const cache::Skeleton& skeleton);
 
 } // namespace dind::store

@@ -18,4 +18,9 @@ Result<Fd> ensure_dirs(const Fd& root, const std::string& path, mode_t mode) {
   return sys::open_dir_at({parent, name});
 }
 
+bool is_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
+}
+
 } // namespace dind::store

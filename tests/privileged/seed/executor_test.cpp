@@ -60,6 +60,8 @@ protected:
 
   store::StoreState state() { return store::read_state(root_.path().native()).value(); }
 
+  store::DriverState overlay2() { return state().of("overlay2"); }
+
   Result<SeedReport> seed(const SeedPlan& plan, const Interrupted& interrupted = kNever) {
     return execute(plan, root_.fd(), {&cache()}, state(), interrupted);
   }
@@ -67,7 +69,7 @@ protected:
   // What a container of the image would see of /etc: names, through a real mount.
   std::vector<std::string> etc_of(const std::vector<Digest>& layers) {
     const auto chain = cache::chain_ids(layers);
-    const std::string dir = "overlay2/" + state().layers.at(chain.back()).cache_id + "/";
+    const std::string dir = "overlay2/" + overlay2().layers.at(chain.back()).cache_id + "/";
     std::string lowers = (root_ / (dir + "diff")).native();
     std::string rest = root_.has(dir + "lower") ? root_.read(dir + "lower") : "";
     while (!rest.empty()) {
@@ -118,8 +120,8 @@ TEST_F(ExecutorTest, CopiedLayersShowTheSame) {
 
 TEST_F(ExecutorTest, GivesImagesTheirNames) {
   ASSERT_TRUE(ok(seed(plan())));
-  EXPECT_EQ(state().references.size(), 2U);
-  EXPECT_EQ(state().references.at("app:1"), builder_.manifest().images[1].id);
+  EXPECT_EQ(overlay2().references.size(), 2U);
+  EXPECT_EQ(overlay2().references.at("app:1"), builder_.manifest().images[1].id);
 }
 
 TEST_F(ExecutorTest, FindsEverythingPresentTheSecondTime) {
@@ -132,8 +134,9 @@ TEST_F(ExecutorTest, FindsEverythingPresentTheSecondTime) {
 
 TEST_F(ExecutorTest, MakesALayerAnewWhoseTargetHasGone) {
   ASSERT_TRUE(ok(seed(plan())));
-  const std::string diff =
-      "overlay2/" + state().layers.at(cache::chain_ids(std::vector{base_})[0]).cache_id + "/diff";
+  const std::string diff = "overlay2/" +
+                           overlay2().layers.at(cache::chain_ids(std::vector{base_})[0]).cache_id +
+                           "/diff";
   ::unlink((root_ / diff).c_str());
   ASSERT_EQ(::symlink("/nowhere", (root_ / diff).c_str()), 0);
   ASSERT_TRUE(ok(seed(plan())));
@@ -147,8 +150,8 @@ TEST_F(ExecutorTest, LosesOnlyTheImagesOfALayerThatIsNotWhatWasBaked) {
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->images, 1U);
   EXPECT_EQ(report->images_missing, Names{"app:1"});
-  EXPECT_EQ(state().layers.size(), 1U);
-  EXPECT_EQ(state().references.count("app:1"), 0U);
+  EXPECT_EQ(overlay2().layers.size(), 1U);
+  EXPECT_EQ(overlay2().references.count("app:1"), 0U);
 }
 
 TEST_F(ExecutorTest, DoesNotBorrowATreeThatIsASymlink) {
@@ -164,7 +167,7 @@ TEST_F(ExecutorTest, CanBeInterruptedAndGoesOnTheNextTime) {
   unsigned asked = 0;
   const auto first = seed(plan(), [&]() { return ++asked > 1; });
   EXPECT_TRUE(test::fails_with(ECANCELED, first));
-  EXPECT_TRUE(state().references.empty());
+  EXPECT_TRUE(overlay2().references.empty());
   const auto second = seed(plan());
   ASSERT_TRUE(ok(second));
   EXPECT_EQ(second->layers.at(Method::present), 1U);

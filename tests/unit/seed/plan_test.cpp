@@ -47,7 +47,9 @@ protected:
 
   SeedPlan plan() {
     view_.manifest = &manifest_;
-    return make_plan(wishes_, driver_, facts_, state_, {view_});
+    store::StoreState state;
+    state.drivers["overlay2"] = overlay2_;
+    return make_plan(wishes_, driver_, facts_, state, {view_});
   }
 
   // "link native copy", of all layers in order.
@@ -63,7 +65,7 @@ protected:
   Wishes wishes_;
   DriverChoice driver_;
   host::HostFacts facts_;
-  store::StoreState state_;
+  store::DriverState overlay2_;
   cache::Manifest manifest_;
   CacheView view_;
 };
@@ -184,13 +186,15 @@ TEST_F(PlanTest, LosesOnlyTheImagesOfAnUnusableLayer) {
 
 TEST_F(PlanTest, LeavesPresentLayersAlone) {
   image(100, {1, 2});
-  state_.layers[number(1)] = {.cache_id = "x", .reachable = true};
+  overlay2_.layers.insert_or_assign(
+      number(1), store::PresentLayer{.diff_id = number(1), .cache_id = "x", .reachable = true});
   EXPECT_EQ(methods(plan()), "present link");
 }
 
 TEST_F(PlanTest, MakesUnreachableLayersAnew) {
   image(100, {1});
-  state_.layers[number(1)] = {.cache_id = "x", .reachable = false};
+  overlay2_.layers.insert_or_assign(
+      number(1), store::PresentLayer{.diff_id = number(1), .cache_id = "x", .reachable = false});
   EXPECT_EQ(methods(plan()), "link");
 }
 

@@ -1,6 +1,5 @@
 #include <store/image_metadata.hpp>
 
-#include <store/state.hpp>
 #include <support/expect.hpp>
 #include <support/temp_dir.hpp>
 
@@ -109,45 +108,6 @@ TEST_F(ImageMetadataTest, KeepsWhatTheEngineKnowsOfALayersSources) {
   root_.write(path, "theirs");
   ASSERT_TRUE(ok(metadata().add_distribution(layer)));
   EXPECT_EQ(root_.read(path), "theirs");
-}
-
-TEST_F(ImageMetadataTest, ReadsBackAStateThatItWrote) {
-  ASSERT_TRUE(ok(metadata().add_layer({.chain_id = digest('a'),
-                                       .diff_id = digest('a'),
-                                       .parent = std::nullopt,
-                                       .cache_id = "id",
-                                       .size = 1,
-                                       .tar_split_path = "/x"})));
-  ASSERT_TRUE(ok(metadata().add_image({.id = digest('e')}, "{}", false)));
-  ASSERT_TRUE(ok(metadata().add_references({{"app:1", digest('e')}})));
-  root_.make_dir("overlay2/id/diff");
-  root_.write("overlay2/id/lower", "l/A:l/B");
-  const auto state = read_state(root_.path().native());
-  ASSERT_TRUE(ok(state));
-  EXPECT_EQ(state->prior_drivers, std::vector<std::string>{"overlay2"});
-  EXPECT_TRUE(state->layers.at(digest('a')).reachable);
-  EXPECT_EQ(state->layers.at(digest('a')).lowers, 2U);
-  EXPECT_TRUE(state->images.contains(digest('e')));
-  EXPECT_EQ(state->references.at("app:1"), digest('e'));
-  EXPECT_FALSE(state->has_containerd_images);
-}
-
-TEST(StateTest, OfADataRootThatDoesNotExistIsEmpty) {
-  const TempDir dir;
-  const auto state = read_state((dir / "none").native());
-  ASSERT_TRUE(ok(state));
-  EXPECT_TRUE(state->prior_drivers.empty());
-}
-
-TEST(StateTest, KnowsABorrowedLayerWhoseCacheHasGone) {
-  const TempDir root;
-  const std::string record = "image/overlay2/layerdb/sha256/" + digest('a').hex();
-  root.write(record + "/cache-id", "id");
-  root.make_dir("overlay2/id");
-  ASSERT_EQ(::symlink("/nowhere/tree", (root / "overlay2/id/diff").c_str()), 0);
-  const auto state = read_state(root.path().native());
-  ASSERT_TRUE(ok(state));
-  EXPECT_FALSE(state->layers.at(digest('a')).reachable);
 }
 
 } // namespace

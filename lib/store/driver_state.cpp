@@ -1,0 +1,172 @@
+#include <store/driver_state.hpp>
+
+#include <base/json.hpp>
+#include <store/image_metadata.hpp>
+#include <store/layout.hpp>
+#include <store/tree.hpp>
+#include <sys/file.hpp>
+
+#include <algorithm>
+
+namespace dind::store {
+namespace {
+
+constexpr std::size_t kSmallFile = 64U << 10U;
+constexpr std::size_t kConfigLimit = 16U << 20U;
+
+const std::string kDiff = "diff";
+
+// A small text file without the white space that dockerd trims as well; "" if it is not there.
+std::string text_of(const Fd& dir, const std::string& name) {
+  auto text = sys::read_file_at({dir, name}, kSmallFile);
+  if (!text) {
+    return "";
+  }
+  text->resize(text->find_last_not_of(" \t\r\n") + 1);
+  return std::move(text).value();
+}
+
+// Finds the directories of layers as one driver lays them out.
+class LayerDirs {
+public:
+  LayerDirs(const Fd& root, const std::string& driver)
+      : is_overlay_(driver == kOverlay2 || driver == kFuseOverlayfs) {
+    // A data root without it has no layer that can be reached.
+    auto dir = sys::open_beneath(root, layers_dir(driver), O_RDONLY | O_DIRECTORY);
+    dir_ = dir ? std::move(dir).value() : Fd();
+  }
+
+  void look_up(PresentLayer& layer) const {
+    const auto own = sys::open_dir_at({dir_, layer.cache_id});
+    layer.reachable = static_cast<bool>(own);
+    if (!own || !is_overlay_) {
+      return;
+    }
+    // `diff` may be a symlink into a cache, and is then followed on purpose.
+    struct stat diff {};
+    layer.reachable = ::fstatat(own->get(), kDiff.c_str(), &diff, 0) == 0 && S_ISDIR(diff.st_mode);
+    auto target = sys::read_link_at({*own, kDiff});
+    layer.borrowed_from = target ? std::move(target).value() : "";
+    const std::string lower = text_of(*own, "lower");
+    const auto colons = std::count(lower.begin(), lower.end(), ':');
+    layer.lowers = lower.empty() ? 0 : static_cast<std::size_t>(colons) + 1;
+  }
+
+private:
+  bool is_overlay_;
+  Fd dir_;
+};
+
+// nullopt for a record that dockerd would not load (moby layer/filestore.go).
+std::optional<PresentLayer> read_layer(const Fd& record, const Digest& chain_id) {
+  const auto diff_id = Digest::parse(text_of(record, kDiff));
+  std::string cache_id = text_of(record, "cache-id");
+  if (!diff_id || !is_name(cache_id)) {
+    return std::nullopt;
+  }
+  PresentLayer layer{.diff_id = *diff_id};
+  if (const std::string parent = text_of(record, "parent"); !parent.empty()) {
+    const auto parsed = Digest::parse(parent);
+    if (!parsed) {
+      return std::nullopt;
+    }
+    layer.parent = *parsed;
+  }
+  layer.ours = cache_id == cache_id_of(chain_id);
+  layer.cache_id = std::move(cache_id);
+  return layer;
+}
+
+Result<std::map<Digest, PresentLayer>> read_layers(const Fd& root, const std::string& driver) {
+  std::map<Digest, PresentLayer> layers;
+  const auto records = TRY(entries_of(root, layerdb_dir(driver)));
+  if (records.empty()) {
+    return layers;
+  }
+  const Fd layerdb = TRY(sys::open_beneath(root, layerdb_dir(driver), O_RDONLY | O_DIRECTORY));
+  const LayerDirs dirs(root, driver);
+  for (const sys::DirEntry& entry : records) {
+    const auto chain_id = Digest::from_hex(entry.name); // others are being removed
+    const auto record = sys::open_dir_at({layerdb, entry.name});
+    if (!chain_id || !record) {
+      continue;
+    }
+    if (auto layer = read_layer(*record, *chain_id)) {
+      dirs.look_up(*layer);
+      layers.emplace(*chain_id, *std::move(layer));
+    }
+  }
+  return layers;
+}
+
+Result<std::vector<Digest>> diff_ids_of(const std::string& config) {
+  const json::value document = TRY(json::parse(config));
+  const auto fields = TRY(json::Fields::of(document));
+  std::vector<Digest> diff_ids;
+  const json::object* rootfs = TRY(fields.child_or_none("rootfs"));
+  if (rootfs) {
+    const auto texts = TRY(json::Fields(*rootfs).texts_or_none("diff_ids"));
+    for (const std::string& text : texts) {
+      diff_ids.push_back(TRY(Digest::parse(text)));
+    }
+  }
+  return diff_ids;
+}
+
+Result<std::map<Digest, std::vector<Digest>>> read_images(const Fd& root,
+                                                          const std::string& driver) {
+  std::map<Digest, std::vector<Digest>> images;
+  const auto configs = TRY(entries_of(root, image_config_dir(driver)));
+  if (configs.empty()) {
+    return images;
+  }
+  const Fd dir = TRY(sys::open_beneath(root, image_config_dir(driver), O_RDONLY | O_DIRECTORY));
+  for (const sys::DirEntry& entry : configs) {
+    const auto id = Digest::from_hex(entry.name);
+    const auto config =
+        id ? sys::read_file_at({dir, entry.name}, kConfigLimit) : Result<std::string>("");
+    auto diff_ids = diff_ids_of(config ? *config : "");
+    if (id && diff_ids) {
+      images.emplace(*id, std::move(diff_ids).value());
+    }
+  }
+  return images;
+}
+
+Result<std::set<Digest>> read_container_layers(const Fd& root, const std::string& driver) {
+  std::set<Digest> layers;
+  const std::string path = layerdb_mounts_dir(driver);
+  const auto containers = TRY(entries_of(root, path));
+  for (const sys::DirEntry& container : containers) {
+    const auto mount = sys::open_beneath(root, path + "/" + container.name, O_RDONLY | O_DIRECTORY);
+    const auto parent = Digest::parse(mount ? text_of(*mount, "parent") : "");
+    if (parent) {
+      layers.insert(*parent);
+    }
+  }
+  return layers;
+}
+
+} // namespace
+
+Result<std::vector<sys::DirEntry>> entries_of(const Fd& root, const std::string& path) {
+  const auto dir = sys::open_beneath(root, path, O_RDONLY | O_DIRECTORY);
+  if (!dir && dir.error().is(std::errc::no_such_file_or_directory)) {
+    return std::vector<sys::DirEntry>();
+  }
+  if (!dir) {
+    return dir.error();
+  }
+  return sys::list_dir(*dir).within(path);
+}
+
+Result<DriverState> read_driver_state(const Fd& root, const std::string& driver) {
+  DriverState state;
+  state.layers = TRY(read_layers(root, driver));
+  state.images = TRY(read_images(root, driver));
+  state.references = TRY(read_references(root, driver));
+  state.container_layers = TRY(read_container_layers(root, driver));
+  return state;
+}
+
+} // namespace dind::store

@@ -1,0 +1,35 @@
+#include <store/graph_driver.hpp>
+
+#include <store/layout.hpp>
+#include <store/overlay_driver.hpp>
+#include <store/tree.hpp>
+#include <sys/dir.hpp>
+
+namespace dind::store {
+namespace {
+
+// With nothing of a killed boot in it: that may be what fills the volume.
+Result<Fd> open_staging(const Fd& data_root) {
+  Fd staging = TRY(ensure_dirs(data_root, kStagingDir, 0700));
+  const auto leftovers = TRY(sys::list_dir(staging));
+  for (const sys::DirEntry& leftover : leftovers) {
+    TRY(sys::remove_tree_at({staging, leftover.name}));
+  }
+  return staging;
+}
+
+} // namespace
+
+Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name) {
+  if (name == kOverlay2) {
+    Fd staging = TRY(open_staging(data_root));
+    return OverlayDriver::open(data_root, kOverlay2, MarkStyle::overlayfs, std::move(staging));
+  }
+  if (name == kFuseOverlayfs) {
+    Fd staging = TRY(open_staging(data_root));
+    return OverlayDriver::open(data_root, kFuseOverlayfs, MarkStyle::aufs, std::move(staging));
+  }
+  return Error(fmt::format("make layers of the storage driver {}", name), EOPNOTSUPP);
+}
+
+} // namespace dind::store

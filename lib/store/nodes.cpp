@@ -1,0 +1,74 @@
+#include <store/nodes.hpp>
+
+#include <archive/unpacker.hpp>
+
+#include <sys/sysmacros.h>
+
+namespace dind::store {
+namespace {
+
+mode_t type_of(archive::EntryType type) {
+  switch (type) {
+  case archive::EntryType::char_device:
+    return S_IFCHR;
+  case archive::EntryType::block_device:
+    return S_IFBLK;
+  default:
+    return S_IFIFO;
+  }
+}
+
+} // namespace
+
+Result<void> make_node(sys::At at, const cache::Node& node) {
+  TRY(sys::make_node_at(at, node.mode, ::makedev(node.major, node.minor)));
+  TRY(sys::set_owner_at(at, node.uid, node.gid));
+  TRY(sys::set_mode_at(at, node.mode)); // the umask and chown have had their say
+  // Engines take times before 1970 for the epoch.
+  const timespec time =
+      node.mtime < 0 ? timespec{0, 0} : timespec{node.mtime, static_cast<long>(node.mtime_ns)};
+  return sys::set_times_at(at, time, time);
+}
+
+Result<void> make_node(sys::At at, const archive::TarEntry& entry) {
+  const timespec time = archive::layer_time(entry);
+  const cache::Node node{.path = "",
+                         .mode = type_of(entry.type) | (entry.mode & 07777U),
+                         .uid = entry.uid,
+                         .gid = entry.gid,
+                         .major = entry.device_major,
+                         .minor = entry.device_minor,
+                         .mtime = time.tv_sec,
+                         .mtime_ns = static_cast<std::uint32_t>(time.tv_nsec),
+                         .link_to = ""};
+  return make_node(at, node);
+}
+
+Result<void> link_node(sys::At at, const Fd& root, const std::string& target,
+                       const archive::TarEntry& entry) {
+  ParentDirs targets(root);
+  const sys::At existing = TRY(targets.at(target));
+  TRY(sys::link_at(existing, at));
+  // The entry of a hard link has metadata of its own, and the last one wins.
+  TRY(sys::set_owner_at(at, entry.uid, entry.gid));
+  TRY(sys::set_mode_at(at, entry.mode));
+  const timespec time = archive::layer_time(entry);
+  return sys::set_times_at(at, time, time);
+}
+
+Result<void> make_nodes(const Fd& root, ParentDirs& parents,
+                        const std::vector<cache::Node>& nodes) {
+  for (const cache::Node& node : nodes) {
+    const sys::At at = TRY(parents.at(node.path));
+    if (node.link_to.empty()) {
+      TRY(make_node(at, node).within(node.path));
+      continue;
+    }
+    ParentDirs targets(root);
+    const sys::At target = TRY(targets.at(node.link_to));
+    TRY(sys::link_at(target, at));
+  }
+  return {};
+}
+
+} // namespace dind::store

@@ -1,0 +1,197 @@
+#include <store/overlay_driver.hpp>
+
+#include <store/layout.hpp>
+#include <store/tree.hpp>
+#include <store/unpack.hpp>
+#include <sys/dir.hpp>
+#include <sys/file.hpp>
+
+#include <tuple>
+
+namespace dind::store {
+namespace {
+
+constexpr std::size_t kSmallFile = 64U << 10U;
+
+const std::string kDiff = "diff";
+const std::string kLink = "link";
+const std::string kLower = "lower";
+const std::string kWork = "work";
+const std::string kCommitted = "committed";
+const std::string kSkeleton = "skeleton";
+const std::string kAnchor = "whiteout";
+const std::string kLinks = "l";
+
+Result<Fd> make_diff(const Fd& staged) {
+  TRY(sys::make_dir_at({staged, kDiff}, 0755));
+  return sys::open_dir_at({staged, kDiff});
+}
+
+} // namespace
+
+Result<std::unique_ptr<GraphDriver>> OverlayDriver::open(const Fd& data_root, std::string name,
+                                                         MarkStyle style, Fd staging) {
+  std::unique_ptr<OverlayDriver> driver(new OverlayDriver(std::move(name), style));
+  driver->staging_ = std::move(staging);
+  driver->driver_ = TRY(ensure_dirs(data_root, driver->name_, 0710));
+  driver->links_ = TRY(ensure_dirs(data_root, driver->name_ + "/" + kLinks, 0700));
+  return std::unique_ptr<GraphDriver>(std::move(driver));
+}
+
+Result<void> OverlayDriver::add_borrowed(const Digest& chain_id, const OptionalParent& parent,
+                                         const std::string& tree, const cache::Skeleton& skeleton) {
+  return add(chain_id, parent, [&](const Fd& staged) -> Result<Skeleton> {
+    TRY(sys::symlink_at(tree, {staged, kDiff}));
+    if (skeleton.marks() == 0) {
+      return Skeleton::none;
+    }
+    TRY(sys::make_dir_at({staged, kSkeleton}, 0755));
+    const Fd dir = TRY(sys::open_dir_at({staged, kSkeleton}));
+    TRY(build_skeleton(dir, style_, {staged, kAnchor}, skeleton).within(kSkeleton));
+    return Skeleton::made;
+  });
+}
+
+Result<void> OverlayDriver::add_cloned(const Digest& chain_id, const OptionalParent& parent,
+                                       const Fd& tree, const cache::Skeleton& skeleton,
+                                       const Movers& movers) {
+  return add(chain_id, parent, [&](const Fd& staged) -> Result<Skeleton> {
+    const Fd diff = TRY(make_diff(staged));
+    TRY(movers.clone(tree, diff, {})); // implied directories are 0755 root, as the tree has them
+    TRY(add_marks(diff, style_, {staged, kAnchor}, skeleton));
+    return Skeleton::none;
+  });
+}
+
+Result<void> OverlayDriver::add_unpacked(const Digest& chain_id, const OptionalParent& parent,
+                                         archive::ByteSource& tar,
+                                         const std::function<Result<void>()>& check,
+                                         const Movers&) {
+  return add(chain_id, parent, [&](const Fd& staged) -> Result<Skeleton> {
+    const Fd diff = TRY(make_diff(staged));
+    OverlayMarks marks(diff, style_, {staged, kAnchor});
+    TRY(unpack(tar, diff, marks));
+    TRY(marks.finish());
+    TRY(check());
+    return Skeleton::none;
+  });
+}
+
+Result<void> OverlayDriver::add(const Digest& chain_id, const OptionalParent& parent,
+                                const Fill& fill) {
+  const std::string cache_id = cache_id_of(chain_id);
+  const std::string lower = TRY(lower_on(parent));
+  const Fd staged = TRY(stage(cache_id));
+  const auto made = [&]() -> Result<void> {
+    const Skeleton skeleton = TRY(fill(staged));
+    return complete(staged, chain_id, lower, skeleton);
+  }();
+  if (!made) {
+    std::ignore = sys::remove_tree_at({staging_, cache_id}); // it may hold what fills the volume
+  }
+  return made;
+}
+
+Result<std::string> OverlayDriver::lower_on(const OptionalParent& parent) {
+  if (!parent) {
+    return std::string();
+  }
+  const auto known = known_.find(parent->cache_id);
+  if (known != known_.end()) {
+    return lower_of_child(known->second.link, known->second.lower);
+  }
+  const Fd dir = TRY(sys::open_dir_at({driver_, parent->cache_id}));
+  Lowers lowers;
+  lowers.link = TRY(sys::read_file_at({dir, kLink}, kSmallFile));
+  auto lower = sys::read_file_at({dir, kLower}, kSmallFile);
+  if (!lower && !lower.error().is(std::errc::no_such_file_or_directory)) {
+    return std::move(lower).error();
+  }
+  lowers.lower = lower ? std::move(lower).value() : "";
+  const auto& kept = known_.emplace(parent->cache_id, std::move(lowers)).first->second;
+  return lower_of_child(kept.link, kept.lower);
+}
+
+Result<Fd> OverlayDriver::stage(const std::string& cache_id) {
+  const sys::At at{staging_, cache_id};
+  TRY(sys::remove_tree_at(at)); // a killed boot's
+  TRY(sys::make_dir_at(at, 0710));
+  return sys::open_dir_at(at);
+}
+
+Result<void> OverlayDriver::complete(const Fd& staged, const Digest& chain_id, std::string lower,
+                                     Skeleton skeleton) {
+  const std::string cache_id = cache_id_of(chain_id);
+  const std::string link_id = link_id_of(chain_id);
+  const std::string skeleton_link_id = skeleton_link_id_of(chain_id);
+  if (skeleton == Skeleton::made) {
+    lower = lower_of_child(skeleton_link_id, lower);
+  }
+  TRY(sys::create_file_at({staged, kLink}, link_id, 0644));
+  if (!lower.empty()) {
+    TRY(sys::create_file_at({staged, kLower}, lower, 0644));
+    // As the two drivers have it.
+    TRY(sys::make_dir_at({staged, kWork}, style_ == MarkStyle::aufs ? 0710 : 0700));
+  }
+  TRY(sys::create_file_at({staged, kCommitted}, "", 0600));
+  TRY(publish(cache_id));
+  TRY(ensure_link(link_id, "../" + cache_id + "/" + kDiff));
+  if (skeleton == Skeleton::made) {
+    TRY(ensure_link(skeleton_link_id, "../" + cache_id + "/" + kSkeleton));
+  }
+  known_[cache_id] = Lowers{link_id, lower};
+  return {};
+}
+
+Result<void> OverlayDriver::publish(const std::string& cache_id) {
+  // What has the name is unknown to dockerd, or cannot be reached: the plan says so.
+  TRY(sys::remove_tree_at({driver_, cache_id}));
+  return sys::rename_at({staging_, cache_id}, {driver_, cache_id});
+}
+
+Result<void> OverlayDriver::ensure_link(const std::string& link_id, const std::string& target) {
+  const sys::At at{links_, link_id};
+  auto made = sys::symlink_at(target, at);
+  if (made || !made.error().is(std::errc::file_exists)) {
+    return made;
+  }
+  // dockerd leaves the links of skeletons behind when it removes a layer.
+  const auto there = sys::read_link_at(at);
+  if (there && *there == target) {
+    return {};
+  }
+  TRY(sys::remove_tree_at(at));
+  return sys::symlink_at(target, at);
+}
+
+Result<void> OverlayDriver::remove(const std::string& cache_id) {
+  if (!is_name(cache_id) || cache_id == kLinks) {
+    return input_error("\"{}\" is no layer's directory", cache_id);
+  }
+  const auto layer = sys::open_dir_at({driver_, cache_id});
+  if (!layer && layer.error().is(std::errc::no_such_file_or_directory)) {
+    return {};
+  }
+  if (!layer) {
+    return layer.error();
+  }
+  // The links first: without the directory nobody would know them any more.
+  const auto link = sys::read_file_at({*layer, kLink}, kSmallFile);
+  if (link) {
+    TRY(remove_link(*link, "../" + cache_id + "/" + kDiff));
+  }
+  const auto lower = sys::read_file_at({*layer, kLower}, kSmallFile);
+  if (lower && lower->starts_with("l/")) {
+    TRY(remove_link(lower->substr(2, lower->find(':') - 2), "../" + cache_id + "/" + kSkeleton));
+  }
+  known_.erase(cache_id);
+  return sys::remove_tree_at({driver_, cache_id});
+}
+
+Result<void> OverlayDriver::remove_link(const std::string& link_id, const std::string& target) {
+  const auto there =
+      is_name(link_id) ? sys::read_link_at({links_, link_id}) : Result<std::string>(std::string());
+  return there && *there == target ? sys::unlink_at({links_, link_id}) : Result<void>();
+}
+
+} // namespace dind::store

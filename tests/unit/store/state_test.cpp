@@ -1,0 +1,159 @@
+#include <store/state.hpp>
+
+#include <store/image_metadata.hpp>
+#include <store/layout.hpp>
+#include <support/expect.hpp>
+#include <support/temp_dir.hpp>
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <string>
+
+namespace dind::store {
+namespace {
+
+using test::ok;
+using test::TempDir;
+
+Digest digest(char digit) {
+  return Digest::from_hex(std::string(64, digit)).value();
+}
+
+class StateTest : public testing::Test {
+protected:
+  void add_layer(const std::string& driver, char chain_id, const std::string& cache_id,
+                 std::optional<Digest> parent = std::nullopt) {
+    const auto metadata = ImageMetadata::open(root_.fd(), driver);
+    ASSERT_TRUE(ok(metadata));
+    ASSERT_TRUE(ok(metadata->add_layer({.chain_id = digest(chain_id),
+                                        .diff_id = digest('d'),
+                                        .parent = parent,
+                                        .cache_id = cache_id,
+                                        .size = 1,
+                                        .tar_split_path = "/x"})));
+  }
+
+  std::string record(char chain_id) {
+    return "image/overlay2/layerdb/sha256/" + digest(chain_id).hex();
+  }
+
+  StoreState state() {
+    auto state = read_state(root_.path().native());
+    EXPECT_TRUE(ok(state));
+    return state ? std::move(state).value() : StoreState();
+  }
+
+  const TempDir root_;
+};
+
+TEST_F(StateTest, OfADataRootThatDoesNotExistIsEmpty) {
+  const auto state = read_state((root_ / "none").native());
+  ASSERT_TRUE(ok(state));
+  EXPECT_TRUE(state->prior_drivers.empty());
+  EXPECT_TRUE(state->drivers.empty());
+  EXPECT_TRUE(state->of("overlay2").empty());
+}
+
+TEST_F(StateTest, TellsALayersIdentityAndWhetherSeedingNamedIt) {
+  add_layer("overlay2", 'a', cache_id_of(digest('a')));
+  add_layer("overlay2", 'b', "theirs", digest('a'));
+  root_.make_dir("overlay2/theirs/diff");
+  root_.write("overlay2/theirs/lower", "l/A:l/B");
+  const auto layers = state().of("overlay2").layers;
+  ASSERT_EQ(layers.size(), 2U);
+  EXPECT_TRUE(layers.at(digest('a')).ours);
+  EXPECT_FALSE(layers.at(digest('a')).reachable);
+  EXPECT_EQ(layers.at(digest('a')).parent, std::nullopt);
+  const PresentLayer& theirs = layers.at(digest('b'));
+  EXPECT_FALSE(theirs.ours);
+  EXPECT_TRUE(theirs.reachable);
+  EXPECT_EQ(theirs.diff_id, digest('d'));
+  EXPECT_EQ(theirs.parent, digest('a'));
+  EXPECT_EQ(theirs.cache_id, "theirs");
+  EXPECT_EQ(theirs.borrowed_from, "");
+  EXPECT_EQ(theirs.lowers, 2U);
+}
+
+TEST_F(StateTest, ReachesABorrowedLayerOnlyWhileItsCacheIsThere) {
+  add_layer("fuse-overlayfs", 'a', "id");
+  const auto tree = root_.make_dir("cache/tree");
+  root_.make_dir("fuse-overlayfs/id");
+  ASSERT_EQ(::symlink(tree.c_str(), (root_ / "fuse-overlayfs/id/diff").c_str()), 0);
+  EXPECT_TRUE(state().of("fuse-overlayfs").layers.at(digest('a')).reachable);
+  EXPECT_EQ(state().of("fuse-overlayfs").layers.at(digest('a')).borrowed_from, tree.native());
+  ASSERT_EQ(::rmdir(tree.c_str()), 0);
+  EXPECT_FALSE(state().of("fuse-overlayfs").layers.at(digest('a')).reachable);
+}
+
+TEST_F(StateTest, ReachesWholeTreesWhereTheirDriversHaveThem) {
+  add_layer("vfs", 'a', "id");
+  add_layer("btrfs", 'a', "id");
+  EXPECT_FALSE(state().of("vfs").layers.at(digest('a')).reachable);
+  EXPECT_FALSE(state().of("btrfs").layers.at(digest('a')).reachable);
+  root_.make_dir("vfs/dir/id");
+  root_.make_dir("btrfs/subvolumes/id");
+  EXPECT_TRUE(state().of("vfs").layers.at(digest('a')).reachable);
+  EXPECT_TRUE(state().of("btrfs").layers.at(digest('a')).reachable);
+}
+
+TEST_F(StateTest, ReportsImagesOfVfsThoughItIsNeverAPriorDriver) {
+  add_layer("vfs", 'a', "id");
+  root_.make_dir("vfs/dir/id");
+  EXPECT_TRUE(state().prior_drivers.empty());
+  EXPECT_FALSE(state().of("vfs").empty());
+  EXPECT_FALSE(state().drivers.contains("overlay2"));
+}
+
+TEST_F(StateTest, LeavesOutRecordsThatDockerdWouldNotLoad) {
+  root_.write(record('a') + "/cache-id", "id");
+  root_.write(record('b') + "/cache-id", "../id");
+  root_.write(record('b') + "/diff", digest('b').text());
+  root_.write(record('c') + "/cache-id", "id\n");
+  root_.write(record('c') + "/diff", digest('c').text() + "\n");
+  root_.write(record('d') + "/cache-id", "id");
+  root_.write(record('d') + "/diff", digest('d').text());
+  root_.write(record('d') + "/parent", "none");
+  root_.write("image/overlay2/layerdb/sha256/tmp-x/cache-id", "id");
+  const auto layers = state().of("overlay2").layers;
+  ASSERT_EQ(layers.size(), 1U);
+  EXPECT_EQ(layers.at(digest('c')).cache_id, "id");
+}
+
+TEST_F(StateTest, KnowsTheLayersThatImagesAndContainersStandOn) {
+  const std::string configs = "image/overlay2/imagedb/content/sha256/";
+  root_.write(configs + digest('1').hex(), R"({"rootfs":{"type":"layers","diff_ids":[")" +
+                                               digest('a').text() + R"(",")" + digest('b').text() +
+                                               R"("]}})");
+  root_.write(configs + digest('2').hex(), R"({"architecture":"amd64"})");
+  root_.write(configs + digest('3').hex(), "{");
+  root_.write("image/overlay2/layerdb/mounts/container/parent", digest('c').text());
+  root_.write("image/overlay2/layerdb/mounts/scratch/mount-id", "x");
+  const auto overlay2 = state().of("overlay2");
+  ASSERT_EQ(overlay2.images.size(), 2U);
+  EXPECT_EQ(overlay2.images.at(digest('1')), (std::vector{digest('a'), digest('b')}));
+  EXPECT_TRUE(overlay2.images.at(digest('2')).empty());
+  EXPECT_EQ(overlay2.container_layers, std::set<Digest>{digest('c')});
+}
+
+TEST_F(StateTest, ReadsNames) {
+  const auto metadata = ImageMetadata::open(root_.fd(), "btrfs");
+  ASSERT_TRUE(ok(metadata));
+  ASSERT_TRUE(ok(metadata->add_references({{"app:1", digest('e')}})));
+  EXPECT_EQ(state().of("btrfs").references.at("app:1"), digest('e'));
+}
+
+TEST_F(StateTest, CountsDriversByWhatTheirDirectoriesHold) {
+  root_.make_dir("overlay2/l");
+  root_.make_dir("zfs/x");
+  root_.make_dir("btrfs");
+  root_.make_dir("vfs/dir");
+  EXPECT_EQ(state().prior_drivers, (std::vector<std::string>{"overlay2", "zfs"}));
+  EXPECT_FALSE(state().has_containerd_images);
+  root_.make_dir("containerd/daemon/io.containerd.content.v1.content/blobs/sha256/x");
+  EXPECT_TRUE(state().has_containerd_images);
+}
+
+} // namespace
+} // namespace dind::store
