@@ -13,7 +13,7 @@ if [ "${1:-build}" = checks ]; then
     clang-format-14 clang-tidy-14 shellcheck codespell # style
     libarchive-tools attr zstd xz-utils acl       # archives that other programs write
     util-linux procps iproute2 busybox-static     # namespaces and processes
-    libcap2-bin xfsprogs
+    libcap2-bin xfsprogs btrfs-progs e2fsprogs fuse-overlayfs # filesystems
   )
 fi
 
