@@ -42,12 +42,17 @@ Result<Findings> find_out(const Wishes& wishes) {
     return found; // nothing to decide
   }
   found.data_root = TRY(open_data_root(wishes.data_root));
-  std::vector<std::string> samples;
+  host::ProbeRequest request{.scratch_parent = store::kOwnDir};
   for (const cache::Cache& cache : found.caches.open) {
     found.views.push_back(TRY(view_of(cache, wishes.verify)));
-    samples.push_back((cache.path() / cache::kCanaryName).native());
+    request.samples.push_back((cache.path() / cache::kCanaryName).native());
   }
-  found.facts = TRY(host::probe(found.data_root, store::kOwnDir, samples));
+  request.named_drivers = found.state.prior_drivers;
+  request.named_drivers.insert(request.named_drivers.end(), wishes.allowed_drivers.begin(),
+                               wishes.allowed_drivers.end());
+  request.named_drivers.insert(request.named_drivers.end(),
+                               {wishes.required_driver, wishes.preferred_driver});
+  found.facts = TRY(host::probe(found.data_root, request));
   return found;
 }
 

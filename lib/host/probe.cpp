@@ -1,145 +1,148 @@
 #include <host/probe.hpp>
 
-#include <sys/dir.hpp>
-#include <sys/file.hpp>
+#include <host/cpus.hpp>
+#include <host/rungs.hpp>
+#include <host/surroundings.hpp>
 #include <sys/mount.hpp>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-
-#include <tuple>
+#include <algorithm>
+#include <string_view>
 
 namespace dind::host {
 namespace {
 
-const std::string kUpper = "upper";
-const std::string kWork = "work";
-const std::string kMerged = "merged";
-const std::string kLower = "lower";
-const std::string kMarks = "marks";
-const std::string kWitness = "witness";
+constexpr const char* kFuseOverlayfs = "fuse-overlayfs";
+constexpr const char* kBtrfs = "btrfs";
+const Fact kNotProbed = {false, "not probed"};
 
-// A directory of our own that goes with its owner.
-class Scratch {
+// Tries one rung after the other in one scratch directory.
+class Probe {
 public:
-  static Result<Scratch> make(const Fd& root, const std::string& parent) {
-    Scratch scratch;
-    scratch.parent_ = TRY(sys::open_beneath(root, parent, O_RDONLY | O_DIRECTORY));
-    scratch.name_ = "probe-" + sys::random_hex(4);
-    TRY(sys::make_dir_at({scratch.parent_, scratch.name_}, 0700));
-    scratch.dir_ = TRY(sys::open_dir_at({scratch.parent_, scratch.name_}));
-    return scratch;
-  }
-  Scratch(Scratch&&) = default;
-  Scratch& operator=(Scratch&&) = default;
-  ~Scratch() {
-    if (parent_) {
-      std::ignore = sys::remove_tree_at({parent_, name_});
+  Probe(const Scratch& scratch, const ProbeRequest& request, HostFacts& facts)
+      : scratch_(scratch), request_(request), facts_(facts) {}
+
+  void climb() {
+    for (const std::string& sample : request_.samples) {
+      facts_.caches.push_back(probe_cache(sample));
     }
-  }
-
-  const Fd& dir() const { return dir_; }
-
-private:
-  Scratch() = default;
-  Fd parent_;
-  std::string name_;
-  Fd dir_;
-};
-
-// A path for mount(2) that needs no escaping and cannot be swapped underneath us.
-std::string proc_path(const Fd& fd) {
-  return fmt::format("/proc/self/fd/{}", fd.get());
-}
-
-Result<sys::fs::path> real_path(const Fd& fd) {
-  const Fd links = TRY(sys::open_dir("/proc/self/fd"));
-  const std::string name = std::to_string(fd.get());
-  return sys::fs::path(TRY(sys::read_link_at({links, name})));
-}
-
-class MountedOverlay {
-public:
-  static Result<MountedOverlay> make(const std::string& lowers, const Fd& upper, const Fd& work,
-                                     const Fd& target) {
-    // index=off as dockerd has it; without it a lower may be used only once.
-    const std::string data = fmt::format("index=off,lowerdir={},upperdir={},workdir={}", lowers,
-                                         proc_path(upper), proc_path(work));
-    // To be undone by its name: `target` goes on leading beneath the mount.
-    const sys::fs::path path = TRY(real_path(target));
-    TRY(sys::mount("overlay", path, "overlay", 0, data));
-    return MountedOverlay(path);
-  }
-  MountedOverlay(MountedOverlay&& other) noexcept : target_(std::exchange(other.target_, {})) {}
-  MountedOverlay& operator=(MountedOverlay&&) = delete;
-  ~MountedOverlay() {
-    if (!target_.empty()) {
-      std::ignore = sys::unmount(target_);
-    }
+    probe_inside();
+    probe_alternatives();
   }
 
 private:
-  explicit MountedOverlay(sys::fs::path target) : target_(std::move(target)) {}
-  sys::fs::path target_;
+  Fact fact_of(const Result<void>& tried, std::string_view success) const {
+    return tried ? Fact{true, std::string(success)}
+                 : Fact{false, fmt::format("{} (the data root is on {})", tried.error().describe(),
+                                           facts_.data_root_filesystem)};
+  }
+
+  Fact overlay(const std::string& sample, std::string_view success) const {
+    const auto marks = facts_.in_user_namespace ? MarkSpace::user : MarkSpace::trusted;
+    return fact_of(try_overlay(scratch_, sample, marks), success);
+  }
+
+  CacheFacts probe_cache(const std::string& sample) const {
+    CacheFacts cache;
+    cache.borrow = overlay(sample, "an overlay over the cache can be mounted in the data root");
+    cache.fuse_borrow = kNotProbed;
+    cache.reflink = fact_of(try_reflink(scratch_, sample), "files of the cache can be cloned");
+    cache.hard_link = fact_of(try_hard_link(scratch_, sample), "files of the cache can be linked");
+    const auto dir = sys::open_dir(sample);
+    const auto on_own_root = dir ? is_on_own_root(*dir) : dir.error();
+    cache.on_own_root = on_own_root && *on_own_root;
+    return cache;
+  }
+
+  // Whoever can borrow, clone or link from a cache can do without: calls less on
+  // the way that matters.
+  template <typename Try>
+  Fact implied_or(Fact CacheFacts::*fact, Try&& attempt) const {
+    const auto holds = [fact](const CacheFacts& cache) { return (cache.*fact).holds; };
+    const auto found = std::find_if(facts_.caches.begin(), facts_.caches.end(), holds);
+    return found != facts_.caches.end() ? (*found).*fact : attempt();
+  }
+
+  void probe_inside() {
+    facts_.overlay = implied_or(&CacheFacts::borrow, [this] {
+      return overlay("", "an overlay can be mounted in the data root");
+    });
+    facts_.d_type = fact_of(try_d_type(scratch_), "directory entries tell their type");
+    facts_.reflink = implied_or(&CacheFacts::reflink, [this] {
+      return fact_of(try_reflink(scratch_, ""), "files of the data root can be cloned");
+    });
+    facts_.hard_link = implied_or(&CacheFacts::hard_link, [this] {
+      return fact_of(try_hard_link(scratch_, ""), "files of the data root can be linked");
+    });
+  }
+
+  // Whether more than overlay2 has to be known.
+  bool needs_alternatives() const {
+    return request_.everything || !facts_.overlay.holds || !facts_.d_type.holds;
+  }
+
+  bool is_wanted(std::string_view driver) const {
+    const auto& named = request_.named_drivers;
+    return needs_alternatives() || std::find(named.begin(), named.end(), driver) != named.end();
+  }
+
+  void probe_alternatives() {
+    facts_.loop =
+        needs_alternatives()
+            ? fact_of(try_loop(scratch_), "an ext4 file can be mounted through a loop device")
+            : kNotProbed;
+    facts_.btrfs = is_wanted(kBtrfs)
+                       ? fact_of(try_btrfs(scratch_), "subvolumes and snapshots can be made")
+                       : kNotProbed;
+    facts_.fuse_overlayfs = kNotProbed;
+    if (!is_wanted(kFuseOverlayfs)) {
+      return;
+    }
+    for (std::size_t i = 0; i < request_.samples.size(); ++i) {
+      facts_.caches[i].fuse_borrow =
+          fact_of(try_fuse_overlayfs(scratch_, request_.samples[i]),
+                  "fuse-overlayfs can be mounted over the cache in the data root");
+    }
+    facts_.fuse_overlayfs = implied_or(&CacheFacts::fuse_borrow, [this] {
+      return fact_of(try_fuse_overlayfs(scratch_, ""),
+                     "fuse-overlayfs can be mounted in the data root");
+    });
+  }
+
+  const Scratch& scratch_;
+  const ProbeRequest& request_;
+  HostFacts& facts_;
 };
 
-// Mounts an overlay of `sample` and, below it, a directory whose only file a
-// whiteout between the two deletes; checks what shows, and that it can be written to.
-Result<void> try_overlay(const Fd& root, const std::string& parent, const std::string& sample) {
-  const Scratch scratch = TRY(Scratch::make(root, parent));
-  const Fd& dir = scratch.dir();
-  for (const std::string& name : {kUpper, kWork, kMerged, kLower, kMarks}) {
-    TRY(sys::make_dir_at({dir, name}, 0755));
+// A data root that nothing can be made in holds none of it.
+void refuse_all(const Error& error, const ProbeRequest& request, HostFacts& facts) {
+  const Fact refused = {false, Error(error).within("try in the data root").describe()};
+  for (Fact* fact : {&facts.overlay, &facts.d_type, &facts.reflink, &facts.hard_link,
+                     &facts.fuse_overlayfs, &facts.btrfs, &facts.loop}) {
+    *fact = refused;
   }
-  const Fd upper = TRY(sys::open_dir_at({dir, kUpper}));
-  const Fd work = TRY(sys::open_dir_at({dir, kWork}));
-  const Fd merged = TRY(sys::open_dir_at({dir, kMerged}));
-  const Fd lower = TRY(sys::open_dir_at({dir, kLower}));
-  const Fd marks = TRY(sys::open_dir_at({dir, kMarks}));
-  const Fd top = sample.empty() ? TRY(sys::open_dir_at({dir, kLower})) : TRY(sys::open_dir(sample));
-  TRY(sys::create_file_at({lower, kWitness}, "deleted", 0644));
-  TRY(sys::make_node_at({marks, kWitness}, S_IFCHR, ::makedev(0, 0)).within("make a whiteout"));
-
-  const std::string lowers = sample.empty()
-                                 ? proc_path(marks) + ":" + proc_path(lower)
-                                 : proc_path(top) + ":" + proc_path(marks) + ":" + proc_path(lower);
-  const auto overlay = MountedOverlay::make(lowers, upper, work, merged);
-  if (!overlay) {
-    return overlay.error();
+  for (const std::string& sample : request.samples) {
+    const auto dir = sys::open_dir(sample);
+    const auto on_own_root = dir ? is_on_own_root(*dir) : dir.error();
+    facts.caches.push_back({refused, refused, refused, refused, on_own_root && *on_own_root});
   }
-  const Fd view = TRY(sys::open_dir_at({dir, kMerged}));
-  const bool witness = TRY(sys::exists_at({view, kWitness}));
-  if (witness) {
-    return input_error("a whiteout is not honoured");
-  }
-  const std::string fresh = "fresh";
-  return sys::create_file_at({view, fresh}, "written", 0644);
-}
-
-Fact fact_of(const Result<void>& tried, const std::string& success, const HostFacts& facts) {
-  return tried ? Fact{true, success}
-               : Fact{false, fmt::format("{} (the data root is on {})", tried.error().describe(),
-                                         facts.data_root_filesystem)};
 }
 
 } // namespace
 
-Result<HostFacts> probe(const Fd& data_root, const std::string& scratch_parent,
-                        const std::vector<std::string>& samples) {
+Result<HostFacts> probe(const Fd& data_root, const ProbeRequest& request) {
   HostFacts facts;
   facts.data_root_filesystem = TRY(sys::filesystem_of(data_root));
+  facts.filesystem_note = filesystem_note(facts.data_root_filesystem);
   facts.free = TRY(sys::free_space(data_root));
-  for (const std::string& sample : samples) {
-    const auto borrowed = try_overlay(data_root, scratch_parent, sample);
-    facts.caches.push_back(
-        {fact_of(borrowed, "an overlay over the cache can be mounted in the data root", facts)});
+  facts.in_user_namespace = is_in_user_namespace();
+  facts.cpus = count_cpus();
+  const auto parent = sys::open_beneath(data_root, request.scratch_parent, O_RDONLY | O_DIRECTORY);
+  const auto scratch = parent ? Scratch::make(*parent) : parent.error();
+  if (!scratch) {
+    refuse_all(scratch.error(), request, facts);
+    return facts;
   }
-  // Whoever can borrow can do without: one mount less on the way that matters.
-  const bool borrows = !facts.caches.empty() && facts.caches.front().borrow.holds;
-  facts.overlay = borrows ? Fact{true, facts.caches.front().borrow.why}
-                          : fact_of(try_overlay(data_root, scratch_parent, ""),
-                                    "an overlay can be mounted in the data root", facts);
+  Probe(*scratch, request, facts).climb();
   return facts;
 }
 

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <base/result.hpp>
+#include <host/scratch.hpp>
+
+#include <string>
+
+namespace dind::host {
+
+// The rungs of the probe. Each does its thing for real inside `outer`, on the data
+// root's filesystem, and undoes it, whatever failed halfway. `sample` is a directory of a
+// cache, or empty for a try that stays inside the data root.
+
+// A kernel overlay, with a whiteout honoured.
+enum class MarkSpace { trusted, user }; // whose attributes overlayfs uses
+Result<void> try_overlay(const Scratch& outer, const std::string& sample, MarkSpace marks);
+
+// The same by the program fuse-overlayfs, which the engine's driver of that name starts.
+Result<void> try_fuse_overlayfs(const Scratch& outer, const std::string& sample);
+
+// A subvolume, a snapshot of it, and both deleted.
+Result<void> try_btrfs(const Scratch& outer);
+
+// A small sparse file on a loop device, formatted by mkfs.ext4, mounted and written to.
+Result<void> try_loop(const Scratch& outer);
+
+// Directory entries of `outer` tell their type.
+Result<void> try_d_type(const Scratch& outer);
+
+// A file of the sample, or a fresh one, cloned (FICLONE) or linked into `outer`.
+Result<void> try_reflink(const Scratch& outer, const std::string& sample);
+Result<void> try_hard_link(const Scratch& outer, const std::string& sample);
+
+} // namespace dind::host

@@ -1,0 +1,93 @@
+#include <host/scratch.hpp>
+
+#include <sys/dir.hpp>
+#include <sys/mount.hpp>
+
+#include <sys/file.h>
+
+#include <tuple>
+#include <utility>
+
+namespace dind::host {
+namespace {
+
+const std::string kPrefix = "probe-";
+
+bool lock(const Fd& dir) {
+  return ::flock(dir.get(), LOCK_EX | LOCK_NB) == 0;
+}
+
+// What cannot be removed is no reason not to probe.
+void remove_orphans(const Fd& parent) {
+  const auto entries = sys::list_dir(parent);
+  if (!entries) {
+    return;
+  }
+  for (const sys::DirEntry& entry : *entries) {
+    if (!entry.name.starts_with(kPrefix)) {
+      continue;
+    }
+    const auto orphan = sys::open_dir_at({parent, entry.name});
+    if (orphan && lock(*orphan)) {
+      std::ignore = sys::remove_tree_at({parent, entry.name});
+    }
+  }
+}
+
+} // namespace
+
+Result<Scratch> Scratch::make(const Fd& parent) {
+  remove_orphans(parent);
+  const std::string here = ".";
+  Scratch scratch(TRY(sys::open_dir_at({parent, here})), kPrefix + sys::random_hex(4));
+  TRY(sys::make_dir_at({scratch.parent_, scratch.name_}, 0700));
+  scratch.dir_ = TRY(sys::open_dir_at({scratch.parent_, scratch.name_}));
+  std::ignore = lock(scratch.dir_); // a filesystem without locks has orphans too
+  return scratch;
+}
+
+Result<Scratch> Scratch::make_inside(const Scratch& outer, const std::string& name,
+                                     const std::vector<std::string>& dirs) {
+  const std::string here = ".";
+  Scratch scratch(TRY(sys::open_dir_at({outer.dir_, here})), name);
+  TRY(sys::make_dir_at({scratch.parent_, scratch.name_}, 0700));
+  scratch.dir_ = TRY(sys::open_dir_at({scratch.parent_, scratch.name_}));
+  for (const std::string& dir : dirs) {
+    TRY(sys::make_dir_at({scratch.dir_, dir}, 0755));
+  }
+  return scratch;
+}
+
+Scratch::~Scratch() {
+  if (parent_) {
+    std::ignore = sys::remove_tree_at({parent_, name_});
+  }
+}
+
+Mounted::Mounted(Mounted&& other) noexcept : target_(std::exchange(other.target_, {})) {}
+
+Mounted::~Mounted() {
+  if (!target_.empty()) {
+    std::ignore = sys::unmount(target_);
+  }
+}
+
+std::string proc_path(const Fd& fd) {
+  return fmt::format("/proc/self/fd/{}", fd.get());
+}
+
+Result<std::string> shared_path(const Fd& fd) {
+  const Fd proc = TRY(sys::open_dir("/proc"));
+  const std::string self = "self";
+  // Our number as that /proc counts, which need not be that of our own PID namespace.
+  const std::string pid = TRY(sys::read_link_at({proc, self}));
+  return fmt::format("/proc/{}/fd/{}", pid, fd.get());
+}
+
+Result<sys::fs::path> real_path(const Fd& fd) {
+  const Fd links = TRY(sys::open_dir("/proc/self/fd"));
+  const std::string name = std::to_string(fd.get());
+  return sys::fs::path(TRY(sys::read_link_at({links, name})));
+}
+
+} // namespace dind::host
