@@ -1,60 +1,16 @@
 #include <boot/seeding.hpp>
 
 #include <base/log.hpp>
-#include <boot/caches.hpp>
-#include <host/probe.hpp>
 #include <seed/executor.hpp>
-#include <store/layout.hpp>
-#include <store/state.hpp>
-#include <sys/file.hpp>
 
 #include <array>
+#include <chrono>
 
 namespace dind::boot {
 namespace {
 
-constexpr mode_t kDataRootMode = 0710; // what dockerd gives it
-
-// All that the plan is made from.
-struct Findings {
-  Caches caches;
-  store::StoreState state;
-  host::HostFacts facts;
-  std::vector<seed::CacheView> views;
-  Fd data_root; // only if something may have to be written to it
-};
-
-Result<Fd> open_data_root(const std::string& path) {
-  TRY(sys::make_dirs(path, kDataRootMode));
-  Fd root = TRY(sys::open_dir(path));
-  const std::string own = store::kOwnDir;
-  TRY(sys::ensure_dir_at({root, own}, 0700));
-  return root;
-}
-
-Result<Findings> find_out(const Wishes& wishes) {
-  Findings found;
-  if (wishes.seed != SeedWish::off) {
-    found.caches = open_caches(wishes);
-  }
-  found.state = TRY(store::read_state(wishes.data_root).within(wishes.data_root));
-  if (found.caches.open.empty() && wishes.allowed_drivers.empty()) {
-    return found; // nothing to decide
-  }
-  found.data_root = TRY(open_data_root(wishes.data_root));
-  host::ProbeRequest request{.scratch_parent = store::kOwnDir};
-  for (const cache::Cache& cache : found.caches.open) {
-    found.views.push_back(TRY(view_of(cache, wishes.verify)));
-    request.samples.push_back((cache.path() / cache::kCanaryName).native());
-  }
-  request.named_drivers = found.state.prior_drivers;
-  request.named_drivers.insert(request.named_drivers.end(), wishes.allowed_drivers.begin(),
-                               wishes.allowed_drivers.end());
-  request.named_drivers.insert(request.named_drivers.end(),
-                               {wishes.required_driver, wishes.preferred_driver});
-  found.facts = TRY(host::probe(found.data_root, request));
-  return found;
-}
+using Clock = std::chrono::steady_clock;
+constexpr auto kProgressEvery = std::chrono::seconds(5);
 
 void report_cold(const Findings& found, const seed::SeedPlan& plan, bool wanted, Status& status) {
   const bool nothing_to_have = found.caches.open.empty() && found.caches.failure.empty();
@@ -68,8 +24,9 @@ void report_cold(const Findings& found, const seed::SeedPlan& plan, bool wanted,
 }
 
 void report(const seed::SeedReport& done, const seed::DriverChoice& driver, Status& status) {
-  constexpr std::array kMethods = {seed::Method::link, seed::Method::copy, seed::Method::native,
-                                   seed::Method::present};
+  constexpr std::array kMethods = {seed::Method::link,     seed::Method::reflink,
+                                   seed::Method::hardlink, seed::Method::copy,
+                                   seed::Method::native,   seed::Method::present};
   status.images = done.images;
   status.images_missing = done.images_missing;
   status.strategy = seed::name_of(seed::strategy_of(done));
@@ -91,48 +48,107 @@ void report(const seed::SeedReport& done, const seed::DriverChoice& driver, Stat
             done.images, status.layers, status.bytes, status.strategy, done.bytes_written);
 }
 
+// The wish to stop, as who works asks for it; each time is a chance to tell of the progress.
+class Watch {
+public:
+  Watch(const std::function<bool()>& stopped, const seed::SeedProgress& progress)
+      : stopped_(stopped), progress_(progress) {}
+
+  bool operator()() {
+    if (Clock::now() >= next_) {
+      next_ = Clock::now() + kProgressEvery;
+      log::info("seeding: {} of {} layers, {} files, {} MB", progress_.layers_done,
+                progress_.layers_in_all, progress_.files.files.load(),
+                progress_.files.bytes.load() / 1'000'000);
+    }
+    return stopped_();
+  }
+
+private:
+  const std::function<bool()>& stopped_;
+  const seed::SeedProgress& progress_;
+  Clock::time_point next_ = Clock::now() + kProgressEvery;
+};
+
+seed::CloneMethod share_method(const host::HostFacts& facts) {
+  return facts.hard_link.holds ? seed::CloneMethod::hard_link
+         : facts.reflink.holds ? seed::CloneMethod::reflink
+                               : seed::CloneMethod::copy;
+}
+
+Result<seed::SeedReport> carry_out(const Wishes& wishes, const Seeding& seeding,
+                                   const std::function<bool()>& stopped) {
+  const Findings& found = seeding.found;
+  std::vector<const cache::Cache*> sources;
+  for (const cache::Cache& cache : found.caches.open) {
+    sources.push_back(&cache);
+  }
+  seed::SeedProgress progress;
+  seed::Execution execution{.plan = seeding.plan,
+                            .driver = found.driver.driver,
+                            .caches = sources,
+                            .state = found.state.of(found.driver.driver),
+                            .receipt = found.receipt,
+                            .boot_id = found.boot_id,
+                            .jobs = wishes.seed_jobs > 0 ? wishes.seed_jobs : found.facts.cpus,
+                            .share = share_method(found.facts),
+                            .deadline = std::nullopt,
+                            .interrupted = Watch(stopped, progress)};
+  if (wishes.seed_budget.count() > 0) {
+    execution.deadline = Clock::now() + wishes.seed_budget;
+  }
+  return seed::execute(execution, found.data_root, progress);
+}
+
+void tell_decision(const Findings& found, const seed::SeedPlan& plan, StatusBoard& board) {
+  const seed::DriverChoice& driver = found.driver;
+  log::info("storage driver: {} ({})",
+            driver.driver.empty() ? "the engine's choice" : driver.driver, driver.why);
+  for (const seed::Refused& rung : driver.refused) {
+    log::info("not {}: {}", rung.driver, rung.why);
+  }
+  for (const auto* warnings : {&driver.warnings, &plan.warnings}) {
+    for (const std::string& warning : *warnings) {
+      board.warn(warning);
+    }
+  }
+}
+
 } // namespace
 
 Result<Seeding> seed_data_root(const Wishes& wishes, StatusBoard& board,
                                const std::function<bool()>& stopped) {
   board.begin("probe");
-  const Findings found = TRY(find_out(wishes));
+  Seeding seeding;
+  seeding.found = TRY(find_out(wishes, MayMount::yes, board, stopped));
+  const Findings& found = seeding.found;
+  seeding.failure = found.caches.failure;
   if (stopped()) {
     return Error("probe", ECANCELED);
   }
 
   board.begin("plan");
-  const bool has_cache = !found.caches.open.empty();
-  Seeding seeding{.driver = seed::choose_driver(wishes, found.facts, found.state, has_cache),
-                  .failure = found.caches.failure};
-  const seed::SeedPlan plan =
-      seed::make_plan(wishes, seeding.driver, found.facts, found.state, found.views);
-  log::info("storage driver: {} ({})",
-            seeding.driver.driver.empty() ? "the engine's choice" : seeding.driver.driver,
-            seeding.driver.why);
-  for (const std::string& warning : plan.warnings) {
-    board.warn(warning);
-  }
-  if (!plan.cold_why.empty() || !seeding.driver.refusal.empty()) {
-    report_cold(found, plan, wishes.seed != SeedWish::off, board.status());
-    if (plan.is_error) {
-      seeding.failure = plan.cold_why;
+  seeding.plan = seed::make_plan(found.plan_input(wishes));
+  tell_decision(found, seeding.plan, board);
+  if (!seeding.plan.cold_why.empty() || !found.driver.refusal.empty()) {
+    report_cold(found, seeding.plan, wishes.seed != SeedWish::off, board.status());
+    if (seeding.plan.is_error) {
+      seeding.failure = seeding.plan.cold_why;
     }
+    return seeding;
+  }
+  if (seeding.plan.by_load) {
     return seeding;
   }
 
   board.begin("seed");
   board.enter(State::seeding);
-  std::vector<const cache::Cache*> sources;
-  for (const cache::Cache& cache : found.caches.open) {
-    sources.push_back(&cache);
-  }
-  const auto done = seed::execute(plan, found.data_root, sources, found.state, stopped);
+  const auto done = carry_out(wishes, seeding, stopped);
   if (!done && done.error().is(std::errc::operation_canceled)) {
     return done.error();
   }
   if (!done) {
-    report_cold(found, plan, true, board.status());
+    report_cold(found, seeding.plan, true, board.status());
     seeding.failure = Error(done.error()).within("seed " + wishes.data_root).describe();
     return seeding;
   }
@@ -143,7 +159,7 @@ Result<Seeding> seed_data_root(const Wishes& wishes, StatusBoard& board,
     seeding.failure = fmt::format("{} images are missing; {}", done->images_missing.size(),
                                   done->warnings.front());
   }
-  report(*done, seeding.driver, board.status());
+  report(*done, found.driver, board.status());
   return seeding;
 }
 

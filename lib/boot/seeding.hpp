@@ -2,6 +2,7 @@
 
 #include <base/result.hpp>
 #include <base/wishes.hpp>
+#include <boot/findings.hpp>
 #include <boot/status.hpp>
 #include <seed/plan.hpp>
 
@@ -12,14 +13,15 @@ namespace dind::boot {
 
 // What became of the wish for images.
 struct Seeding {
-  seed::DriverChoice driver;
+  Findings found; // its lock and its loop device are held as long as this lives
+  seed::SeedPlan plan;
   std::string failure; // not empty: not all images of the caches are there, and why
 };
 
-// Opens the caches, finds out what host and data root can do, plans, and seeds,
-// reporting to `board`. A cache that cannot be used is a cold start, told in
-// `failure`, not an error. With no cache, nothing is written to the data root.
-// ECANCELED if `stopped` became true.
+// Finds out what caches, host and data root are like, plans, and seeds, reporting
+// to `board`. A cache that cannot be used is a cold start, told in `failure`, not an
+// error. Images that must be loaded (plan.by_load) are left to who starts the engine.
+// EBUSY if another daemon has the data root, ECANCELED if `stopped` became true.
 Result<Seeding> seed_data_root(const Wishes& wishes, StatusBoard& board,
                                const std::function<bool()>& stopped);
 

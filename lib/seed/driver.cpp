@@ -1,90 +1,206 @@
-#include <seed/plan.hpp>
+#include <seed/driver.hpp>
 
 #include <store/layout.hpp>
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/ranges.h>
 
 namespace dind::seed {
 namespace {
 
-bool is_allowed(const Wishes& wishes, const std::string& driver) {
-  const auto& list = wishes.allowed_drivers;
-  return list.empty() || std::find(list.begin(), list.end(), driver) != list.end();
-}
+constexpr const char* kFuseOverlayfs = "fuse-overlayfs";
+constexpr const char* kBtrfs = "btrfs";
+constexpr const char* kVfs = "vfs";
 
-DriverChoice decide(const Wishes& wishes, const host::HostFacts& facts,
-                    const store::StoreState& state, bool has_cache) {
-  const auto overlay2 = [&](std::string why) {
-    DriverChoice choice{.driver = store::kOverlay2, .why = std::move(why)};
-    choice.seedable = facts.overlay.holds;
-    if (!choice.seedable && has_cache) {
-      choice.why += ", but " + facts.overlay.why;
-    }
-    return choice;
-  };
-  const auto other = [&](const std::string& driver, const std::string& why) {
-    return DriverChoice{
-        .driver = driver,
-        .why = fmt::format("{} is {}, and this version seeds overlay2 alone", driver, why)};
-  };
+constexpr const char* kVfsCost =
+    "storage driver vfs keeps a full copy of its image for every container and every build step: "
+    "slow, and large. Mount a volume of ext4 or xfs at the data root, or give the container "
+    "/dev/loop-control or /dev/fuse";
 
-  if (wishes.store == StoreWish::containerd) {
-    return {.driver = wishes.required_driver,
-            .why = "the containerd image store was asked for, and this version seeds graph drivers "
-                   "alone"};
-  }
-  if (wishes.required_driver == store::kOverlay2) {
-    DriverChoice choice = overlay2("overlay2 is required");
-    if (has_cache && !facts.overlay.holds) {
-      choice.refusal = "storage driver overlay2 is required, but " + facts.overlay.why;
+class Ladder {
+public:
+  Ladder(const Wishes& wishes, const host::HostFacts& facts, const store::StoreState& state,
+         bool has_cache)
+      : wishes_(wishes), facts_(facts), state_(state), has_cache_(has_cache) {}
+
+  DriverChoice choose() {
+    choice_.refused.clear();
+    if (!wishes_.required_driver.empty() && wishes_.store != StoreWish::containerd) {
+      required(wishes_.required_driver);
+    } else if (wishes_.store == StoreWish::containerd) {
+      take(wishes_.required_driver, "the containerd image store was asked for", Means::load);
+    } else if (!held_by_the_data_root() && !preferred()) {
+      ladder();
     }
-    return choice;
+    if (choice_.driver == kVfs && has_cache_) {
+      choice_.warnings.emplace_back(kVfsCost);
+    }
+    if (!has_cache_) {
+      choice_.means = Means::none;
+    }
+    forbid();
+    return std::move(choice_);
   }
-  if (!wishes.required_driver.empty()) {
-    return other(wishes.required_driver, "required");
+
+private:
+  // What the probe says of a driver that layers can be written for; nullptr for others.
+  const host::Fact* fact_of(const std::string& driver) const {
+    static const host::Fact kAlways{true, "it works everywhere"};
+    if (driver == store::kOverlay2) {
+      return &facts_.overlay;
+    }
+    if (driver == kFuseOverlayfs) {
+      return &facts_.fuse_overlayfs;
+    }
+    if (driver == kBtrfs) {
+      return &facts_.btrfs;
+    }
+    return driver == kVfs ? &kAlways : nullptr;
   }
-  if (state.prior_drivers.size() > 1) {
-    return {.why = fmt::format("the data root holds layers of several drivers ({}), and dockerd "
-                               "will not start with it: remove all but one, or name a driver",
-                               fmt::join(state.prior_drivers, ", "))};
+
+  bool is_allowed(const std::string& driver) const {
+    const auto& list = wishes_.allowed_drivers;
+    return list.empty() || std::find(list.begin(), list.end(), driver) != list.end();
   }
-  if (!state.prior_drivers.empty()) {
-    const std::string& prior = state.prior_drivers.front();
-    return prior == store::kOverlay2 ? overlay2("the data root holds layers of overlay2")
-                                     : other(prior, "the driver of the data root's layers");
+
+  bool take(const std::string& driver, std::string why, Means means) {
+    choice_.driver = driver;
+    choice_.why = std::move(why);
+    choice_.means = means;
+    return true;
   }
-  if (state.has_containerd_images && wishes.store != StoreWish::graph) {
-    return {.why = "the data root holds images of the containerd store; DIND_STORE=graph would "
-                   "seed beside them"};
+
+  void required(const std::string& driver) {
+    const host::Fact* fact = fact_of(driver);
+    take(driver, driver + " is required", fact ? Means::layers : Means::load);
+    if (!fact || fact->holds || !has_cache_) {
+      return; // without a cache nobody has asked the host: it is the engine's to try
+    }
+    if (driver == store::kOverlay2 && take_loop(driver + " is required")) {
+      return;
+    }
+    choice_.means = Means::none;
+    choice_.refusal = fmt::format("storage driver {} is required, but {}", driver, fact->why);
   }
-  if (wishes.preferred_driver == store::kOverlay2) {
-    return overlay2("DOCKER_DRIVER names overlay2");
+
+  // dockerd must use the driver of the layers that are there, or dies.
+  bool held_by_the_data_root() {
+    const auto& prior = state_.prior_drivers;
+    if (prior.size() > 1) {
+      return take("",
+                  fmt::format("the data root holds layers of several drivers ({}), and dockerd "
+                              "will not start with it: remove all but one, or name a driver",
+                              fmt::join(prior, ", ")),
+                  Means::none);
+    }
+    if (prior.empty() && state_.has_containerd_images && wishes_.store != StoreWish::graph) {
+      return take("", "the data root holds images of the containerd store", Means::load);
+    }
+    // dockerd itself would pass over images of vfs, and hide them.
+    const bool has_vfs_images = !state_.of(kVfs).images.empty();
+    if (prior.empty() && !has_vfs_images) {
+      return false;
+    }
+    const std::string driver = prior.empty() ? kVfs : prior.front();
+    const host::Fact* fact = fact_of(driver);
+    take(driver, "the data root holds layers of " + driver, fact ? Means::layers : Means::load);
+    if (fact && !fact->holds && has_cache_) {
+      choice_.means = Means::none;
+      choice_.why += ", but " + fact->why;
+    }
+    if (!wishes_.preferred_driver.empty() && wishes_.preferred_driver != driver) {
+      choice_.warnings.push_back(fmt::format("DOCKER_DRIVER={} is not used: {}",
+                                             wishes_.preferred_driver, choice_.why));
+    }
+    return true;
   }
-  if (!wishes.preferred_driver.empty()) {
-    return other(wishes.preferred_driver, "named by DOCKER_DRIVER");
+
+  bool preferred() {
+    const std::string& driver = wishes_.preferred_driver;
+    if (driver.empty()) {
+      return false;
+    }
+    const host::Fact* fact = fact_of(driver);
+    const bool works = fact ? fact->holds || !has_cache_ : facts_.data_root_filesystem == driver;
+    if (works && is_allowed(driver)) {
+      return take(driver, "DOCKER_DRIVER names " + driver, fact ? Means::layers : Means::load);
+    }
+    if (has_cache_ || !wishes_.allowed_drivers.empty()) {
+      choice_.warnings.push_back(
+          fmt::format("DOCKER_DRIVER={} is not used: {}", driver,
+                      !is_allowed(driver) ? "DIND_REQUIRE_DRIVER does not allow it"
+                      : fact              ? fact->why
+                                          : "the data root is on " + facts_.data_root_filesystem));
+    }
+    return false;
   }
-  if (has_cache || !wishes.allowed_drivers.empty()) {
-    return facts.overlay.holds
-               ? overlay2(facts.overlay.why)
-               : DriverChoice{.why = "overlay2 cannot be used: " + facts.overlay.why};
+
+  void ladder() {
+    if (!has_cache_ && wishes_.allowed_drivers.empty()) {
+      take("", "there is no cache to seed: the engine chooses", Means::none);
+      return;
+    }
+    for (const std::string driver : {store::kOverlay2, kFuseOverlayfs, kBtrfs, kVfs}) {
+      const host::Fact& fact = *fact_of(driver);
+      if (!is_allowed(driver)) {
+        choice_.refused.push_back({driver, "DIND_REQUIRE_DRIVER does not allow it"});
+      } else if (fact.holds) {
+        take(driver, fact.why, Means::layers);
+        return;
+      } else {
+        choice_.refused.push_back({driver, fact.why});
+        if (driver == store::kOverlay2 && take_loop("the data root cannot hold an overlay")) {
+          return;
+        }
+      }
+    }
+    take("", "no driver that is allowed works here", Means::none);
   }
-  return {.why = "there is no cache to seed: the engine chooses"};
-}
+
+  bool take_loop(const std::string& why) {
+    const std::string rung = "overlay2 on a loop device";
+    if (wishes_.loop_bytes == 0U) {
+      choice_.refused.push_back({rung, "DIND_LOOP_SIZE=0"});
+    } else if (!facts_.loop.holds) {
+      choice_.refused.push_back({rung, facts_.loop.why});
+    } else {
+      choice_.on_loop = true;
+      return take(store::kOverlay2, why + ": a loop-mounted file takes its place", Means::layers);
+    }
+    return false;
+  }
+
+  void forbid() {
+    if (choice_.refusal.empty() && !is_allowed(choice_.driver)) {
+      choice_.means = Means::none;
+      choice_.refusal =
+          fmt::format("DIND_REQUIRE_DRIVER allows {} alone, and {}",
+                      fmt::join(wishes_.allowed_drivers, ", "),
+                      choice_.driver.empty() ? choice_.why : choice_.driver + " is chosen");
+      for (const Refused& rung : choice_.refused) {
+        choice_.refusal += fmt::format("; {}: {}", rung.driver, rung.why);
+      }
+    }
+  }
+
+  const Wishes& wishes_;
+  const host::HostFacts& facts_;
+  const store::StoreState& state_;
+  bool has_cache_;
+  DriverChoice choice_;
+};
 
 } // namespace
 
 DriverChoice choose_driver(const Wishes& wishes, const host::HostFacts& facts,
                            const store::StoreState& state, bool has_cache) {
-  DriverChoice choice = decide(wishes, facts, state, has_cache);
-  if (choice.refusal.empty() && !wishes.allowed_drivers.empty() &&
-      !is_allowed(wishes, choice.driver)) {
-    choice.refusal = fmt::format("DIND_REQUIRE_DRIVER allows {} alone, and {}",
-                                 fmt::join(wishes.allowed_drivers, ", "),
-                                 choice.driver.empty() ? choice.why : choice.driver + " is chosen");
-  }
-  return choice;
+  return Ladder(wishes, facts, state, has_cache).choose();
+}
+
+bool has_full_trees(const std::string& driver) {
+  return driver == kVfs || driver == kBtrfs;
 }
 
 } // namespace dind::seed

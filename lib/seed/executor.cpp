@@ -1,9 +1,5 @@
 #include <seed/executor.hpp>
 
-#include <archive/compression.hpp>
-#include <archive/member_path.hpp>
-#include <archive/sha256.hpp>
-#include <archive/tar_split.hpp>
 #include <store/graph_driver.hpp>
 #include <store/image_metadata.hpp>
 #include <store/layout.hpp>
@@ -11,65 +7,130 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
+
+#include <fmt/format.h>
 
 namespace dind::seed {
 namespace {
 
+const std::string kOwn = store::kOwnDir;
+
 // Carries out the steps one by one and remembers what they left behind.
 class Executor {
 public:
-  Executor(const SeedPlan& plan, const std::vector<const cache::Cache*>& caches,
-           const store::DriverState& state, std::unique_ptr<store::GraphDriver> driver,
-           store::ImageMetadata metadata)
-      : plan_(plan), caches_(caches), state_(state), driver_(std::move(driver)),
-        metadata_(std::move(metadata)) {}
+  Executor(const Execution& what, store::GraphDriver& driver, store::ImageMetadata metadata,
+           SeedProgress& progress)
+      : what_(what), driver_(driver), metadata_(std::move(metadata)), progress_(progress),
+        maker_(driver, what.caches,
+               {.jobs = what.jobs, .share = what.share, .interrupted = [this] { return is_over(); }},
+               progress.files) {
+    report_.receipt = what.receipt;
+    report_.receipt.boot_id = what.boot_id;
+    report_.receipt.driver = what.driver;
+  }
 
-  Result<SeedReport> run(const Interrupted& interrupted) {
-    for (const LayerStep& step : plan_.layers) {
-      if (interrupted()) {
+  Result<SeedReport> run(const Fd& own_dir) {
+    TRY(clear_the_way());
+    // From here on everything of ours that the data root holds was checked, or is made now.
+    TRY(write_receipt(own_dir, report_.receipt));
+    progress_.layers_in_all = what_.plan.layers.size();
+    for (const LayerStep& step : what_.plan.layers) {
+      add_layer(step);
+      if (what_.interrupted()) {
         return Error("seed", ECANCELED);
       }
-      add_layer(step);
+      ++progress_.layers_done;
     }
     std::map<std::string, Digest> references;
-    for (const ImageStep& step : plan_.images) {
+    for (const ImageStep& step : what_.plan.images) {
       add_image(step, references);
     }
-    TRY(metadata_.add_references(references));
+    TRY(metadata_.add_references(references, given_before()));
+    TRY(write_receipt(own_dir, report_.receipt));
     return std::move(report_);
   }
 
 private:
-  void add_layer(const LayerStep& step) {
-    const cache::Layer& layer = *caches_[step.cache]->manifest().find(step.diff_id);
-    auto made = make_layer(step, layer);
-    if (!made) {
-      failed_.emplace(step.chain_id, std::move(made).error().describe());
-      return;
+  bool out_of_time() const {
+    return what_.deadline && std::chrono::steady_clock::now() >= *what_.deadline;
+  }
+  bool is_over() const { return what_.interrupted() || out_of_time(); }
+
+  // Names first, so that dockerd never has a name without its image.
+  Result<void> clear_the_way() {
+    const Removals& removals = what_.plan.removals;
+    const std::set<Digest> images(removals.images.begin(), removals.images.end());
+    if (!images.empty()) {
+      TRY(metadata_.remove_references(images));
     }
-    ++report_.layers[step.method];
-    report_.bytes[step.method] += layer.bytes;
+    for (const Digest& id : removals.images) {
+      TRY(metadata_.remove_image(id));
+      report_.receipt.images.erase(id);
+    }
+    for (const Digest& chain_id : removals.layers) {
+      TRY(metadata_.remove_layer(chain_id));
+      TRY(driver_.remove(what_.state.layers.at(chain_id).cache_id));
+      report_.receipt.layers.erase(chain_id);
+    }
+    // A layer that is made anew is nobody's until it is whole.
+    for (const LayerStep& step : what_.plan.layers) {
+      if (step.method != Method::present && what_.state.layers.contains(step.chain_id)) {
+        TRY(metadata_.remove_layer(step.chain_id));
+      }
+    }
+    return {};
   }
 
-  Result<void> make_layer(const LayerStep& step, const cache::Layer& layer) {
+  void add_layer(const LayerStep& step) {
     if (step.method == Method::present) {
-      cache_ids_.emplace(step.chain_id, state_.layers.at(step.chain_id).cache_id);
-      return {};
+      cache_ids_.emplace(step.chain_id, what_.state.layers.at(step.chain_id).cache_id);
+      count(step, Method::present);
+      return;
     }
-    store::GraphDriver::OptionalParent parent;
-    if (step.parent) {
-      const auto found = cache_ids_.find(*step.parent);
-      if (found == cache_ids_.end()) {
-        const auto failure = failed_.find(*step.parent);
-        return Error(failure != failed_.end() ? failure->second : "its parent is missing");
+    if (out_of_time()) {
+      failed_.emplace(step.chain_id, "the time of DIND_SEED_BUDGET was up");
+      return;
+    }
+    std::vector<Method> methods = {step.method};
+    methods.insert(methods.end(), step.otherwise.begin(), step.otherwise.end());
+    std::string failure;
+    for (const Method method : methods) {
+      auto made = make_layer(step, method);
+      if (made) {
+        if (method != step.method) {
+          report_.warnings.push_back(fmt::format("{}, so it was seeded by {}", failure,
+                                                 name_of(method)));
+        }
+        report_.receipt.layers[step.chain_id] = name_of(method);
+        count(step, method);
+        return;
       }
-      parent = store::GraphDriver::Parent{*step.parent, found->second};
+      if (made.error().is(std::errc::operation_canceled)) {
+        failure = "the time of DIND_SEED_BUDGET was up";
+        break;
+      }
+      failure = std::move(made).error().describe();
     }
-    const cache::Cache& cache = *caches_[step.cache];
+    failed_.emplace(step.chain_id, failure);
+  }
+
+  void count(const LayerStep& step, Method method) {
+    ++report_.layers[method];
+    report_.bytes[method] += layer_of(step).bytes;
+  }
+
+  const cache::Layer& layer_of(const LayerStep& step) const {
+    return *what_.caches[step.cache]->manifest().find(step.diff_id);
+  }
+
+  Result<void> make_layer(const LayerStep& step, Method method) {
     const std::string doing =
-        fmt::format("{} layer {}", name_of(step.method), step.diff_id.hex().substr(0, 12));
-    TRY((step.method == Method::link ? borrow(cache, step, parent) : unpack(cache, step, parent))
-            .within(doing));
+        fmt::format("{} layer {}", name_of(method), step.diff_id.hex().substr(0, 12));
+    const auto parent = TRY(parent_of(step));
+    TRY(maker_.make(step, method, parent).within(doing));
+    const cache::Cache& cache = *what_.caches[step.cache];
+    const cache::Layer& layer = layer_of(step);
     // A layer of its own in the data root outlives the cache, so its record must.
     const Fd tar_split = TRY(cache.open_tar_split(step.diff_id));
     const store::LayerRecord record{
@@ -78,48 +139,36 @@ private:
         .parent = step.parent,
         .cache_id = store::cache_id_of(step.chain_id),
         .size = layer.bytes,
-        .tar_split_path = path_in(cache, cache::tar_split_file(step.diff_id)),
-        .tar_split_file = step.method == Method::link ? nullptr : &tar_split};
+        .tar_split_path = (cache.path() / cache::tar_split_file(step.diff_id)).native(),
+        .tar_split_file = method == Method::link ? nullptr : &tar_split};
     TRY(metadata_.add_layer(record).within(doing));
     TRY(metadata_.add_distribution(layer).within(doing));
     cache_ids_.emplace(step.chain_id, record.cache_id);
     return {};
   }
 
-  Result<void> borrow(const cache::Cache& cache, const LayerStep& step,
-                      const store::GraphDriver::OptionalParent& parent) {
-    // The engine will follow the link that this makes; here nothing is followed.
-    std::ignore = TRY(cache.open_tree(step.diff_id));
-    const cache::Skeleton skeleton = TRY(cache.read_skeleton(step.diff_id));
-    return driver_->add_borrowed(step.chain_id, parent,
-                                 path_in(cache, cache::tree_dir(step.diff_id)), skeleton);
-  }
-
-  // Makes the layer's tar again and unpacks it. The diff ID proves that all of it,
-  // metadata and content, is what was baked.
-  Result<void> unpack(const cache::Cache& cache, const LayerStep& step,
-                      const store::GraphDriver::OptionalParent& parent) {
-    const Fd tree = TRY(cache.open_tree(step.diff_id));
-    const Fd compressed = TRY(cache.open_tar_split(step.diff_id));
-    archive::FdSource file(compressed);
-    const auto json = TRY(archive::decompress(file));
-    archive::TarSplitSource tar(*json.source, [&](const std::string& name) -> Result<Fd> {
-      const std::string path = TRY(archive::clean_path(name));
-      return sys::open_beneath(tree, path, O_RDONLY | O_NONBLOCK);
-    });
-    archive::HashingSource hashed(tar);
-    const auto check = [&]() -> Result<void> {
-      if (hashed.finish() != step.diff_id) {
-        return input_error("its content does not hash to its diff ID");
-      }
-      return {};
-    };
-    return driver_->add_unpacked(step.chain_id, parent, hashed, check, {});
+  Result<store::GraphDriver::OptionalParent> parent_of(const LayerStep& step) const {
+    if (!step.parent) {
+      return store::GraphDriver::OptionalParent();
+    }
+    if (const auto failure = failed_.find(*step.parent); failure != failed_.end()) {
+      return Error(failure->second);
+    }
+    const auto made = cache_ids_.find(*step.parent);
+    const auto known = what_.state.layers.find(*step.parent);
+    if (made == cache_ids_.end() && known == what_.state.layers.end()) {
+      return Error("its parent is missing");
+    }
+    return store::GraphDriver::OptionalParent(store::GraphDriver::Parent{
+        *step.parent, made != cache_ids_.end() ? made->second : known->second.cache_id});
   }
 
   void add_image(const ImageStep& step, std::map<std::string, Digest>& references) {
-    const cache::Cache& cache = *caches_[step.cache];
+    const cache::Cache& cache = *what_.caches[step.cache];
     const cache::Image& image = cache.manifest().images[step.image];
+    if (step.unwanted) {
+      return;
+    }
     auto added = step.missing_why.empty() ? make_image(step, cache, image)
                                           : Result<void>(Error(step.missing_why));
     if (!added) {
@@ -129,11 +178,12 @@ private:
       return;
     }
     ++report_.images;
-    for (const std::string& name : image.names) {
-      references.emplace(name, image.id);
-    }
-    for (const std::string& name : image.digests) {
-      references.emplace(name, image.id);
+    auto& given = report_.receipt.images[image.id];
+    for (const auto* names : {&image.names, &image.digests}) {
+      for (const std::string& name : *names) {
+        references.emplace(name, image.id);
+        given.insert(name);
+      }
     }
     images_.insert(image.id);
   }
@@ -150,19 +200,27 @@ private:
     }
     const std::string config = TRY(cache.read_config(image.id));
     const bool has_parent =
-        image.parent && (images_.contains(*image.parent) || state_.images.contains(*image.parent));
+        image.parent &&
+        (images_.contains(*image.parent) || what_.state.images.contains(*image.parent));
     return metadata_.add_image(image, config, has_parent);
   }
 
-  static std::string path_in(const cache::Cache& cache, const std::string& relative) {
-    return (cache.path() / relative).native();
+  // The names that earlier boots gave, and to which image: those may move.
+  std::map<std::string, std::set<Digest>> given_before() const {
+    std::map<std::string, std::set<Digest>> given;
+    for (const auto& [id, names] : what_.receipt.images) {
+      for (const std::string& name : names) {
+        given[name].insert(id);
+      }
+    }
+    return given;
   }
 
-  const SeedPlan& plan_;
-  const std::vector<const cache::Cache*>& caches_;
-  const store::DriverState& state_;
-  std::unique_ptr<store::GraphDriver> driver_;
+  const Execution& what_;
+  store::GraphDriver& driver_;
   store::ImageMetadata metadata_;
+  SeedProgress& progress_;
+  LayerMaker maker_;
   std::map<Digest, std::string> cache_ids_; // of layers that are there, by chain ID
   std::map<Digest, std::string> failed_;    // and why, by chain ID
   std::set<Digest> images_;
@@ -171,22 +229,17 @@ private:
 
 } // namespace
 
-Result<SeedReport> execute(const SeedPlan& plan, const Fd& data_root,
-                           const std::vector<const cache::Cache*>& caches,
-                           const store::StoreState& state, const Interrupted& interrupted) {
+Result<SeedReport> execute(const Execution& what, const Fd& data_root, SeedProgress& progress) {
   const sys::FreeSpace before = TRY(sys::free_space(data_root));
-  auto driver = TRY(store::open_driver(data_root, store::kOverlay2));
-  auto metadata = TRY(store::ImageMetadata::open(data_root, store::kOverlay2));
-  auto report =
-      Executor(plan, caches, state.of(store::kOverlay2), std::move(driver), std::move(metadata))
-          .run(interrupted);
+  const auto driver = TRY(store::open_driver(data_root, what.driver));
+  auto metadata = TRY(store::ImageMetadata::open(data_root, what.driver));
+  const Fd own_dir = TRY(sys::open_dir_at({data_root, kOwn}));
+  auto report = Executor(what, *driver, std::move(metadata), progress).run(own_dir);
+  const std::string staging = "staging";
+  std::ignore = sys::remove_tree_at({own_dir, staging});
   if (!report) {
     return report;
   }
-  const std::string own = store::kOwnDir;
-  const std::string staging = "staging";
-  const Fd own_dir = TRY(sys::open_dir_at({data_root, own}));
-  std::ignore = sys::remove_tree_at({own_dir, staging});
   const sys::FreeSpace after = TRY(sys::free_space(data_root));
   report->bytes_written = before.bytes > after.bytes ? before.bytes - after.bytes : 0;
   report->files_written = before.inodes > after.inodes ? before.inodes - after.inodes : 0;

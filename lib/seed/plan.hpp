@@ -5,6 +5,8 @@
 #include <cache/canary.hpp>
 #include <cache/manifest.hpp>
 #include <host/facts.hpp>
+#include <seed/driver.hpp>
+#include <seed/receipt.hpp>
 #include <store/state.hpp>
 
 #include <cstddef>
@@ -18,10 +20,13 @@ namespace dind::seed {
 
 // How a layer gets into the data root.
 enum class Method {
-  present, // it is there
-  link,    // borrowed: the engine's layer is a symlink to the cache's tree
-  native,  // too small to be worth a link: written as the engine would
-  copy,    // unpacked again from tree and tar-split
+  present,  // it is there
+  link,     // borrowed: the engine's layer is a symlink to the cache's tree
+  native,   // too small to be worth a link: written as the engine would
+  reflink,  // its files share their blocks with the cache's
+  hardlink, // its files are the cache's
+  copy,
+  load, // by the engine itself, from the layer's tar made again
 };
 std::string_view name_of(Method method);
 
@@ -32,20 +37,35 @@ struct CacheView {
   std::map<Digest, cache::Damage> sentinels; // of layers that have some
 };
 
+// Where a layer's content and metadata come from.
+enum class Origin {
+  tree, // of the cache, as it is
+  tar,  // made again from tree and tar-split, with metadata restored and hash checked
+};
+
 struct LayerStep {
   Digest chain_id;
   Digest diff_id;
   std::optional<Digest> parent; // chain ID
   std::size_t cache = 0;        // index of the cache it comes from
   Method method = Method::copy;
+  Origin origin = Origin::tree;
   std::string why;
+  std::vector<Method> otherwise = {}; // what to try next, in order, if the method fails
 };
 
 struct ImageStep {
   std::size_t cache = 0;
   std::size_t image = 0;   // index in its cache's manifest
   bool present = false;    // the engine has it; only names may be new
+  bool unwanted = false;   // the user removed it, and DIND_RESEED=no
   std::string missing_why; // not empty: the image cannot be seeded, and this is why
+};
+
+// What a cache that has gone leaves behind, and no user's image or container needs.
+struct Removals {
+  std::vector<Digest> images;
+  std::vector<Digest> layers; // chain IDs, children before their parents
 };
 
 // What will be done, each with its reason. Parents come before children.
@@ -55,23 +75,24 @@ struct SeedPlan {
   std::string cold_why;
   bool is_error = false;
 
+  bool by_load = false; // every image goes through the engine's load API
   std::vector<LayerStep> layers;
   std::vector<ImageStep> images;
+  Removals removals;
   std::vector<std::string> warnings;
 };
 
-// Which storage the engine will be told to use.
-struct DriverChoice {
-  std::string driver; // "" leaves the choice to the engine
-  std::string why;
-  std::string refusal; // not empty: what was required cannot be had (exit code 69)
-  bool seedable = false;
+// All that a plan is made from.
+struct PlanInput {
+  const Wishes& wishes;
+  const DriverChoice& driver;
+  const host::HostFacts& facts;
+  const store::DriverState& state; // of that driver
+  const Receipt& receipt;
+  const std::vector<CacheView>& caches;
 };
 
-// Decide, and touch nothing: the same input gives the same plan.
-DriverChoice choose_driver(const Wishes& wishes, const host::HostFacts& facts,
-                           const store::StoreState& state, bool has_cache);
-SeedPlan make_plan(const Wishes& wishes, const DriverChoice& driver, const host::HostFacts& facts,
-                   const store::StoreState& state, const std::vector<CacheView>& caches);
+// Decides, and touches nothing: the same input gives the same plan.
+SeedPlan make_plan(const PlanInput& input);
 
 } // namespace dind::seed

@@ -49,6 +49,20 @@ Result<json::object*> object_in(json::object& parent, std::string_view key) {
   return input_error("\"{}\" of {} is not an object", key, kRepositoriesName);
 }
 
+Result<void> write_repositories(const Fd& image_dir, const json::object& document) {
+  const std::string name = kRepositoriesName;
+  return sys::replace_file_at({image_dir, name}, json::print(document, json::Style::compact), 0600,
+                              sys::Durable::yes);
+}
+
+// Whether a name that now is `current` may become `id`: if it is new, or still what
+// seeding made it. What the user moved stays.
+bool may_set(const json::value* current, const Digest& id, const std::set<Digest>& given) {
+  const auto* text = current ? current->if_string() : nullptr;
+  const auto now = Digest::parse(text ? std::string_view(*text) : "");
+  return !current || (now && *now != id && given.contains(*now));
+}
+
 std::string source_metadata(const cache::Layer& layer) {
   json::array sources;
   for (const cache::Blob& blob : layer.blobs) {
@@ -161,22 +175,66 @@ Result<void> ImageMetadata::add_image(const cache::Image& image, const std::stri
 }
 
 Result<std::size_t>
-ImageMetadata::add_references(const std::map<std::string, Digest>& references) const {
+ImageMetadata::add_references(const std::map<std::string, Digest>& references,
+                              const std::map<std::string, std::set<Digest>>& given) const {
   json::object document = TRY(read_repositories(image_));
   json::object* repositories = TRY(object_in(document, "Repositories"));
   std::size_t added = 0;
   for (const auto& [name, id] : references) {
     json::object* names = TRY(object_in(*repositories, repository_of(name)));
-    if (!names->contains(name)) {
+    const auto earlier = given.find(name);
+    if (may_set(names->if_contains(name), id,
+                earlier == given.end() ? std::set<Digest>() : earlier->second)) {
       (*names)[name] = id.text();
       ++added;
     }
   }
   if (added > 0) {
-    TRY(sys::replace_file_at({image_, kRepositoriesName},
-                             json::print(document, json::Style::compact), 0600, sys::Durable::yes));
+    TRY(write_repositories(image_, document));
   }
   return added;
+}
+
+Result<void> ImageMetadata::remove_references(const std::set<Digest>& images) const {
+  json::object document = TRY(read_repositories(image_));
+  json::object* repositories = TRY(object_in(document, "Repositories"));
+  json::object kept;
+  for (const auto& [repository, names] : *repositories) {
+    json::object left;
+    const json::object* entries = names.if_object();
+    for (auto entry = entries ? entries->begin() : json::object::const_iterator();
+         entries && entry != entries->end(); ++entry) {
+      const auto* text = entry->value().if_string();
+      const auto id = Digest::parse(text ? std::string_view(*text) : "");
+      if (!id || !images.contains(*id)) {
+        left[entry->key()] = entry->value();
+      }
+    }
+    if (!left.empty()) { // dockerd drops a repository with its last name, too
+      kept[repository] = std::move(left);
+    }
+  }
+  *repositories = std::move(kept);
+  return write_repositories(image_, document);
+}
+
+Result<void> ImageMetadata::remove_image(const Digest& id) const {
+  const std::string name = id.hex();
+  TRY(sys::remove_tree_at({configs_, name}));
+  return sys::remove_tree_at({metadata_, name});
+}
+
+Result<void> ImageMetadata::remove_layer(const Digest& chain_id) const {
+  const std::string name = chain_id.hex();
+  const auto there = TRY(sys::exists_at({layerdb_, name}));
+  if (!there) {
+    return {};
+  }
+  // By a rename: dockerd sees a record that is whole, or none.
+  const std::string leaving = name + ".removed";
+  TRY(sys::remove_tree_at({staging_, leaving}));
+  TRY(sys::rename_at({layerdb_, name}, {staging_, leaving}));
+  return sys::remove_tree_at({staging_, leaving});
 }
 
 } // namespace dind::store

@@ -7,7 +7,7 @@
 
 #include <map>
 #include <optional>
-#include <span>
+#include <set>
 #include <string>
 
 namespace dind::store {
@@ -47,9 +47,17 @@ public:
   // the engine: it is only written if `has_parent`.
   Result<void> add_image(const cache::Image& image, const std::string& config,
                          bool has_parent) const;
-  // Merges into repositories.json, durably. A name that is there stays as it is.
+  // Merges into repositories.json, durably. A name that is there stays as it is, unless
+  // it still means an image that `given` says an earlier seeding gave it to.
   // Returns how many are new.
-  Result<std::size_t> add_references(const std::map<std::string, Digest>& references) const;
+  Result<std::size_t> add_references(const std::map<std::string, Digest>& references,
+                                     const std::map<std::string, std::set<Digest>>& given) const;
+
+  // What is gone already is fine. References go before their images, images before
+  // their layers, children before their parents.
+  Result<void> remove_references(const std::set<Digest>& images) const;
+  Result<void> remove_image(const Digest& id) const;
+  Result<void> remove_layer(const Digest& chain_id) const;
 
 private:
   explicit ImageMetadata(std::string driver) : driver_(std::move(driver)) {}

@@ -127,6 +127,13 @@ Result<void> OverlayDriver::complete(const Fd& staged, const Digest& chain_id, s
   if (skeleton == Skeleton::made) {
     lower = lower_of_child(skeleton_link_id, lower);
   }
+  // Children that were made while this layer was borrowed list its skeleton for ever: an
+  // empty one does no harm, and a dangling link fails their mounts.
+  const std::string skeleton_target = "../" + cache_id + "/" + kSkeleton;
+  const auto old_link = sys::read_link_at({links_, skeleton_link_id});
+  if (skeleton == Skeleton::none && old_link && *old_link == skeleton_target) {
+    TRY(sys::make_dir_at({staged, kSkeleton}, 0755));
+  }
   TRY(sys::create_file_at({staged, kLink}, link_id, 0644));
   if (!lower.empty()) {
     TRY(sys::create_file_at({staged, kLower}, lower, 0644));
@@ -137,7 +144,7 @@ Result<void> OverlayDriver::complete(const Fd& staged, const Digest& chain_id, s
   TRY(publish(cache_id));
   TRY(ensure_link(link_id, "../" + cache_id + "/" + kDiff));
   if (skeleton == Skeleton::made) {
-    TRY(ensure_link(skeleton_link_id, "../" + cache_id + "/" + kSkeleton));
+    TRY(ensure_link(skeleton_link_id, skeleton_target));
   }
   known_[cache_id] = Lowers{link_id, lower};
   return {};

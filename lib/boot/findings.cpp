@@ -1,0 +1,148 @@
+#include <boot/findings.hpp>
+
+#include <base/log.hpp>
+#include <host/probe.hpp>
+#include <store/layer_check.hpp>
+#include <store/layout.hpp>
+#include <store/root_lock.hpp>
+#include <sys/boot_id.hpp>
+#include <sys/file.hpp>
+
+#include <fmt/format.h>
+
+namespace dind::boot {
+namespace {
+
+constexpr mode_t kDataRootMode = 0710; // what dockerd gives it
+
+// A container that is being replaced may need a while to end.
+constexpr auto kLockPatience = std::chrono::seconds(10);
+
+Result<Fd> open_data_root(const std::string& path) {
+  TRY(sys::make_dirs(path, kDataRootMode));
+  Fd root = TRY(sys::open_dir(path));
+  const std::string own = store::kOwnDir;
+  TRY(sys::ensure_dir_at({root, own}, 0700));
+  return root;
+}
+
+// What the data root holds and the host can do with it, as it is now.
+Result<void> look(const Wishes& wishes, Findings& found) {
+  found.state = TRY(store::read_state(wishes.data_root).within(wishes.data_root));
+  if (found.caches.open.empty() && wishes.allowed_drivers.empty()) {
+    return {}; // nothing to decide
+  }
+  found.data_root = TRY(open_data_root(wishes.data_root));
+  host::ProbeRequest request{.scratch_parent = store::kOwnDir};
+  for (const cache::Cache& cache : found.caches.open) {
+    request.samples.push_back((cache.path() / cache::kCanaryName).native());
+  }
+  request.named_drivers = found.state.prior_drivers;
+  request.named_drivers.insert(request.named_drivers.end(), wishes.allowed_drivers.begin(),
+                               wishes.allowed_drivers.end());
+  request.named_drivers.insert(request.named_drivers.end(),
+                               {wishes.required_driver, wishes.preferred_driver});
+  found.facts = TRY(host::probe(found.data_root, request));
+  return {};
+}
+
+seed::DriverChoice choose(const Wishes& wishes, const Findings& found) {
+  return seed::choose_driver(wishes, found.facts, found.state, !found.caches.open.empty());
+}
+
+// Puts a loop-mounted filesystem at the data root and looks again; if that fails, the
+// next rung of the ladder is taken.
+Result<void> go_on_loop(const Wishes& wishes, Findings& found) {
+  const std::uint64_t bytes = host::loop_size(wishes.loop_bytes, found.facts.free);
+  auto mounted = bytes == 0
+                     ? Result<host::LoopRoot>(Error(fmt::format(
+                           "{} bytes are free, too few for a loop device", found.facts.free.bytes)))
+                     : host::mount_loop_root(wishes.data_root, bytes);
+  if (!mounted) {
+    log::warn("the data root stays where it is: {}", mounted.error().describe());
+    found.facts.loop = {false, std::move(mounted).error().describe()};
+    found.driver = choose(wishes, found);
+    return {};
+  }
+  const std::string why = found.driver.why;
+  found.loop = std::move(mounted).value();
+  log::info("data root: {} bytes on {}, {}", found.loop->bytes, found.loop->device,
+            found.loop->is_new ? "new" : "from an earlier start");
+  auto refused = std::move(found.driver.refused);
+  TRY(look(wishes, found));
+  found.driver = choose(wishes, found);
+  found.driver.why = why;
+  found.driver.refused = std::move(refused);
+  return {};
+}
+
+cache::Skeleton skeleton_of(const Findings& found, const Digest& diff_id) {
+  for (const cache::Cache& cache : found.caches.open) {
+    if (cache.manifest().find(diff_id)) {
+      auto skeleton = cache.read_skeleton(diff_id);
+      return skeleton ? std::move(skeleton).value() : cache::Skeleton();
+    }
+  }
+  return {};
+}
+
+// Nothing is flushed while seeding, so another boot of the kernel may have lost a part.
+void check_after_reboot(Findings& found, StatusBoard& board) {
+  const auto driver = found.state.drivers.find(found.driver.driver);
+  if (driver == found.state.drivers.end() || found.receipt.boot_id == found.boot_id) {
+    return;
+  }
+  std::size_t checked = 0;
+  for (auto& [chain_id, layer] : driver->second.layers) {
+    if (!layer.ours || !layer.reachable) {
+      continue;
+    }
+    ++checked;
+    const std::string flaw =
+        store::find_flaw(found.data_root, driver->first, chain_id, driver->second,
+                         skeleton_of(found, layer.diff_id));
+    if (!flaw.empty()) {
+      board.warn(fmt::format("layer {} is made anew, for it did not outlive the last boot: {}",
+                             layer.diff_id.hex().substr(0, 12), flaw));
+      layer.reachable = false;
+    }
+  }
+  if (checked > 0) {
+    log::info("{} layers of an earlier boot of the kernel were checked", checked);
+  }
+}
+
+} // namespace
+
+Result<Findings> find_out(const Wishes& wishes, MayMount may_mount, StatusBoard& board,
+                          const std::function<bool()>& stopped) {
+  Findings found;
+  if (wishes.seed != SeedWish::off) {
+    found.caches = open_caches(wishes);
+  }
+  for (const cache::Cache& cache : found.caches.open) {
+    found.views.push_back(TRY(view_of(cache, wishes.verify)));
+  }
+  if (!found.caches.open.empty()) {
+    const Fd root = TRY(open_data_root(wishes.data_root));
+    found.lock = TRY(store::lock_data_root(root, kLockPatience, stopped).within(wishes.data_root));
+  }
+  TRY(look(wishes, found));
+  found.driver = choose(wishes, found);
+  if (found.driver.on_loop && may_mount == MayMount::yes) {
+    TRY(go_on_loop(wishes, found));
+  }
+  if (!found.facts.filesystem_note.empty() && !found.loop) {
+    log::info("{}", found.facts.filesystem_note);
+  }
+  if (!found.caches.open.empty()) {
+    found.boot_id = TRY(sys::kernel_boot_id());
+    const std::string own = store::kOwnDir;
+    const Fd own_dir = TRY(sys::open_dir_at({found.data_root, own}));
+    found.receipt = TRY(seed::read_receipt(own_dir));
+    check_after_reboot(found, board);
+  }
+  return found;
+}
+
+} // namespace dind::boot

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <base/result.hpp>
+#include <base/wishes.hpp>
+#include <boot/caches.hpp>
+#include <boot/status.hpp>
+#include <host/facts.hpp>
+#include <host/loop_root.hpp>
+#include <seed/plan.hpp>
+#include <seed/receipt.hpp>
+#include <store/state.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dind::boot {
+
+// All that a plan is made from, and the driver that came of it.
+struct Findings {
+  Caches caches;
+  std::vector<seed::CacheView> views;
+  host::HostFacts facts;
+  store::StoreState state;
+  seed::Receipt receipt;
+  std::string boot_id; // of the kernel
+  seed::DriverChoice driver;
+  Fd data_root; // only if something may have to be written to it
+  Fd lock;      // on it; held while the daemon runs
+  std::optional<host::LoopRoot> loop;
+
+  seed::PlanInput plan_input(const Wishes& wishes) const {
+    return {wishes, driver, facts, state.of(driver.driver), receipt, views};
+  }
+};
+
+// Whether looking may change what it looks at: a loop device is mounted for `yes` only.
+enum class MayMount { no, yes };
+
+// Opens the caches, locks the data root, probes the host, chooses the driver and, if that needs
+// one, puts a loop-mounted filesystem at the data root. After a reboot, layers that
+// seeding made are checked, and count as unreachable where something is lost.
+// Warnings go to `board`. EBUSY if another daemon has the data root, ECANCELED if
+// `stopped` became true. With no cache, nothing is written to the data root.
+Result<Findings> find_out(const Wishes& wishes, MayMount may_mount, StatusBoard& board,
+                          const std::function<bool()>& stopped);
+
+} // namespace dind::boot

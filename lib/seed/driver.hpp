@@ -1,0 +1,46 @@
+#pragma once
+
+#include <base/wishes.hpp>
+#include <host/facts.hpp>
+#include <store/state.hpp>
+
+#include <string>
+#include <vector>
+
+namespace dind::seed {
+
+// How images can be given to the engine.
+enum class Means {
+  none,
+  load,   // through its API alone
+  layers, // by writing the driver's layout
+};
+
+// A rung of the ladder that was passed over, and why.
+struct Refused {
+  std::string driver;
+  std::string why;
+};
+
+// Which storage the engine will be told to use.
+struct DriverChoice {
+  std::string driver; // "" leaves the choice to the engine
+  // The data root cannot hold what the driver needs: it must become a loop-mounted
+  // ext4 file first, and the host be probed again.
+  bool on_loop = false;
+  std::string why;
+  std::string refusal; // not empty: what was required cannot be had (exit code 69)
+  Means means = Means::none;
+  std::vector<Refused> refused;
+  std::vector<std::string> warnings;
+};
+
+// The ladder: required, what the data root holds, preferred, overlay2, overlay2 on a
+// loop-mounted file, fuse-overlayfs, btrfs, vfs. Decides, and touches nothing.
+DriverChoice choose_driver(const Wishes& wishes, const host::HostFacts& facts,
+                           const store::StoreState& state, bool has_cache);
+
+// Whether a driver's layers hold their parents' files too.
+bool has_full_trees(const std::string& driver);
+
+} // namespace dind::seed

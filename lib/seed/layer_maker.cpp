@@ -1,0 +1,111 @@
+#include <seed/layer_maker.hpp>
+
+#include <archive/compression.hpp>
+#include <archive/member_path.hpp>
+#include <archive/sha256.hpp>
+#include <archive/tar_split.hpp>
+
+#include <tuple>
+
+namespace dind::seed {
+namespace {
+
+// A source that ends with ECANCELED once it is told to.
+class InterruptibleSource final : public archive::ByteSource {
+public:
+  InterruptibleSource(archive::ByteSource& source, const Interrupted& interrupted)
+      : source_(source), interrupted_(interrupted) {}
+
+  Result<std::size_t> read(std::span<std::byte> into) override {
+    return interrupted_() ? Result<std::size_t>(Error("unpack", ECANCELED)) : source_.read(into);
+  }
+
+private:
+  archive::ByteSource& source_;
+  const Interrupted& interrupted_;
+};
+
+CloneMethod clone_method_of(Method method) {
+  switch (method) {
+  case Method::reflink:
+    return CloneMethod::reflink;
+  case Method::hardlink:
+    return CloneMethod::hard_link;
+  default:
+    return CloneMethod::copy;
+  }
+}
+
+} // namespace
+
+LayerMaker::LayerMaker(store::GraphDriver& driver, const std::vector<const cache::Cache*>& caches,
+                       Settings settings, CloneProgress& progress)
+    : driver_(driver), caches_(caches), settings_(std::move(settings)), progress_(progress) {}
+
+Result<void> LayerMaker::make(const LayerStep& step, Method method,
+                              const store::GraphDriver::OptionalParent& parent) {
+  if (method == Method::link) {
+    return borrow(step, parent);
+  }
+  return method == Method::native || step.origin == Origin::tar ? unpack(step, parent)
+                                                                : clone(step, method, parent);
+}
+
+Result<void> LayerMaker::borrow(const LayerStep& step,
+                                const store::GraphDriver::OptionalParent& parent) {
+  const cache::Cache& cache = *caches_[step.cache];
+  // The engine will follow the link that this makes; here nothing is followed.
+  std::ignore = TRY(cache.open_tree(step.diff_id));
+  const cache::Skeleton skeleton = TRY(cache.read_skeleton(step.diff_id));
+  const std::string tree = (cache.path() / cache::tree_dir(step.diff_id)).native();
+  return driver_.add_borrowed(step.chain_id, parent, tree, skeleton);
+}
+
+Result<void> LayerMaker::clone(const LayerStep& step, Method method,
+                               const store::GraphDriver::OptionalParent& parent) {
+  const cache::Cache& cache = *caches_[step.cache];
+  const Fd tree = TRY(cache.open_tree(step.diff_id));
+  const cache::Skeleton skeleton = TRY(cache.read_skeleton(step.diff_id));
+  return driver_.add_cloned(step.chain_id, parent, tree, skeleton,
+                            movers(clone_method_of(method)));
+}
+
+// Makes the layer's tar again and unpacks it. The diff ID proves that all of it,
+// metadata and content, is what was baked.
+Result<void> LayerMaker::unpack(const LayerStep& step,
+                                const store::GraphDriver::OptionalParent& parent) {
+  const cache::Cache& cache = *caches_[step.cache];
+  const Fd tree = TRY(cache.open_tree(step.diff_id));
+  const Fd compressed = TRY(cache.open_tar_split(step.diff_id));
+  archive::FdSource file(compressed);
+  const auto json = TRY(archive::decompress(file));
+  archive::TarSplitSource tar(*json.source, [&](const std::string& name) -> Result<Fd> {
+    const std::string path = TRY(archive::clean_path(name));
+    return sys::open_beneath(tree, path, O_RDONLY | O_NONBLOCK);
+  });
+  InterruptibleSource stoppable(tar, settings_.interrupted);
+  archive::HashingSource hashed(stoppable);
+  const auto check = [&]() -> Result<void> {
+    if (hashed.finish() != step.diff_id) {
+      return input_error("its content does not hash to its diff ID");
+    }
+    return {};
+  };
+  return driver_.add_unpacked(step.chain_id, parent, hashed, check, movers(CloneMethod::copy));
+}
+
+store::Movers LayerMaker::movers(CloneMethod method) {
+  const auto mover = [this](CloneMethod how) {
+    return [this, how](const Fd& from, const Fd& to, const std::set<std::string>& keep) {
+      return clone_tree(from, to,
+                        {.method = how,
+                         .jobs = settings_.jobs,
+                         .interrupted = settings_.interrupted,
+                         .keep = &keep},
+                        progress_);
+    };
+  };
+  return {.clone = mover(method), .share = mover(settings_.share)};
+}
+
+} // namespace dind::seed

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cache/reader.hpp>
+#include <seed/plan.hpp>
+#include <seed/tree_cloner.hpp>
+#include <store/graph_driver.hpp>
+
+#include <functional>
+#include <vector>
+
+namespace dind::seed {
+
+// Asked often, also while a layer is made; an answer of true ends the work early, resumable.
+using Interrupted = std::function<bool()>;
+
+// Makes one layer by one method, with the driver's help. Takes no decisions.
+class LayerMaker {
+public:
+  struct Settings {
+    unsigned jobs = 1;
+    CloneMethod share = CloneMethod::copy; // between layers of the data root
+    Interrupted interrupted;
+  };
+  // All that is passed by reference must outlive the maker.
+  LayerMaker(store::GraphDriver& driver, const std::vector<const cache::Cache*>& caches,
+             Settings settings, CloneProgress& progress);
+
+  Result<void> make(const LayerStep& step, Method method,
+                    const store::GraphDriver::OptionalParent& parent);
+
+private:
+  Result<void> borrow(const LayerStep& step, const store::GraphDriver::OptionalParent& parent);
+  Result<void> clone(const LayerStep& step, Method method,
+                     const store::GraphDriver::OptionalParent& parent);
+  Result<void> unpack(const LayerStep& step, const store::GraphDriver::OptionalParent& parent);
+  store::Movers movers(CloneMethod method);
+
+  store::GraphDriver& driver_;
+  const std::vector<const cache::Cache*>& caches_;
+  Settings settings_;
+  CloneProgress& progress_;
+};
+
+} // namespace dind::seed

@@ -1,0 +1,185 @@
+#include <seed/methods.hpp>
+
+#include <fmt/format.h>
+
+namespace dind::seed {
+namespace {
+
+// A layer this small is cheaper to write than to borrow: a borrowed one costs a
+// dozen small files anyway.
+constexpr std::uint64_t kTinyEntries = 16;
+constexpr std::uint64_t kTinyBytes = 32U << 10U;
+
+bool is_tiny(const cache::Layer& layer) {
+  return layer.only_directories || (layer.entries <= kTinyEntries && layer.bytes <= kTinyBytes);
+}
+
+const std::string& first_damage(const cache::Damage& damage) {
+  return damage.altered.empty() ? damage.missing.front() : damage.altered.front();
+}
+
+const host::Fact kFullTrees{
+    false, "layers of this driver hold their parents' files too, so they cannot be borrowed"};
+
+} // namespace
+
+const cache::Layer& layer_of(const CacheView& cache, const Digest& diff_id) {
+  return *cache.manifest->find(diff_id); // a manifest lists every layer that its images name
+}
+
+Methods::Methods(const PlanInput& input)
+    : input_(input), full_trees_(has_full_trees(input.driver.driver)) {
+  for (const CacheView& cache : input_.caches) {
+    for (const cache::Image& image : cache.manifest->images) {
+      if (image.copy) {
+        const auto chain = cache::chain_ids(image.layers);
+        never_borrowed_.insert(chain.begin(), chain.end());
+      }
+    }
+  }
+}
+
+const host::Fact& Methods::borrow_fact(std::size_t cache) const {
+  const host::CacheFacts& facts = input_.facts.caches[cache];
+  return full_trees_                                ? kFullTrees
+         : input_.driver.driver == "fuse-overlayfs" ? facts.fuse_borrow
+                                                    : facts.borrow;
+}
+
+std::string Methods::impossible() const {
+  for (std::size_t cache = 0; cache < input_.caches.size(); ++cache) {
+    const host::CacheFacts& facts = input_.facts.caches[cache];
+    const host::Fact* fact = nullptr;
+    std::string_view wish;
+    switch (input_.wishes.seed) {
+    case SeedWish::link:
+      fact = &borrow_fact(cache);
+      wish = "link";
+      break;
+    case SeedWish::reflink:
+      fact = &facts.reflink;
+      wish = "reflink";
+      break;
+    case SeedWish::hardlink:
+      fact = &facts.hard_link;
+      wish = "hardlink";
+      break;
+    default:
+      return "";
+    }
+    if (!fact->holds) {
+      return fmt::format("DIND_SEED={} is not possible with {} on this host: {}", wish,
+                         input_.driver.driver, fact->why);
+    }
+  }
+  return "";
+}
+
+std::string Methods::decide(LayerStep& step, const std::set<Digest>& borrowed) const {
+  const CacheView& cache = input_.caches[step.cache];
+  const auto sentinels = cache.sentinels.find(step.diff_id);
+  if (sentinels != cache.sentinels.end() && !sentinels->second.missing.empty()) {
+    return fmt::format("layer {} of the cache lacks {}", step.diff_id.hex(),
+                       sentinels->second.missing.front());
+  }
+  step.otherwise.clear();
+  step.origin = Origin::tree;
+  if (must_be_restored(step)) {
+    return "";
+  }
+  std::string refusal = why_not_borrowed(step, borrowed);
+  if (!refusal.empty()) {
+    own(step, std::move(refusal));
+  } else if (is_tiny(layer_of(cache, step.diff_id))) {
+    step.method = Method::native;
+    step.origin = Origin::tar;
+    step.why = "it is tiny";
+  } else {
+    own(step, "");
+    if (input_.wishes.seed == SeedWish::automatic) {
+      step.otherwise.insert(step.otherwise.begin(), step.method);
+    } else {
+      step.otherwise.clear();
+    }
+    step.method = Method::link;
+    step.why = borrow_fact(step.cache).why;
+  }
+  return "";
+}
+
+bool Methods::must_be_restored(LayerStep& step) const {
+  const CacheView& cache = input_.caches[step.cache];
+  const cache::Layer& layer = layer_of(cache, step.diff_id);
+  const auto sentinels = cache.sentinels.find(step.diff_id);
+  std::string why;
+  if (!cache.canary.is_whole()) {
+    why = "the cache was damaged on its way: " + first_damage(cache.canary);
+  } else if (sentinels != cache.sentinels.end() && !sentinels->second.altered.empty()) {
+    why = "it was damaged on its way: " + sentinels->second.altered.front();
+  } else if (!layer.copy_reason.empty()) {
+    why = layer.copy_reason;
+  } else {
+    return false;
+  }
+  step.method = Method::copy;
+  step.origin = Origin::tar;
+  step.why = std::move(why);
+  return true;
+}
+
+std::string Methods::why_not_borrowed(const LayerStep& step,
+                                      const std::set<Digest>& borrowed) const {
+  const SeedWish wish = input_.wishes.seed;
+  if (wish != SeedWish::automatic && wish != SeedWish::link) {
+    return "as DIND_SEED says";
+  }
+  const host::Fact& borrow = borrow_fact(step.cache);
+  if (!borrow.holds) {
+    return "it cannot be borrowed: " + borrow.why;
+  }
+  if (never_borrowed_.contains(step.chain_id)) {
+    return "an image on it was baked with --copy";
+  }
+  if (borrowed.contains(step.diff_id)) {
+    return "its tree is borrowed in this chain already"; // ELOOP
+  }
+  // Children that were made on a layer without a skeleton do not list one.
+  const auto present = input_.state.layers.find(step.chain_id);
+  if (present != input_.state.layers.end() && present->second.borrowed_from.empty() &&
+      layer_of(input_.caches[step.cache], step.diff_id).marks > 0) {
+    return "the data root had it as its own before";
+  }
+  return "";
+}
+
+void Methods::own(LayerStep& step, std::string why) const {
+  const host::CacheFacts& facts = input_.facts.caches[step.cache];
+  std::vector<Method> ladder;
+  switch (input_.wishes.seed) {
+  case SeedWish::reflink:
+    ladder = {Method::reflink};
+    break;
+  case SeedWish::hardlink:
+    ladder = {Method::hardlink};
+    break;
+  case SeedWish::automatic:
+    if (facts.reflink.holds) {
+      ladder.push_back(Method::reflink);
+    }
+    // A job could write to an inode that it shares with a cache of other containers.
+    if (facts.hard_link.holds && facts.on_own_root) {
+      ladder.push_back(Method::hardlink);
+    }
+    ladder.push_back(Method::copy);
+    break;
+  default:
+    ladder = {Method::copy};
+    break;
+  }
+  step.method = ladder.front();
+  step.origin = Origin::tree;
+  step.otherwise.assign(ladder.begin() + 1, ladder.end());
+  step.why = std::move(why);
+}
+
+} // namespace dind::seed

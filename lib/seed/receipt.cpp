@@ -1,0 +1,85 @@
+#include <seed/receipt.hpp>
+
+#include <base/json.hpp>
+#include <sys/file.hpp>
+
+namespace dind::seed {
+namespace {
+
+constexpr std::uint64_t kVersion = 1;
+constexpr std::size_t kLimit = 64U << 20U;
+
+Result<std::set<std::string>> names_of(const json::value& value) {
+  std::set<std::string> names;
+  const auto* list = value.if_array();
+  if (!list) {
+    return input_error("the names of an image in {} are not a list", kReceiptName);
+  }
+  for (const json::value& name : *list) {
+    if (const auto* text = name.if_string()) {
+      names.emplace(*text);
+    }
+  }
+  return names;
+}
+
+} // namespace
+
+std::string print_receipt(const Receipt& receipt) {
+  json::object layers;
+  for (const auto& [chain_id, method] : receipt.layers) {
+    layers[chain_id.text()] = method;
+  }
+  json::object images;
+  for (const auto& [id, names] : receipt.images) {
+    images[id.text()] = json::array(names.begin(), names.end());
+  }
+  json::object document;
+  document["version"] = kVersion;
+  document["boot_id"] = receipt.boot_id;
+  document["driver"] = receipt.driver;
+  document["layers"] = std::move(layers);
+  document["images"] = std::move(images);
+  return json::print(document, json::Style::compact);
+}
+
+Result<Receipt> parse_receipt(std::string_view text) {
+  const json::value document = TRY(json::parse(text).within(kReceiptName));
+  const auto fields = TRY(json::Fields::of(document).within(kReceiptName));
+  if (TRY(fields.number("version").within(kReceiptName)) != kVersion) {
+    return input_error("{} is not of version {}", kReceiptName, kVersion);
+  }
+  Receipt receipt;
+  receipt.boot_id = TRY(fields.text("boot_id").within(kReceiptName));
+  receipt.driver = TRY(fields.text("driver").within(kReceiptName));
+  const json::object* layers = TRY(fields.child("layers").within(kReceiptName));
+  for (const auto& [key, value] : *layers) {
+    const Digest chain_id = TRY(Digest::parse(key));
+    const auto* method = value.if_string();
+    receipt.layers.emplace(chain_id, method ? std::string(*method) : "");
+  }
+  const json::object* images = TRY(fields.child("images").within(kReceiptName));
+  for (const auto& [key, value] : *images) {
+    const Digest id = TRY(Digest::parse(key));
+    receipt.images.emplace(id, TRY(names_of(value)));
+  }
+  return receipt;
+}
+
+Result<Receipt> read_receipt(const Fd& own_dir) {
+  const std::string name = kReceiptName;
+  auto text = sys::read_file_at({own_dir, name}, kLimit);
+  if (!text) {
+    return text.error().is(std::errc::no_such_file_or_directory) ? Result<Receipt>(Receipt())
+                                                                 : text.error();
+  }
+  auto receipt = parse_receipt(*text);
+  return receipt ? std::move(receipt) : Receipt();
+}
+
+Result<void> write_receipt(const Fd& own_dir, const Receipt& receipt) {
+  const std::string name = kReceiptName;
+  return sys::replace_file_at({own_dir, name}, print_receipt(receipt), 0600, sys::Durable::no);
+}
+
+} // namespace dind::seed

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cache/manifest.hpp>
+#include <seed/plan.hpp>
+
+#include <cstdint>
+
+namespace dind::seed {
+
+// What a layer takes in the data root, roughly and rather too much: for the
+// question of room alone.
+struct Room {
+  std::uint64_t bytes = 0;
+  std::uint64_t inodes = 0;
+};
+
+Room cost_of(Method method, const cache::Layer& layer);
+
+} // namespace dind::seed

@@ -1,0 +1,210 @@
+#include <store/layer_check.hpp>
+
+#include <archive/compression.hpp>
+#include <archive/member_path.hpp>
+#include <archive/tar_split.hpp>
+#include <store/layout.hpp>
+#include <store/parent_dirs.hpp>
+#include <sys/file.hpp>
+#include <sys/xattr.hpp>
+
+#include <fmt/format.h>
+
+namespace dind::store {
+namespace {
+
+constexpr std::size_t kSmallFile = 64U << 10U;
+constexpr std::string_view kWhiteoutPrefix = ".wh.";
+constexpr std::string_view kOpaqueName = ".wh..wh..opq";
+
+// Every check is a Result<void> whose error is the flaw.
+class Check {
+public:
+  Check(const Fd& data_root, const std::string& driver, const Digest& chain_id,
+        const DriverState& state)
+      : root_(data_root), driver_(driver), chain_id_(chain_id), state_(state),
+        layer_(state.layers.at(chain_id)), is_overlay_(driver == kOverlay2),
+        has_marks_(driver == kOverlay2 || driver == kFuseOverlayfs) {}
+
+  Result<void> run(const cache::Skeleton& skeleton) {
+    const std::string path = layers_dir(driver_) + "/" + layer_.cache_id;
+    const Fd dir = TRY(sys::open_beneath(root_, path, O_RDONLY | O_DIRECTORY));
+    if (!has_marks_) {
+      return files_of(dir);
+    }
+    TRY(layout(dir));
+    if (layer_.borrowed_from.empty()) {
+      const std::string name = "diff";
+      return files_of(TRY(sys::open_dir_at({dir, name})));
+    }
+    if (skeleton.marks() == 0) {
+      return {};
+    }
+    const std::string name = "skeleton";
+    return marks_of(TRY(sys::open_dir_at({dir, name})), skeleton);
+  }
+
+private:
+  static Result<void> same(std::string_view what, const Result<std::string>& is,
+                           const std::string& should) {
+    if (!is) {
+      return is.error();
+    }
+    return *is == should ? Result<void>() : input_error("{} is \"{}\"", what, *is);
+  }
+
+  Result<void> layout(const Fd& dir) {
+    const std::string link = link_id_of(chain_id_);
+    TRY(same("link", text_in(dir, "link"), link));
+    const bool has_committed = TRY(has(dir, "committed"));
+    if (!has_committed) {
+      return input_error("committed is missing");
+    }
+    TRY(leads(link, "../" + layer_.cache_id + "/diff"));
+    std::string lower;
+    if (layer_.parent) {
+      const auto parent = state_.layers.find(*layer_.parent);
+      if (parent == state_.layers.end()) {
+        return input_error("its parent is missing");
+      }
+      const Fd below = TRY(sys::open_beneath(
+          root_, layers_dir(driver_) + "/" + parent->second.cache_id, O_RDONLY | O_DIRECTORY));
+      const std::string parent_link = TRY(text_in(below, "link"));
+      lower = lower_of_child(parent_link, lower_in(below));
+    }
+    const std::string is = lower_in(dir);
+    const std::string skeleton = skeleton_link_id_of(chain_id_);
+    if (is != lower) {
+      TRY(same("lower", Result<std::string>(is), lower_of_child(skeleton, lower)));
+      TRY(leads(skeleton, "../" + layer_.cache_id + "/skeleton"));
+    }
+    return {};
+  }
+
+  Result<void> leads(const std::string& link, const std::string& target) {
+    const Fd links = TRY(sys::open_beneath(root_, driver_ + "/l", O_RDONLY | O_DIRECTORY));
+    return same("a link to it", sys::read_link_at({links, link}), target);
+  }
+
+  // What the layer's own tar says, but for the bytes of its files.
+  Result<void> files_of(const Fd& diff) {
+    const std::string record = layerdb_dir(driver_) + "/" + chain_id_.hex() + "/tar-split.json.gz";
+    const Fd compressed = TRY(sys::open_beneath(root_, record, O_RDONLY));
+    archive::FdSource file(compressed);
+    const auto json = TRY(archive::decompress(file));
+    archive::TarSplitReader items(*json.source);
+    ParentDirs parents(diff);
+    for (;;) {
+      const auto item = TRY(items.next());
+      if (!item) {
+        return {};
+      }
+      if (const auto* member = std::get_if<archive::SplitFile>(&*item)) {
+        TRY(member_of(parents, *member));
+      }
+    }
+  }
+
+  Result<void> member_of(ParentDirs& parents, const archive::SplitFile& member) {
+    const std::string path = TRY(archive::clean_path(member.name));
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (path.empty() || path == ".") {
+      return {};
+    }
+    if (name.starts_with(kWhiteoutPrefix)) {
+      return has_marks_ ? mark_of(parents, path, name) : Result<void>();
+    }
+    const auto at = parents.at(path);
+    if (!at) {
+      // A global header has a name, too, and no file.
+      return member.size == 0 ? Result<void>() : at.error();
+    }
+    const auto found = sys::stat_at(*at);
+    if (!found && member.size == 0 && name == "pax_global_header") {
+      return {};
+    }
+    if (!found) {
+      return found.error();
+    }
+    const auto size = static_cast<std::uint64_t>(found->st_size);
+    // The stored payload of a sparse file is shorter than the file.
+    return member.size == 0 || (S_ISREG(found->st_mode) && size >= member.size)
+               ? Result<void>()
+               : input_error("{} has {} bytes, not {}", path, size, member.size);
+  }
+
+  // Where a later member of the layer has the name of a whiteout, none is left.
+  Result<void> mark_of(ParentDirs& parents, const std::string& path, const std::string& name) {
+    const std::string dir = path.substr(0, path.size() - name.size());
+    if (name == kOpaqueName) {
+      return opaque_in(parents, dir.empty() ? dir : dir.substr(0, dir.size() - 1));
+    }
+    return whiteout_at(parents, dir + name.substr(kWhiteoutPrefix.size()));
+  }
+
+  Result<void> marks_of(const Fd& dir, const cache::Skeleton& skeleton) {
+    ParentDirs parents(dir);
+    for (const std::string& path : skeleton.whiteouts) {
+      TRY(whiteout_at(parents, path));
+    }
+    for (const std::string& path : skeleton.opaque) {
+      TRY(opaque_in(parents, path));
+    }
+    for (const cache::Node& node : skeleton.nodes) {
+      const sys::At at = TRY(parents.at(node.path));
+      std::ignore = TRY(sys::stat_at(at));
+    }
+    return {};
+  }
+
+  Result<void> whiteout_at(ParentDirs& parents, const std::string& path) {
+    const sys::At at = TRY(parents.at(path));
+    const auto name = sys::stat_at(at);
+    if (name) {
+      return {}; // the whiteout, or what overrode it
+    }
+    const std::string aufs = std::string(kWhiteoutPrefix) + at.name;
+    const auto mark = is_overlay_ ? Result<bool>(false) : sys::exists_at({at.dir, aufs});
+    return mark && *mark ? Result<void>() : input_error("the whiteout of {} is missing", path);
+  }
+
+  Result<void> opaque_in(ParentDirs& parents, const std::string& path) {
+    const Fd* dir = TRY(parents.open(path));
+    const std::string self = ".";
+    const std::string aufs(kOpaqueName);
+    const bool marked =
+        is_overlay_ ? TRY(sys::get_xattr_at({*dir, self}, "trusted.overlay.opaque")).has_value()
+                    : TRY(sys::exists_at({*dir, aufs}));
+    return marked ? Result<void>() : input_error("\"{}\" is not opaque any more", path);
+  }
+
+  static Result<std::string> text_in(const Fd& dir, const std::string& name) {
+    return sys::read_file_at({dir, name}, kSmallFile);
+  }
+  // A base has none.
+  static std::string lower_in(const Fd& dir) {
+    auto lower = text_in(dir, "lower");
+    return lower ? std::move(lower).value() : "";
+  }
+  static Result<bool> has(const Fd& dir, const std::string& name) {
+    return sys::exists_at({dir, name});
+  }
+
+  const Fd& root_;
+  const std::string& driver_;
+  const Digest& chain_id_;
+  const DriverState& state_;
+  const PresentLayer& layer_;
+  bool is_overlay_;
+  bool has_marks_;
+};
+
+} // namespace
+
+std::string find_flaw(const Fd& data_root, const std::string& driver, const Digest& chain_id,
+                      const DriverState& state, const cache::Skeleton& skeleton) {
+  const auto found = Check(data_root, driver, chain_id, state).run(skeleton);
+  return found ? "" : found.error().describe();
+}
+
+} // namespace dind::store
