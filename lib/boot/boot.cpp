@@ -26,6 +26,7 @@ constexpr int kUsage = 64;
 constexpr int kCacheUnusable = 65;
 constexpr int kDriverUnavailable = 69;
 constexpr int kHostUnprepared = 71;
+constexpr int kDataRootLocked = 75;
 constexpr int kNotRunnable = 126;
 constexpr int kNotFound = 127;
 constexpr int kSignalBase = 128;
@@ -67,10 +68,10 @@ int become(const std::vector<std::string>& argv, const sigset_t& mask) {
 // What dockerd shall use, from what seeding came to.
 daemon::EngineChoice choice_of(const Seeding& seeding, const Wishes& wishes) {
   daemon::EngineChoice choice;
-  choice.driver = seeding.driver.driver;
+  choice.driver = seeding.found.driver.driver;
   if (wishes.store == StoreWish::containerd) {
     choice.containerd_snapshotter = true;
-  } else if (wishes.store == StoreWish::graph || seeding.driver.seedable) {
+  } else if (wishes.store == StoreWish::graph || !choice.driver.empty()) {
     // Engine 29 would take the containerd store on an empty data root, where the
     // images that were seeded, or will be by the next boot, do not show.
     choice.containerd_snapshotter = false;
@@ -157,11 +158,12 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   if (stopped()) {
     return end(board, {stop_code(), "stopped before dockerd was started"});
   }
-  if (!seeding) {
-    return end(board, {kHostUnprepared, seeding.error().describe()});
+  if (!seeding) { // nothing but the lock is left to fail
+    return end(board, {kDataRootLocked, seeding.error().describe()});
   }
-  if (!seeding->driver.refusal.empty()) {
-    return end(board, {kDriverUnavailable, seeding->driver.refusal});
+  const std::string& refusal = seeding->found.driver.refusal;
+  if (!refusal.empty()) {
+    return end(board, {kDriverUnavailable, refusal});
   }
   if (!seeding->failure.empty()) {
     if (wishes->on_seed_error == OnSeedError::fail) {
@@ -185,7 +187,7 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   for (const std::string& warning : launch->warnings) {
     board.warn(warning);
   }
-  board.status().driver = seeding->driver.driver;
+  board.status().driver = seeding->found.driver.driver;
   board.status().store = wishes->store == StoreWish::containerd ? "containerd" : "graph";
   board.status().api = launch->api;
 

@@ -120,7 +120,19 @@ Result<Seeding> seed_data_root(const Wishes& wishes, StatusBoard& board,
                                const std::function<bool()>& stopped) {
   board.begin("probe");
   Seeding seeding;
-  seeding.found = TRY(find_out(wishes, MayMount::yes, board, stopped));
+  auto looked = find_out(wishes, MayMount::yes, board, stopped);
+  if (!looked && (looked.error().is(std::errc::device_or_resource_busy) ||
+                  looked.error().is(std::errc::operation_canceled))) {
+    return std::move(looked).error();
+  }
+  if (!looked) { // a cold cache is slow, and dockerd knows better words for a bad data root
+    seeding.failure = std::move(looked).error().describe();
+    seeding.plan.cold_why = seeding.failure;
+    board.status().result = Outcome::cold;
+    board.status().reason = seeding.failure;
+    return seeding;
+  }
+  seeding.found = std::move(looked).value();
   const Findings& found = seeding.found;
   seeding.failure = found.caches.failure;
   if (stopped()) {
