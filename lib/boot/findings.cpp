@@ -98,9 +98,8 @@ void check_after_reboot(Findings& found, StatusBoard& board) {
       continue;
     }
     ++checked;
-    const std::string flaw =
-        store::find_flaw(found.data_root, driver->first, chain_id, driver->second,
-                         skeleton_of(found, layer.diff_id));
+    const std::string flaw = store::find_flaw(found.data_root, driver->first, chain_id,
+                                              driver->second, skeleton_of(found, layer.diff_id));
     if (!flaw.empty()) {
       board.warn(fmt::format("layer {} is made anew, for it did not outlive the last boot: {}",
                              layer.diff_id.hex().substr(0, 12), flaw));

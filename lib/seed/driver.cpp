@@ -111,8 +111,8 @@ private:
       choice_.why += ", but " + fact->why;
     }
     if (!wishes_.preferred_driver.empty() && wishes_.preferred_driver != driver) {
-      choice_.warnings.push_back(fmt::format("DOCKER_DRIVER={} is not used: {}",
-                                             wishes_.preferred_driver, choice_.why));
+      choice_.warnings.push_back(
+          fmt::format("DOCKER_DRIVER={} is not used: {}", wishes_.preferred_driver, choice_.why));
     }
     return true;
   }
@@ -175,10 +175,9 @@ private:
   void forbid() {
     if (choice_.refusal.empty() && !is_allowed(choice_.driver)) {
       choice_.means = Means::none;
-      choice_.refusal =
-          fmt::format("DIND_REQUIRE_DRIVER allows {} alone, and {}",
-                      fmt::join(wishes_.allowed_drivers, ", "),
-                      choice_.driver.empty() ? choice_.why : choice_.driver + " is chosen");
+      choice_.refusal = fmt::format(
+          "DIND_REQUIRE_DRIVER allows {} alone, and {}", fmt::join(wishes_.allowed_drivers, ", "),
+          choice_.driver.empty() ? choice_.why : choice_.driver + " is chosen");
       for (const Refused& rung : choice_.refused) {
         choice_.refusal += fmt::format("; {}: {}", rung.driver, rung.why);
       }

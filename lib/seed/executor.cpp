@@ -22,9 +22,10 @@ public:
   Executor(const Execution& what, store::GraphDriver& driver, store::ImageMetadata metadata,
            SeedProgress& progress)
       : what_(what), driver_(driver), metadata_(std::move(metadata)), progress_(progress),
-        maker_(driver, what.caches,
-               {.jobs = what.jobs, .share = what.share, .interrupted = [this] { return is_over(); }},
-               progress.files) {
+        maker_(
+            driver, what.caches,
+            {.jobs = what.jobs, .share = what.share, .interrupted = [this] { return is_over(); }},
+            progress.files) {
     report_.receipt = what.receipt;
     report_.receipt.boot_id = what.boot_id;
     report_.receipt.driver = what.driver;
@@ -99,8 +100,8 @@ private:
       auto made = make_layer(step, method);
       if (made) {
         if (method != step.method) {
-          report_.warnings.push_back(fmt::format("{}, so it was seeded by {}", failure,
-                                                 name_of(method)));
+          report_.warnings.push_back(
+              fmt::format("{}, so it was seeded by {}", failure, name_of(method)));
         }
         report_.receipt.layers[step.chain_id] = name_of(method);
         count(step, method);
@@ -199,9 +200,8 @@ private:
       return {};
     }
     const std::string config = TRY(cache.read_config(image.id));
-    const bool has_parent =
-        image.parent &&
-        (images_.contains(*image.parent) || what_.state.images.contains(*image.parent));
+    const bool has_parent = image.parent && (images_.contains(*image.parent) ||
+                                             what_.state.images.contains(*image.parent));
     return metadata_.add_image(image, config, has_parent);
   }
 

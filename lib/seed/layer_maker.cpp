@@ -66,8 +66,7 @@ Result<void> LayerMaker::clone(const LayerStep& step, Method method,
   const cache::Cache& cache = *caches_[step.cache];
   const Fd tree = TRY(cache.open_tree(step.diff_id));
   const cache::Skeleton skeleton = TRY(cache.read_skeleton(step.diff_id));
-  return driver_.add_cloned(step.chain_id, parent, tree, skeleton,
-                            movers(clone_method_of(method)));
+  return driver_.add_cloned(step.chain_id, parent, tree, skeleton, movers(clone_method_of(method)));
 }
 
 // Makes the layer's tar again and unpacks it. The diff ID proves that all of it,

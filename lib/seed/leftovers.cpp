@@ -83,8 +83,8 @@ Leftovers judge_leftovers(const store::DriverState& state, const Receipt& receip
   std::vector<std::string> losers;
   for (const auto& [id, diff_ids] : state.images) {
     const auto found = names.find(id);
-    const std::vector<std::string> own = found == names.end() ? std::vector<std::string>()
-                                                              : found->second;
+    const std::vector<std::string> own =
+        found == names.end() ? std::vector<std::string>() : found->second;
     std::set<Digest> chain;
     add_chain(state.layers, top_of(diff_ids), chain);
     const bool broken = std::any_of(chain.begin(), chain.end(),

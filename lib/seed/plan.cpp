@@ -179,10 +179,8 @@ private:
       if (!input_.caches[c].manifest->find(layer.diff_id)) {
         continue;
       }
-      LayerStep step{.chain_id = chain_id,
-                     .diff_id = layer.diff_id,
-                     .parent = layer.parent,
-                     .cache = c};
+      LayerStep step{
+          .chain_id = chain_id, .diff_id = layer.diff_id, .parent = layer.parent, .cache = c};
       if (methods_.decide(step, {}).empty()) {
         plan_.layers.push_back(std::move(step));
         return;
@@ -268,9 +266,10 @@ SeedPlan make_plan(const PlanInput& input) {
     return plan_loads(input);
   }
   if (only_load) {
-    return cold(fmt::format("images can only be loaded here, and DIND_SEED asks for another way: {}",
-                            input.driver.why),
-                true);
+    return cold(
+        fmt::format("images can only be loaded here, and DIND_SEED asks for another way: {}",
+                    input.driver.why),
+        true);
   }
   if (std::string why = Methods(input).impossible(); !why.empty()) {
     return cold(std::move(why), true);

@@ -19,7 +19,7 @@ struct Receipt {
   // one may have been lost by a power cut, since nothing is flushed.
   std::string boot_id;
   std::string driver;
-  std::map<Digest, std::string> layers;          // by chain ID: the method's name
+  std::map<Digest, std::string> layers;           // by chain ID: the method's name
   std::map<Digest, std::set<std::string>> images; // by ID: the names that it was given
 
   bool operator==(const Receipt&) const = default;

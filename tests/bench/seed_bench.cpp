@@ -1,7 +1,7 @@
-#include <seed/executor.hpp>
-
-#include <store/state.hpp>
 #include <support/cache_builder.hpp>
+#include <gtest/gtest.h>
+
+#include <support/seeder.hpp>
 #include <support/tar_builder.hpp>
 
 #include <benchmark/benchmark.h>
@@ -22,21 +22,15 @@ void seed_by_link(benchmark::State& state, CacheBuilder& builder,
   builder.add_image("app:1", layers);
   builder.finish();
   const auto cache = cache::Cache::open(builder.dir().path()).value();
-  const seed::CacheView view{.manifest = &cache.manifest()};
-  host::HostFacts facts;
-  facts.overlay = {true, "it can"};
-  facts.caches = {{.borrow = {true, "it can"}}};
-  facts.free = {1ULL << 40U, 1U << 30U};
-  const seed::DriverChoice driver{.driver = "overlay2", .why = "", .refusal = "", .seedable = true};
-  Wishes wishes;
-  wishes.seed = SeedWish::link;
   for (auto round : state) {
     state.PauseTiming();
     {
       const TempDir root;
       state.ResumeTiming();
-      const auto plan = seed::make_plan(wishes, driver, facts, {}, {view});
-      const auto report = seed::execute(plan, root.fd(), {&cache}, {}, []() { return false; });
+      test::Seeder seeder(root);
+      seeder.caches = {&cache};
+      seeder.wishes.seed = SeedWish::link;
+      const auto report = seeder.run();
       state.PauseTiming();
       if (!report || report->images != 1) {
         state.SkipWithError("not seeded");

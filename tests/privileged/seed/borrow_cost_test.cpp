@@ -1,9 +1,7 @@
-#include <seed/executor.hpp>
-
-#include <store/state.hpp>
 #include <support/cache_builder.hpp>
 #include <support/disk_usage.hpp>
 #include <support/expect.hpp>
+#include <support/seeder.hpp>
 #include <support/tar_builder.hpp>
 
 #include <gtest/gtest.h>
@@ -26,17 +24,11 @@ DiskUsage cost_of(CacheBuilder& builder, const std::vector<Digest>& layers) {
   builder.add_image("app:1", layers);
   builder.finish();
   const auto cache = cache::Cache::open(builder.dir().path()).value();
-  const CacheView view{.manifest = &cache.manifest()};
-  host::HostFacts facts;
-  facts.overlay = {true, "it can"};
-  facts.caches = {{.borrow = {true, "it can"}}};
-  facts.free = {1U << 30U, 1U << 20U};
-  const DriverChoice driver{.driver = "overlay2", .why = "", .refusal = "", .seedable = true};
-  Wishes wishes;
-  wishes.seed = SeedWish::link;
-  const auto plan = make_plan(wishes, driver, facts, {}, {view});
   const TempDir root;
-  const auto report = execute(plan, root.fd(), {&cache}, {}, []() { return false; });
+  test::Seeder seeder(root);
+  seeder.caches = {&cache};
+  seeder.wishes.seed = SeedWish::link;
+  const auto report = seeder.run();
   EXPECT_TRUE(ok(report));
   EXPECT_EQ(report->layers.at(Method::link), layers.size());
   return disk_usage(root.path());

@@ -1,8 +1,6 @@
-#include <seed/executor.hpp>
-
-#include <store/state.hpp>
 #include <support/cache_builder.hpp>
 #include <support/expect.hpp>
+#include <support/seeder.hpp>
 #include <support/tar_builder.hpp>
 #include <sys/mount.hpp>
 
@@ -22,8 +20,6 @@ using test::ok;
 using test::TarBuilder;
 using test::TempDir;
 
-const Interrupted kNever = []() { return false; };
-
 // A cache of two images on one base, the second of which deletes a file, seeded
 // into an empty data root on a real filesystem.
 class ExecutorTest : public testing::Test {
@@ -39,18 +35,6 @@ protected:
     builder_.finish();
   }
 
-  SeedPlan plan(SeedWish wish = SeedWish::automatic) {
-    Wishes wishes;
-    wishes.seed = wish;
-    host::HostFacts facts;
-    facts.overlay = {true, "it can"};
-    facts.caches = {{.borrow = {true, "it can"}}};
-    facts.free = {1U << 30U, 1U << 20U};
-    DriverChoice driver{.driver = "overlay2", .why = "", .refusal = "", .seedable = true};
-    view_.manifest = &cache().manifest();
-    return make_plan(wishes, driver, facts, state(), {view_});
-  }
-
   const cache::Cache& cache() {
     if (!cache_) {
       cache_ = cache::Cache::open(builder_.dir().path()).value();
@@ -58,18 +42,20 @@ protected:
     return *cache_;
   }
 
-  store::StoreState state() { return store::read_state(root_.path().native()).value(); }
+  Result<SeedReport> seed(SeedWish wish = SeedWish::automatic) {
+    seeder_.caches = {&cache()};
+    seeder_.wishes.seed = wish;
+    return seeder_.run();
+  }
 
-  store::DriverState overlay2() { return state().of("overlay2"); }
-
-  Result<SeedReport> seed(const SeedPlan& plan, const Interrupted& interrupted = kNever) {
-    return execute(plan, root_.fd(), {&cache()}, state(), interrupted);
+  store::DriverState state() {
+    return store::read_state(root_.path().native()).value().of("overlay2");
   }
 
   // What a container of the image would see of /etc: names, through a real mount.
   std::vector<std::string> etc_of(const std::vector<Digest>& layers) {
     const auto chain = cache::chain_ids(layers);
-    const std::string dir = "overlay2/" + overlay2().layers.at(chain.back()).cache_id + "/";
+    const std::string dir = "overlay2/" + state().layers.at(chain.back()).cache_id + "/";
     std::string lowers = (root_ / (dir + "diff")).native();
     std::string rest = root_.has(dir + "lower") ? root_.read(dir + "lower") : "";
     while (!rest.empty()) {
@@ -94,16 +80,16 @@ protected:
 
   CacheBuilder builder_;
   std::optional<cache::Cache> cache_;
-  CacheView view_;
   Digest base_ = Digest::from_hex(std::string(64, '0')).value();
   Digest top_ = base_;
   const TempDir root_;
+  test::Seeder seeder_{root_};
 };
 
 using Names = std::vector<std::string>;
 
 TEST_F(ExecutorTest, BorrowedLayersShowWhatTheImageHasAndNothingDeleted) {
-  const auto report = seed(plan(SeedWish::link));
+  const auto report = seed(SeedWish::link);
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->images, 2U);
   EXPECT_EQ(report->layers.at(Method::link), 2U);
@@ -112,70 +98,72 @@ TEST_F(ExecutorTest, BorrowedLayersShowWhatTheImageHasAndNothingDeleted) {
 }
 
 TEST_F(ExecutorTest, CopiedLayersShowTheSame) {
-  const auto report = seed(plan(SeedWish::copy));
+  const auto report = seed(SeedWish::copy);
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->layers.at(Method::copy), 2U);
   EXPECT_EQ(etc_of({base_, top_}), (Names{"kept", "new"}));
 }
 
 TEST_F(ExecutorTest, GivesImagesTheirNames) {
-  ASSERT_TRUE(ok(seed(plan())));
-  EXPECT_EQ(overlay2().references.size(), 2U);
-  EXPECT_EQ(overlay2().references.at("app:1"), builder_.manifest().images[1].id);
+  ASSERT_TRUE(ok(seed()));
+  EXPECT_EQ(state().references.size(), 2U);
+  EXPECT_EQ(state().references.at("app:1"), builder_.manifest().images[1].id);
 }
 
 TEST_F(ExecutorTest, FindsEverythingPresentTheSecondTime) {
-  ASSERT_TRUE(ok(seed(plan())));
-  const auto again = seed(plan());
+  ASSERT_TRUE(ok(seed()));
+  const auto again = seed();
   ASSERT_TRUE(ok(again));
   EXPECT_EQ(again->images, 2U);
   EXPECT_EQ(again->layers.at(Method::present), 2U);
 }
 
 TEST_F(ExecutorTest, MakesALayerAnewWhoseTargetHasGone) {
-  ASSERT_TRUE(ok(seed(plan())));
+  ASSERT_TRUE(ok(seed()));
   const std::string diff = "overlay2/" +
-                           overlay2().layers.at(cache::chain_ids(std::vector{base_})[0]).cache_id +
+                           state().layers.at(cache::chain_ids(std::vector{base_})[0]).cache_id +
                            "/diff";
   ::unlink((root_ / diff).c_str());
   ASSERT_EQ(::symlink("/nowhere", (root_ / diff).c_str()), 0);
-  ASSERT_TRUE(ok(seed(plan())));
+  ASSERT_TRUE(ok(seed()));
   EXPECT_EQ(etc_of({base_, top_}), (Names{"kept", "new"}));
 }
 
 TEST_F(ExecutorTest, LosesOnlyTheImagesOfALayerThatIsNotWhatWasBaked) {
   const auto file = builder_.dir() / (cache::tree_dir(top_) + "/etc/new");
   ASSERT_TRUE(ok(sys::replace_file(file, "bad", 0644, sys::Durable::no)));
-  const auto report = seed(plan(SeedWish::copy));
+  const auto report = seed(SeedWish::copy);
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->images, 1U);
   EXPECT_EQ(report->images_missing, Names{"app:1"});
-  EXPECT_EQ(overlay2().layers.size(), 1U);
-  EXPECT_EQ(overlay2().references.count("app:1"), 0U);
+  EXPECT_EQ(state().layers.size(), 1U);
+  EXPECT_EQ(state().references.count("app:1"), 0U);
 }
 
 TEST_F(ExecutorTest, DoesNotBorrowATreeThatIsASymlink) {
   const auto tree = builder_.dir() / cache::tree_dir(top_);
   ::rename(tree.c_str(), (builder_.dir() / "elsewhere").c_str());
   ASSERT_EQ(::symlink("/", tree.c_str()), 0);
-  const auto report = seed(plan(SeedWish::link));
+  const auto report = seed(SeedWish::link);
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->images_missing, Names{"app:1"});
 }
 
 TEST_F(ExecutorTest, CanBeInterruptedAndGoesOnTheNextTime) {
   unsigned asked = 0;
-  const auto first = seed(plan(), [&]() { return ++asked > 1; });
+  seeder_.interrupted = [&]() { return ++asked > 1; };
+  const auto first = seed();
   EXPECT_TRUE(test::fails_with(ECANCELED, first));
-  EXPECT_TRUE(overlay2().references.empty());
-  const auto second = seed(plan());
+  EXPECT_TRUE(state().references.empty());
+  seeder_.interrupted = []() { return false; };
+  const auto second = seed();
   ASSERT_TRUE(ok(second));
   EXPECT_EQ(second->layers.at(Method::present), 1U);
   EXPECT_EQ(second->images, 2U);
 }
 
 TEST_F(ExecutorTest, LeavesNoStagingBehind) {
-  ASSERT_TRUE(ok(seed(plan())));
+  ASSERT_TRUE(ok(seed()));
   EXPECT_FALSE(root_.has(".dind-init/staging"));
 }
 

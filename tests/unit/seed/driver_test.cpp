@@ -11,12 +11,14 @@ namespace {
 struct Case {
   const char* name;
   Wishes wishes;
-  bool overlay_works = true;
+  const char* works = "overlay2"; // what the probe found, in words
   store::StoreState state;
   bool has_cache = true;
   const char* driver;
-  bool seedable;
+  Means means;
+  bool on_loop = false;
   const char* refusal = ""; // a part of it; "" = none
+  const char* warning = ""; // likewise
 };
 
 Wishes wish(const std::string& required, const std::string& preferred = "",
@@ -34,6 +36,19 @@ Wishes wish_store(StoreWish store) {
   return wishes;
 }
 
+Wishes wish_loop(std::uint64_t bytes) {
+  Wishes wishes;
+  wishes.loop_bytes = bytes;
+  return wishes;
+}
+
+store::StoreState with_vfs_images() {
+  store::StoreState state;
+  const Digest id = Digest::from_hex(std::string(64, 'a')).value();
+  state.drivers["vfs"].images[id] = {};
+  return state;
+}
+
 store::StoreState prior(std::vector<std::string> drivers, bool containerd = false) {
   store::StoreState state;
   state.prior_drivers = std::move(drivers);
@@ -42,98 +57,202 @@ store::StoreState prior(std::vector<std::string> drivers, bool containerd = fals
 }
 
 std::vector<Case> cases() {
+  using enum Means;
   return {
-      {.name = "NothingSaid", .driver = "overlay2", .seedable = true},
-      {.name = "NothingSaidAndNoOverlay", .overlay_works = false, .driver = "", .seedable = false},
-      {.name = "NoCache", .has_cache = false, .driver = "", .seedable = false},
-      {.name = "Required", .wishes = wish("overlay2"), .driver = "overlay2", .seedable = true},
+      {.name = "NothingSaid", .driver = "overlay2", .means = layers},
+      {.name = "NoCache", .has_cache = false, .driver = "", .means = none},
+      // The ladder.
+      {.name = "LoopBeforeFuse",
+       .works = "loop fuse-overlayfs btrfs",
+       .driver = "overlay2",
+       .means = layers,
+       .on_loop = true},
+      {.name = "NoLoopIfTold",
+       .wishes = wish_loop(0),
+       .works = "loop fuse-overlayfs btrfs",
+       .driver = "fuse-overlayfs",
+       .means = layers},
+      {.name = "FuseBeforeBtrfs",
+       .works = "fuse-overlayfs btrfs",
+       .driver = "fuse-overlayfs",
+       .means = layers},
+      {.name = "BtrfsBeforeVfs", .works = "btrfs", .driver = "btrfs", .means = layers},
+      {.name = "VfsAtLastAndLoudly",
+       .works = "",
+       .driver = "vfs",
+       .means = layers,
+       .warning = "full copy"},
+      // What is required.
+      {.name = "Required", .wishes = wish("overlay2"), .driver = "overlay2", .means = layers},
+      {.name = "RequiredOnALoopDevice",
+       .wishes = wish("overlay2"),
+       .works = "loop fuse-overlayfs",
+       .driver = "overlay2",
+       .means = layers,
+       .on_loop = true},
       {.name = "RequiredAndImpossible",
        .wishes = wish("overlay2"),
-       .overlay_works = false,
+       .works = "fuse-overlayfs",
        .driver = "overlay2",
-       .seedable = false,
+       .means = none,
        .refusal = "overlay2 is required, but"},
+      {.name = "RequiredFuseAndImpossible",
+       .wishes = wish("fuse-overlayfs"),
+       .driver = "fuse-overlayfs",
+       .means = none,
+       .refusal = "fuse-overlayfs is required, but"},
       {.name = "RequiredWithoutACacheIsTheEnginesToTry",
        .wishes = wish("overlay2"),
-       .overlay_works = false,
+       .works = "",
        .has_cache = false,
        .driver = "overlay2",
-       .seedable = false},
-      {.name = "RequiredVfs", .wishes = wish("vfs"), .driver = "vfs", .seedable = false},
+       .means = none},
+      {.name = "RequiredVfs",
+       .wishes = wish("vfs"),
+       .driver = "vfs",
+       .means = layers,
+       .warning = "full copy"},
+      {.name = "RequiredAndUnknown", .wishes = wish("zfs"), .driver = "zfs", .means = load},
       {.name = "RequirementBeatsPriorState",
        .wishes = wish("overlay2"),
        .state = prior({"btrfs"}),
        .driver = "overlay2",
-       .seedable = true},
+       .means = layers},
+      // What the data root holds.
       {.name = "PriorOverlay2",
        .state = prior({"overlay2"}),
        .driver = "overlay2",
-       .seedable = true},
+       .means = layers},
+      {.name = "PriorOverlay2ThatDoesNotWorkAnyMore",
+       .works = "loop fuse-overlayfs",
+       .state = prior({"overlay2"}),
+       .driver = "overlay2",
+       .means = none},
       {.name = "PriorStateBeatsPreference",
        .wishes = wish("", "overlay2"),
+       .works = "overlay2 fuse-overlayfs",
        .state = prior({"fuse-overlayfs"}),
        .driver = "fuse-overlayfs",
-       .seedable = false},
+       .means = layers,
+       .warning = "DOCKER_DRIVER=overlay2 is not used"},
+      {.name = "PriorAndUnknown", .state = prior({"zfs"}), .driver = "zfs", .means = load},
+      {.name = "ImagesOfVfsAreNotHidden",
+       .state = with_vfs_images(),
+       .driver = "vfs",
+       .means = layers,
+       .warning = "full copy"},
       {.name = "SeveralPriorDriversAreLeftToTheEngine",
        .state = prior({"btrfs", "overlay2"}),
        .driver = "",
-       .seedable = false},
+       .means = none},
+      // What is preferred.
       {.name = "PreferredOverlay2",
        .wishes = wish("", "overlay2"),
        .driver = "overlay2",
-       .seedable = true},
-      {.name = "PreferredVfs", .wishes = wish("", "vfs"), .driver = "vfs", .seedable = false},
+       .means = layers},
+      {.name = "PreferredVfs",
+       .wishes = wish("", "vfs"),
+       .driver = "vfs",
+       .means = layers,
+       .warning = "full copy"},
+      {.name = "PreferredAndImpossible",
+       .wishes = wish("", "btrfs"),
+       .driver = "overlay2",
+       .means = layers,
+       .warning = "DOCKER_DRIVER=btrfs is not used"},
+      {.name = "PreferredAndUnknown",
+       .wishes = wish("", "aufs"),
+       .driver = "overlay2",
+       .means = layers,
+       .warning = "DOCKER_DRIVER=aufs is not used"},
+      // The containerd store.
       {.name = "ContainerdAskedFor",
        .wishes = wish_store(StoreWish::containerd),
        .driver = "",
-       .seedable = false},
+       .means = load},
       {.name = "ContainerdImagesAreNotHidden",
        .state = prior({}, true),
        .driver = "",
-       .seedable = false},
+       .means = load},
       {.name = "ContainerdImagesAndTheGraphStoreAskedFor",
        .wishes = wish_store(StoreWish::graph),
        .state = prior({}, true),
        .driver = "overlay2",
-       .seedable = true},
+       .means = layers},
+      // What is allowed.
       {.name = "AllowedDriver",
        .wishes = wish("", "", {"btrfs", "overlay2"}),
        .driver = "overlay2",
-       .seedable = true},
+       .means = layers},
       {.name = "AllowedDriverWithoutACache",
        .wishes = wish("", "", {"overlay2"}),
        .has_cache = false,
        .driver = "overlay2",
-       .seedable = true},
+       .means = none},
+      {.name = "AllowedOnALoopDevice",
+       .wishes = wish("", "", {"overlay2"}),
+       .works = "loop",
+       .driver = "overlay2",
+       .means = layers,
+       .on_loop = true},
       {.name = "NoAllowedDriverCanBeHad",
        .wishes = wish("", "", {"overlay2"}),
-       .overlay_works = false,
+       .works = "fuse-overlayfs",
        .driver = "",
-       .seedable = false,
+       .means = none,
        .refusal = "DIND_REQUIRE_DRIVER allows overlay2 alone"},
       {.name = "RequiredButNotAllowed",
        .wishes = wish("vfs", "", {"overlay2"}),
        .driver = "vfs",
-       .seedable = false,
-       .refusal = "vfs is chosen"},
+       .means = none,
+       .refusal = "vfs is chosen",
+       .warning = "full copy"},
   };
+}
+
+host::HostFacts facts_of(std::string_view works) {
+  const auto fact = [&](std::string_view name) {
+    return host::Fact{works.find(name) != std::string_view::npos,
+                      "the probe of " + std::string(name)};
+  };
+  host::HostFacts facts;
+  facts.data_root_filesystem = "ext4";
+  facts.overlay = fact("overlay2");
+  facts.fuse_overlayfs = fact("fuse-overlayfs");
+  facts.btrfs = fact("btrfs");
+  facts.loop = fact("loop");
+  return facts;
 }
 
 class DriverTest : public testing::TestWithParam<Case> {};
 
+void expect_part(const std::string& text, const std::string& part) {
+  EXPECT_EQ(text.empty(), part.empty()) << text;
+  EXPECT_NE(text.find(part), std::string::npos) << text;
+}
+
 TEST_P(DriverTest, IsChosen) {
-  host::HostFacts facts;
-  facts.overlay = {GetParam().overlay_works, "mount overlay: Invalid argument"};
-  const DriverChoice choice =
-      choose_driver(GetParam().wishes, facts, GetParam().state, GetParam().has_cache);
+  const DriverChoice choice = choose_driver(GetParam().wishes, facts_of(GetParam().works),
+                                            GetParam().state, GetParam().has_cache);
   EXPECT_EQ(choice.driver, GetParam().driver) << choice.why;
-  EXPECT_EQ(choice.seedable, GetParam().seedable) << choice.why;
+  EXPECT_EQ(choice.means, GetParam().means) << choice.why;
+  EXPECT_EQ(choice.on_loop, GetParam().on_loop) << choice.why;
   EXPECT_NE(choice.why, "");
-  if (std::string(GetParam().refusal).empty()) {
-    EXPECT_EQ(choice.refusal, "");
-  } else {
-    EXPECT_NE(choice.refusal.find(GetParam().refusal), std::string::npos) << choice.refusal;
+  expect_part(choice.refusal, GetParam().refusal);
+  std::string warnings;
+  for (const std::string& warning : choice.warnings) {
+    warnings += warning + "\n";
   }
+  expect_part(warnings, GetParam().warning);
+}
+
+TEST(LadderTest, SaysWhyEachRungWasRefused) {
+  const DriverChoice choice = choose_driver({}, facts_of("btrfs"), {}, true);
+  ASSERT_EQ(choice.refused.size(), 3U);
+  EXPECT_EQ(choice.refused[0].driver, "overlay2");
+  EXPECT_EQ(choice.refused[0].why, "the probe of overlay2");
+  EXPECT_EQ(choice.refused[1].driver, "overlay2 on a loop device");
+  EXPECT_EQ(choice.refused[2].driver, "fuse-overlayfs");
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, DriverTest, testing::ValuesIn(cases()),

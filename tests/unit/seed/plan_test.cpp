@@ -21,7 +21,7 @@ protected:
     facts_.caches = {{.borrow = {true, "it can"}}};
     facts_.free = {1U << 30U, 1U << 20U};
     driver_.driver = "overlay2";
-    driver_.seedable = true;
+    driver_.means = Means::layers;
   }
 
   cache::Layer& layer(unsigned n, std::uint64_t bytes = 1U << 20U, std::uint64_t marks = 0) {
@@ -47,9 +47,8 @@ protected:
 
   SeedPlan plan() {
     view_.manifest = &manifest_;
-    store::StoreState state;
-    state.drivers["overlay2"] = overlay2_;
-    return make_plan(wishes_, driver_, facts_, state, {view_});
+    views_ = {view_};
+    return make_plan({wishes_, driver_, facts_, state_, receipt_, views_});
   }
 
   // "link native copy", of all layers in order.
@@ -65,9 +64,11 @@ protected:
   Wishes wishes_;
   DriverChoice driver_;
   host::HostFacts facts_;
-  store::DriverState overlay2_;
+  store::DriverState state_;
+  Receipt receipt_;
   cache::Manifest manifest_;
   CacheView view_;
+  std::vector<CacheView> views_; // of the last plan
 };
 
 TEST_F(PlanTest, BorrowsWhatItCan) {
@@ -130,12 +131,98 @@ TEST_F(PlanTest, DoesNotReplaceALinkThatWasAskedForByACopy) {
   EXPECT_NE(made.cold_why.find("DIND_SEED=link"), std::string::npos);
 }
 
-TEST_F(PlanTest, RefusesStrategiesThatItDoesNotHave) {
+TEST_F(PlanTest, FallsDownTheLadderWhereNothingCanBeBorrowed) {
   image(100, {1});
-  for (const SeedWish wish : {SeedWish::reflink, SeedWish::hardlink, SeedWish::load}) {
-    wishes_.seed = wish;
+  facts_.caches[0].borrow = {false, "no"};
+  facts_.caches[0].reflink = {true, "yes"};
+  facts_.caches[0].hard_link = {true, "yes"};
+  facts_.caches[0].on_own_root = true;
+  const SeedPlan made = plan();
+  EXPECT_EQ(methods(made), "reflink");
+  EXPECT_EQ(made.layers[0].otherwise, (std::vector{Method::hardlink, Method::copy}));
+}
+
+TEST_F(PlanTest, NeverLinksFilesOfACacheThatOthersCanWriteToUnlessTold) {
+  image(100, {1});
+  facts_.caches[0].borrow = {false, "no"};
+  facts_.caches[0].hard_link = {true, "yes"};
+  EXPECT_EQ(methods(plan()), "copy");
+  wishes_.seed = SeedWish::hardlink;
+  EXPECT_EQ(methods(plan()), "hardlink");
+}
+
+TEST_F(PlanTest, DoesExactlyWhatWasAskedForOrSaysThatItCannot) {
+  struct Row {
+    SeedWish wish;
+    const char* name;
+    host::Fact host::CacheFacts::*fact;
+  };
+  const Row rows[] = {{SeedWish::link, "link", &host::CacheFacts::borrow},
+                      {SeedWish::reflink, "reflink", &host::CacheFacts::reflink},
+                      {SeedWish::hardlink, "hardlink", &host::CacheFacts::hard_link}};
+  image(100, {1, 2});
+  for (const Row& row : rows) {
+    wishes_.seed = row.wish;
+    facts_.caches[0] = {};
+    facts_.caches[0].*row.fact = {false, "the kernel says no"};
+    const SeedPlan refused = plan();
+    EXPECT_TRUE(refused.is_error) << row.name;
+    EXPECT_NE(refused.cold_why.find(fmt::format("DIND_SEED={} is not possible", row.name)),
+              std::string::npos)
+        << refused.cold_why;
+    facts_.caches[0].*row.fact = {true, "it can"};
+    const SeedPlan made = plan();
+    EXPECT_EQ(methods(made), fmt::format("{0} {0}", row.name));
+    EXPECT_TRUE(made.layers[0].otherwise.empty() || row.wish == SeedWish::automatic);
+  }
+}
+
+TEST_F(PlanTest, BorrowsThroughFuseOverlayfsAsItsOwnProbeSays) {
+  image(100, {1});
+  driver_.driver = "fuse-overlayfs";
+  EXPECT_EQ(methods(plan()), "copy");
+  facts_.caches[0].fuse_borrow = {true, "it can"};
+  EXPECT_EQ(methods(plan()), "link");
+}
+
+TEST_F(PlanTest, CannotBorrowForDriversWithFullTrees) {
+  image(100, {1});
+  for (const char* driver : {"vfs", "btrfs"}) {
+    driver_.driver = driver;
+    wishes_.seed = SeedWish::automatic;
+    EXPECT_EQ(methods(plan()), "copy");
+    wishes_.seed = SeedWish::link;
     EXPECT_TRUE(plan().is_error);
   }
+}
+
+TEST_F(PlanTest, LoadsIfToldOrIfNothingElseCanBeDone) {
+  image(100, {1});
+  wishes_.seed = SeedWish::load;
+  EXPECT_TRUE(plan().by_load);
+  wishes_.seed = SeedWish::automatic;
+  driver_.means = Means::load;
+  EXPECT_TRUE(plan().by_load);
+  wishes_.seed = SeedWish::copy;
+  EXPECT_TRUE(plan().is_error);
+}
+
+TEST_F(PlanTest, LeavesAnImageThatTheUserRemovedRemovedIfTold) {
+  image(100, {1});
+  receipt_.images[number(100)] = {"image:100"};
+  EXPECT_FALSE(plan().images[0].unwanted);
+  wishes_.reseed = false;
+  const SeedPlan made = plan();
+  EXPECT_TRUE(made.images[0].unwanted);
+  EXPECT_TRUE(made.layers.empty());
+}
+
+TEST_F(PlanTest, DoesNotBorrowAgainWhatChildrenWereMadeOnWithoutASkeleton) {
+  layer(1, 1U << 20U, 3);
+  image(100, {1});
+  state_.layers.insert_or_assign(
+      number(1), store::PresentLayer{.diff_id = number(1), .cache_id = "x", .reachable = false});
+  EXPECT_EQ(methods(plan()), "copy");
 }
 
 TEST_F(PlanTest, DoesNothingIfTold) {
@@ -186,14 +273,14 @@ TEST_F(PlanTest, LosesOnlyTheImagesOfAnUnusableLayer) {
 
 TEST_F(PlanTest, LeavesPresentLayersAlone) {
   image(100, {1, 2});
-  overlay2_.layers.insert_or_assign(
+  state_.layers.insert_or_assign(
       number(1), store::PresentLayer{.diff_id = number(1), .cache_id = "x", .reachable = true});
   EXPECT_EQ(methods(plan()), "present link");
 }
 
 TEST_F(PlanTest, MakesUnreachableLayersAnew) {
   image(100, {1});
-  overlay2_.layers.insert_or_assign(
+  state_.layers.insert_or_assign(
       number(1), store::PresentLayer{.diff_id = number(1), .cache_id = "x", .reachable = false});
   EXPECT_EQ(methods(plan()), "link");
 }
@@ -243,7 +330,7 @@ TEST_F(PlanTest, PaysForASharedLayerOnce) {
 
 TEST_F(PlanTest, SeedsNothingIntoADriverThatItDoesNotKnow) {
   image(100, {1});
-  driver_.seedable = false;
+  driver_.means = Means::none;
   driver_.why = "vfs is required";
   const SeedPlan made = plan();
   EXPECT_TRUE(made.is_error);

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <seed/executor.hpp>
+#include <store/layout.hpp>
+#include <store/state.hpp>
+#include <support/temp_dir.hpp>
+#include <sys/file.hpp>
+
+#include <string>
+#include <vector>
+
+namespace dind::test {
+
+// Seeds caches into a data root as a boot does on a host where everything works, but for
+// what a test changes here. For programs that link dind_seed.
+struct Seeder {
+  explicit Seeder(const TempDir& data_root) : root(data_root) {
+    facts.overlay = {true, "it can"};
+    facts.free = {1U << 30U, 1U << 20U};
+  }
+
+  // Until the next call.
+  seed::SeedPlan plan() {
+    const std::string own = store::kOwnDir;
+    EXPECT_TRUE(sys::ensure_dir_at({root.fd(), own}, 0700));
+    state = store::read_state(root.path().native()).value();
+    receipt = seed::read_receipt(sys::open_dir_at({root.fd(), own}).value()).value();
+    views.clear();
+    facts.caches.resize(caches.size(), {.borrow = {true, "it can"}});
+    for (const cache::Cache* cache : caches) {
+      views.push_back({.manifest = &cache->manifest()});
+    }
+    choice.driver = driver;
+    choice.means = seed::Means::layers;
+    return seed::make_plan({wishes, choice, facts, state.of(driver), receipt, views});
+  }
+
+  Result<seed::SeedReport> run() { return execute(plan()); }
+
+  Result<seed::SeedReport> execute(const seed::SeedPlan& what) {
+    seed::SeedProgress progress;
+    return seed::execute({.plan = what,
+                          .driver = driver,
+                          .caches = caches,
+                          .state = state.of(driver),
+                          .receipt = receipt,
+                          .boot_id = boot_id,
+                          .jobs = 2,
+                          .share = seed::CloneMethod::hard_link,
+                          .deadline = deadline,
+                          .interrupted = interrupted},
+                         root.fd(), progress);
+  }
+
+  const TempDir& root;
+  std::string driver = store::kOverlay2;
+  std::vector<const cache::Cache*> caches;
+  Wishes wishes;
+  host::HostFacts facts;
+  std::string boot_id = "boot-1";
+  seed::Interrupted interrupted = []() { return false; };
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+
+  // What the last plan was made from.
+  store::StoreState state;
+  seed::Receipt receipt;
+  std::vector<seed::CacheView> views;
+  seed::DriverChoice choice;
+};
+
+} // namespace dind::test
