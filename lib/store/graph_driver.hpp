@@ -16,9 +16,9 @@
 namespace dind::store {
 
 // Puts everything of the directory `from` onto the directory `to`, exactly: a directory
-// onto a directory merges and takes its metadata, unless its path is in `keep`;
-// anything else takes the place of what has its name. How (by reflink, hard link or
-// copy) is the caller's to decide.
+// onto a directory merges and takes its metadata, unless its path is in `keep` ("" is
+// `to` itself); anything else takes the place of what has its name. How (by reflink,
+// hard link or copy) is the caller's to decide.
 using CloneTree =
     std::function<Result<void>(const Fd& from, const Fd& to, const std::set<std::string>& keep)>;
 
