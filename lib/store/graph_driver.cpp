@@ -3,6 +3,7 @@
 #include <store/layout.hpp>
 #include <store/overlay_driver.hpp>
 #include <store/tree.hpp>
+#include <store/tree_driver.hpp>
 #include <sys/dir.hpp>
 
 namespace dind::store {
@@ -28,6 +29,12 @@ Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::strin
   if (name == kFuseOverlayfs) {
     Fd staging = TRY(open_staging(data_root));
     return OverlayDriver::open(data_root, kFuseOverlayfs, MarkStyle::aufs, std::move(staging));
+  }
+  if (name == kVfs) {
+    return TreeDriver::open(data_root, kVfs, TreeKind::directory);
+  }
+  if (name == kBtrfs) {
+    return TreeDriver::open(data_root, kBtrfs, TreeKind::subvolume);
   }
   return Error(fmt::format("make layers of the storage driver {}", name), EOPNOTSUPP);
 }

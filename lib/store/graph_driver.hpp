@@ -16,9 +16,9 @@
 namespace dind::store {
 
 // Puts everything of the directory `from` onto the directory `to`, exactly: a directory
-// onto a directory merges and takes its metadata, unless its path is in `keep`;
-// anything else takes the place of what has its name. How (by reflink, hard link or
-// copy) is the caller's to decide.
+// onto a directory merges and takes its metadata, unless its path is in `keep` ("" is
+// `to` itself); anything else takes the place of what has its name. How (by reflink,
+// hard link or copy) is the caller's to decide.
 using CloneTree =
     std::function<Result<void>(const Fd& from, const Fd& to, const std::set<std::string>& keep)>;
 
@@ -31,7 +31,8 @@ struct Movers {
 // Makes layers in the layout of one of the engine's graph drivers, as the driver
 // itself would have unpacked them. A layer is made in a staging directory and appears
 // under its name by a rename; until layerdb has a record of it (ImageMetadata),
-// dockerd ignores it. What cannot be made is removed again. Not for use while dockerd runs.
+// dockerd ignores it. What cannot be made is removed again, at the latest when the driver is
+// opened the next time. One layer at a time, and not while dockerd runs.
 class GraphDriver {
 public:
   virtual ~GraphDriver() = default;

@@ -2,7 +2,7 @@
 
 #include <store/nodes.hpp>
 #include <store/parent_dirs.hpp>
-#include <sys/xattr.hpp>
+#include <store/unpack.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -93,15 +93,6 @@ Result<void> OverlayMarks::implied(const std::string&) {
 
 Result<void> OverlayMarks::xattr(sys::At at, const std::string&, const archive::Xattr& xattr) {
   return set_layer_xattr(at, xattr);
-}
-
-Result<void> set_layer_xattr(sys::At at, const archive::Xattr& xattr) {
-  auto set = sys::set_xattr_at(at, xattr.name, xattr.value);
-  if (!set && (set.error().is(std::errc::operation_not_supported) ||
-               set.error().is(std::errc::operation_not_permitted))) {
-    return {};
-  }
-  return set;
 }
 
 Result<void> add_marks(const Fd& layer, MarkStyle style, sys::At anchor,

@@ -69,9 +69,6 @@ private:
   MarkMaker marks_;
 };
 
-// Sets an attribute of a layer as engines do: what the filesystem does not take is left out.
-Result<void> set_layer_xattr(sys::At at, const archive::Xattr& xattr);
-
 // Adds what a skeleton says to `layer`, which has the directories for it: whiteouts, opaque
 // marks, nodes. The times of the directories stay.
 Result<void> add_marks(const Fd& layer, MarkStyle style, sys::At anchor,

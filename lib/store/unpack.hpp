@@ -5,9 +5,19 @@
 #include <base/fd.hpp>
 #include <base/result.hpp>
 
+#include <optional>
+
 namespace dind::store {
 
-// Unpacks a layer's tar, to its end, into the empty directory `root`.
-Result<void> unpack(archive::ByteSource& tar, const Fd& root, archive::Marks& marks);
+// Unpacks a layer's tar, to its end, into the empty directory `root`. Returns the root's
+// own entry, if there is one: some drivers heed it.
+Result<std::optional<archive::TarEntry>> unpack(archive::ByteSource& tar, const Fd& root,
+                                                archive::Marks& marks);
+
+// Gives the directory `root` what its entry says.
+Result<void> set_root_metadata(const Fd& root, const archive::TarEntry& entry);
+
+// Sets an attribute of a layer as engines do: what the filesystem does not take is left out.
+Result<void> set_layer_xattr(sys::At at, const archive::Xattr& xattr);
 
 } // namespace dind::store
