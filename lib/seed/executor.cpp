@@ -179,14 +179,24 @@ private:
       return;
     }
     ++report_.images;
-    auto& given = report_.receipt.images[image.id];
-    for (const auto* names : {&image.names, &image.digests}) {
-      for (const std::string& name : *names) {
-        references.emplace(name, image.id);
-        given.insert(name);
-      }
-    }
     images_.insert(image.id);
+    std::set<std::string> names(image.names.begin(), image.names.end());
+    names.insert(image.digests.begin(), image.digests.end());
+    for (const std::string& name : names) {
+      references.emplace(name, image.id);
+    }
+    if (!step.present || is_ours(image)) {
+      report_.receipt.images[image.id].merge(names);
+    }
+  }
+
+  // Rather than one that the user pulled or built, and that the cache has as well.
+  bool is_ours(const cache::Image& image) const {
+    if (what_.receipt.images.contains(image.id) || image.layers.empty()) {
+      return true;
+    }
+    const auto top = what_.state.layers.find(cache::chain_ids(image.layers).back());
+    return top == what_.state.layers.end() || top->second.ours;
   }
 
   Result<void> make_image(const ImageStep& step, const cache::Cache& cache,

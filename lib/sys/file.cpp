@@ -214,6 +214,14 @@ Result<void> rename_at(At from, At to) {
   return {};
 }
 
+Result<void> exchange_at(At one, At other) {
+  if (::renameat2(one.dir.get(), one.name.c_str(), other.dir.get(), other.name.c_str(),
+                  RENAME_EXCHANGE) == -1) {
+    return errno_error("exchange {} and {}", one.name, other.name);
+  }
+  return {};
+}
+
 Result<void> unlink_at(At at) {
   if (::unlinkat(at.dir.get(), at.name.c_str(), 0) == -1) {
     return errno_error("unlink {}", at.name);

@@ -6,6 +6,10 @@
 #include <support/temp_dir.hpp>
 #include <sys/file.hpp>
 
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 

@@ -72,16 +72,39 @@ TEST_F(ImageMetadataTest, WritesImagesAsBuiltHereWithTheirParentIfItIsThere) {
 TEST_F(ImageMetadataTest, GroupsNamesByRepository) {
   ASSERT_TRUE(ok(metadata().add_references({{"app:1", digest('a')},
                                             {"app@" + digest('d').text(), digest('a')},
-                                            {"127.0.0.1:5000/app:1", digest('b')}})));
+                                            {"127.0.0.1:5000/app:1", digest('b')}},
+                                           {})));
   EXPECT_EQ(root_.read(repositories_),
             R"({"Repositories":{"127.0.0.1:5000/app":{"127.0.0.1:5000/app:1":")" +
                 digest('b').text() + R"("},"app":{"app:1":")" + digest('a').text() + R"(","app@)" +
                 digest('d').text() + R"(":")" + digest('a').text() + R"("}}})");
 }
 
+TEST_F(ImageMetadataTest, MovesATagThatIsStillAsAnEarlierSeedingSetIt) {
+  ASSERT_TRUE(ok(metadata().add_references({{"app:1", digest('a')}, {"app:2", digest('c')}}, {})));
+  const std::map<std::string, std::set<Digest>> given = {{"app:1", {digest('a')}},
+                                                         {"app:2", {digest('a')}}};
+  const auto moved =
+      metadata().add_references({{"app:1", digest('b')}, {"app:2", digest('b')}}, given);
+  ASSERT_TRUE(ok(moved));
+  EXPECT_EQ(*moved, 1U);
+  const auto references = read_references(root_.fd(), "overlay2");
+  ASSERT_TRUE(ok(references));
+  EXPECT_EQ(references->at("app:1"), digest('b'));
+  EXPECT_EQ(references->at("app:2"), digest('c')); // the user's
+}
+
+TEST_F(ImageMetadataTest, RemovesTheNamesOfImagesAndLeavesOthers) {
+  ASSERT_TRUE(ok(metadata().add_references(
+      {{"app:1", digest('a')}, {"app:2", digest('b')}, {"tool:1", digest('a')}}, {})));
+  ASSERT_TRUE(ok(metadata().remove_references({digest('a')})));
+  EXPECT_EQ(root_.read(repositories_),
+            R"({"Repositories":{"app":{"app:2":")" + digest('b').text() + R"("}}})");
+}
+
 TEST_F(ImageMetadataTest, NeverMovesATagThatIsThere) {
-  ASSERT_TRUE(ok(metadata().add_references({{"app:1", digest('a')}})));
-  const auto added = metadata().add_references({{"app:1", digest('b')}, {"app:2", digest('b')}});
+  ASSERT_TRUE(ok(metadata().add_references({{"app:1", digest('a')}}, {})));
+  const auto added = metadata().add_references({{"app:1", digest('b')}, {"app:2", digest('b')}}, {});
   ASSERT_TRUE(ok(added));
   EXPECT_EQ(*added, 1U);
   const auto references = read_references(root_.fd(), "overlay2");

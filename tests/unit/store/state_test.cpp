@@ -140,7 +140,7 @@ TEST_F(StateTest, KnowsTheLayersThatImagesAndContainersStandOn) {
 TEST_F(StateTest, ReadsNames) {
   const auto metadata = ImageMetadata::open(root_.fd(), "btrfs");
   ASSERT_TRUE(ok(metadata));
-  ASSERT_TRUE(ok(metadata->add_references({{"app:1", digest('e')}})));
+  ASSERT_TRUE(ok(metadata->add_references({{"app:1", digest('e')}}, {})));
   EXPECT_EQ(state().of("btrfs").references.at("app:1"), digest('e'));
 }
 

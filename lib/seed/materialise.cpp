@@ -1,0 +1,100 @@
+#include <seed/materialise.hpp>
+
+#include <seed/ownership.hpp>
+#include <store/layout.hpp>
+#include <store/tree.hpp>
+#include <sys/dir.hpp>
+#include <sys/file.hpp>
+
+#include <tuple>
+
+#include <fmt/format.h>
+
+namespace dind::seed {
+namespace {
+
+const std::string kDiff = "diff";
+const std::string kTarSplit = "tar-split.json.gz";
+
+// The record's link to the cache's tar-split becomes a file.
+Result<void> own_tar_split(const Fd& data_root, const std::string& driver, const Digest& chain_id,
+                           const Fd& staging, const std::string& name) {
+  const Fd record = TRY(sys::open_beneath(
+      data_root, store::layerdb_dir(driver) + "/" + chain_id.hex(), O_RDONLY | O_DIRECTORY));
+  const auto target = sys::read_link_at({record, kTarSplit});
+  if (!target) {
+    return {}; // a file already
+  }
+  const Fd from = TRY(sys::open_path(*target, O_RDONLY));
+  TRY(sys::remove_tree_at({staging, name}));
+  const Fd to = TRY(sys::open_at({staging, name}, O_WRONLY | O_CREAT | O_EXCL, 0644));
+  TRY(sys::copy_all(from, to));
+  return sys::rename_at({staging, name}, {record, kTarSplit});
+}
+
+Result<void> own_files(const Materialise& what, const Fd& data_root, const store::PresentLayer& layer,
+                       const Fd& staging, const std::string& name, CloneProgress& progress) {
+  const Fd dir = TRY(sys::open_beneath(data_root,
+                                       store::layers_dir(what.driver) + "/" + layer.cache_id,
+                                       O_RDONLY | O_DIRECTORY));
+  const Fd from = TRY(sys::open_dir(layer.borrowed_from));
+  TRY(sys::remove_tree_at({staging, name}));
+  TRY(sys::make_dir_at({staging, name}, 0755));
+  const Fd to = TRY(sys::open_dir_at({staging, name}));
+  TRY(clone_tree(from, to,
+                 {.method = CloneMethod::copy, .jobs = what.jobs, .interrupted = what.interrupted},
+                 progress));
+  return sys::exchange_at({staging, name}, {dir, kDiff});
+}
+
+} // namespace
+
+Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_root,
+                                      CloneProgress& progress) {
+  const std::string own = store::kOwnDir;
+  const Fd own_dir = TRY(sys::open_dir_at({data_root, own}));
+  const std::string folder = "materialise"; // not the staging of a seeding
+  TRY(sys::ensure_dir_at({own_dir, folder}, 0700));
+  const Fd staging = TRY(sys::open_dir_at({own_dir, folder}));
+  MaterialiseReport report;
+  for (const Digest& chain_id : what.layers) {
+    const auto found = what.state.layers.find(chain_id);
+    if (found == what.state.layers.end() || found->second.borrowed_from.empty()) {
+      continue;
+    }
+    const std::string name = chain_id.hex();
+    // The record first: a link to files that are there is right in any case.
+    auto done = own_tar_split(data_root, what.driver, chain_id, staging, name);
+    if (done) {
+      done = own_files(what, data_root, found->second, staging, name, progress);
+    }
+    std::ignore = sys::remove_tree_at({staging, name}); // the link now, or what was begun
+    if (done) {
+      report.done.push_back(chain_id);
+    } else if (done.error().is(std::errc::operation_canceled)) {
+      return done.error();
+    } else {
+      report.failed.push_back(fmt::format("layer {}: {}", found->second.diff_id.hex().substr(0, 12),
+                                          std::move(done).error().describe()));
+    }
+  }
+  std::ignore = sys::remove_tree_at({own_dir, folder});
+  return report;
+}
+
+std::set<Digest> layers_of_users(const store::DriverState& state, const Receipt& receipt) {
+  std::set<Digest> layers;
+  for (const Digest& chain_id : state.container_layers) {
+    add_chain(state.layers, chain_id, layers);
+  }
+  const auto names = names_by_image(state);
+  for (const auto& [id, diff_ids] : state.images) {
+    const auto own = names.find(id);
+    if (!is_the_caches(id, own == names.end() ? std::vector<std::string>() : own->second, receipt)) {
+      add_chain(state.layers, top_of(diff_ids), layers);
+    }
+  }
+  return layers;
+}
+
+} // namespace dind::seed
