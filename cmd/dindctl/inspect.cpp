@@ -1,4 +1,5 @@
 #include "failure.hpp"
+#include "table.hpp"
 #include "verbs.hpp"
 
 #include <bake/progress.hpp>
@@ -61,26 +62,6 @@ Sum add_up(const cache::Image& image, const Facts& facts) {
     sum.deletions += facts.at(diff_id).deletions;
   }
   return sum;
-}
-
-using Row = std::vector<std::string>;
-
-// Columns as wide as their widest cell, two spaces apart.
-void print_table(const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], row[i].size());
-    }
-  }
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += fmt::format("{:<{}}  ", row[i], widths[i]);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    fmt::print("{}\n", line);
-  }
 }
 
 std::string short_id(const Digest& digest) {

@@ -26,7 +26,9 @@ bool is_unknown_verb(const CLI::App& app, const std::string& word) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Bakes images into caches for dind-init, and tells how a boot went.", "dindctl");
+  CLI::App app(
+      "Bakes images into caches for dind-init, and tells what a host can do and how a boot went.",
+      "dindctl");
   app.set_version_flag("--version", "dindctl " DIND_VERSION);
   app.require_subcommand(1);
   app.failure_message(one_line);
@@ -37,6 +39,7 @@ int run(int argc, char** argv) {
   add_bake(app, exit_code);
   add_inspect(app, exit_code);
   add_verify(app, exit_code);
+  add_probe(app, exit_code);
   add_status(app, exit_code);
   add_ready(app, exit_code);
   add_live(app, exit_code);

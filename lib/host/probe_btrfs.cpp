@@ -29,6 +29,9 @@ Result<void> try_in(const Fd& dir) {
 Result<void> try_btrfs(const Scratch& outer) {
   const Scratch scratch = TRY(Scratch::make_inside(outer, "btrfs"));
   auto tried = try_in(scratch.dir());
+  if (!tried && tried.error().is(std::errc::inappropriate_io_control_operation)) {
+    return input_error("this is no btrfs");
+  }
   if (!tried) {
     // Removing a directory tree works on subvolumes too, but not for everybody.
     std::ignore = sys::delete_subvolume({scratch.dir(), kCopy});

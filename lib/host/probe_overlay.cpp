@@ -16,7 +16,13 @@ Result<void> try_overlay(const Scratch& outer, const std::string& sample, MarkSp
                                        marks == MarkSpace::user ? "userxattr," : "", lowers,
                                        proc_path(dirs.upper()), proc_path(dirs.work()));
   const sys::fs::path target = TRY(real_path(dirs.merged()));
-  if (const auto mounted = sys::mount("overlay", target, "overlay", 0, data); !mounted) {
+  // Unmounting an overlay syncs all of the filesystem below it, which takes as long as
+  // others have written, unless it is volatile (Linux 5.10).
+  auto mounted = sys::mount("overlay", target, "overlay", 0, "volatile," + data);
+  if (!mounted && mounted.error().is(std::errc::invalid_argument)) {
+    mounted = sys::mount("overlay", target, "overlay", 0, data);
+  }
+  if (!mounted) {
     return Error("mount an overlay", mounted.error().code()); // its place is gone by now
   }
   const Mounted overlay(target);

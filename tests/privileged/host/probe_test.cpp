@@ -208,7 +208,7 @@ TEST_F(ProbeTest, OnAnOverlayThereIsFuseOverlayfsOrALoopDevice) {
   EXPECT_TRUE(holds(facts.d_type));
   EXPECT_TRUE(holds(facts.fuse_overlayfs));
   EXPECT_TRUE(holds(facts.loop));
-  EXPECT_TRUE(refuses(facts.btrfs, "make subvolume"));
+  EXPECT_TRUE(refuses(facts.btrfs, "no btrfs"));
   EXPECT_TRUE(refuses(facts.caches[0].borrow, "on overlay"));
   EXPECT_TRUE(refuses(facts.caches[0].hard_link, "would copy"));
   EXPECT_TRUE(refuses(facts.caches[1].borrow, "on overlay"));

@@ -1,0 +1,135 @@
+#include "failure.hpp"
+#include "probe_report.hpp"
+#include "verbs.hpp"
+
+#include <boot/variables.hpp>
+#include <cache/canary.hpp>
+#include <cache/reader.hpp>
+#include <host/probe.hpp>
+#include <store/layout.hpp>
+#include <sys/file.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace dind::ctl {
+namespace {
+
+constexpr std::string_view kVerb = "probe";
+constexpr const char* kFooter =
+    R"(Each rung is tried for real, in a scratch directory that is removed again: an overlay, a
+loop device with ext4, fuse-overlayfs and a btrfs subvolume are made in the data root, and for
+each cache of DIND_CACHE_DIR (default /var/lib/dind-cache) an overlay over it, a clone and a
+hard link of one of its files. Nothing is left behind. A data root that does not exist is not made:
+its nearest parent that exists is probed, which is the same as long as nothing is mounted there.
+
+Last comes the storage driver that dind-init would use, and why, for the settings of this
+environment (DIND_STORAGE_DRIVER, DOCKER_DRIVER, DIND_REQUIRE_DRIVER, DIND_STORE). Flags of dockerd
+and daemon.json are not looked at. It takes the privileges that dind-init has.
+
+Examples:
+  docker run --rm --privileged --entrypoint dindctl IMAGE probe
+  kubectl exec POD -c dind -- dindctl probe --json
+
+Exit codes: 0 done; 1 what the environment requires cannot be had; 64 usage; 65 the data root's
+state cannot be understood; 74 I/O error.)";
+
+struct ProbeArguments {
+  std::string data_root;
+  bool json = false;
+};
+
+struct Place {
+  std::string path;
+  Fd dir;
+};
+
+// `path`, or the nearest of its parents that exists.
+Result<Place> open_nearest(const std::string& path) {
+  boost::filesystem::path place(path);
+  for (;;) {
+    auto dir = sys::open_dir(place.empty() ? "." : place);
+    if (dir || !dir.error().is(std::errc::no_such_file_or_directory) || place.empty() ||
+        place == "/") {
+      return dir ? Result<Place>(Place{place.empty() ? "." : place.native(), std::move(*dir)})
+                 : Result<Place>(dir.error());
+    }
+    place = place.parent_path();
+  }
+}
+
+void add_caches(const Wishes& wishes, host::ProbeRequest& request, ProbeReport& report) {
+  for (const std::string& dir : wishes.cache_dirs) {
+    const auto path = sys::canonical_path(dir);
+    if (!path && path.error().is(std::errc::no_such_file_or_directory)) {
+      continue;
+    }
+    const auto cache = path ? cache::Cache::open(*path) : path.error();
+    if (cache) {
+      report.caches.push_back(dir);
+      request.samples.push_back((cache->path() / cache::kCanaryName).native());
+    } else {
+      report.unusable.push_back(Error(cache.error()).within("the cache " + dir).describe());
+    }
+  }
+}
+
+Result<ProbeReport> make_report(const Wishes& wishes) {
+  ProbeReport report;
+  report.data_root = wishes.data_root;
+  Place place = TRY(open_nearest(wishes.data_root));
+  report.probed_at = place.path;
+  report.state = TRY(store::read_state(wishes.data_root).within(wishes.data_root));
+  const std::string own = store::kOwnDir;
+  const bool has_own = place.path == wishes.data_root && sys::open_dir_at({place.dir, own});
+  host::ProbeRequest request{.scratch_parent = has_own ? own : ".", .everything = true};
+  add_caches(wishes, request, report);
+  report.facts = TRY(host::probe(place.dir, request).within(place.path));
+  report.choice = seed::choose_driver(wishes, report.facts, report.state, !report.caches.empty());
+  return report;
+}
+
+int run_probe(const ProbeArguments& arguments) {
+  std::vector<std::string> environment;
+  for (char** entry = environ; *entry; ++entry) {
+    environment.emplace_back(*entry);
+  }
+  auto wishes = boot::read_wishes(environment);
+  if (!wishes) {
+    return fail_usage(kVerb, wishes.error());
+  }
+  if (!arguments.data_root.empty()) {
+    wishes->data_root = arguments.data_root;
+  }
+  const auto report = make_report(*wishes);
+  if (!report) {
+    return fail(kVerb, report.error());
+  }
+  if (arguments.json) {
+    print_for_programs(*report);
+  } else {
+    print_for_people(*report);
+  }
+  return report->choice.refusal.empty() ? kDone : kDoesNotHold;
+}
+
+} // namespace
+
+void add_probe(CLI::App& app, int& exit_code) {
+  const auto arguments = std::make_shared<ProbeArguments>();
+  CLI::App* verb = app.add_subcommand(
+      "probe", "tells what this host supports, what dind-init would choose, and why");
+  verb->add_option("--data-root", arguments->data_root,
+                   "the data root to look at; the default is /var/lib/docker")
+      ->type_name("DIR");
+  verb->add_flag("--json", arguments->json, "for programs");
+  verb->footer(kFooter);
+  verb->callback([arguments, &exit_code] { exit_code = run_probe(*arguments); });
+}
+
+} // namespace dind::ctl
