@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   add_inspect(app, exit_code);
   add_verify(app, exit_code);
   add_probe(app, exit_code);
+  add_seed(app, exit_code);
   add_status(app, exit_code);
   add_ready(app, exit_code);
   add_live(app, exit_code);

@@ -1,8 +1,8 @@
 #include "failure.hpp"
 #include "probe_report.hpp"
+#include "settings.hpp"
 #include "verbs.hpp"
 
-#include <boot/variables.hpp>
 #include <cache/canary.hpp>
 #include <cache/reader.hpp>
 #include <host/probe.hpp>
@@ -10,8 +10,6 @@
 #include <sys/file.hpp>
 
 #include <CLI/CLI.hpp>
-
-#include <unistd.h>
 
 #include <memory>
 #include <string>
@@ -95,16 +93,9 @@ Result<ProbeReport> make_report(const Wishes& wishes) {
 }
 
 int run_probe(const ProbeArguments& arguments) {
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry; ++entry) {
-    environment.emplace_back(*entry);
-  }
-  auto wishes = boot::read_wishes(environment);
+  const auto wishes = wishes_of_environment(arguments.data_root);
   if (!wishes) {
     return fail_usage(kVerb, wishes.error());
-  }
-  if (!arguments.data_root.empty()) {
-    wishes->data_root = arguments.data_root;
   }
   const auto report = make_report(*wishes);
   if (!report) {

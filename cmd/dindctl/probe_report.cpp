@@ -136,6 +136,12 @@ void print_for_people(const ProbeReport& report) {
   const seed::DriverChoice& choice = report.choice;
   fmt::print("\nstorage driver: {} ({})\n",
              choice.driver.empty() ? "the engine's choice" : choice.driver, choice.why);
+  for (const seed::Refused& rung : choice.refused) {
+    fmt::print("  not {}: {}\n", rung.driver, rung.why);
+  }
+  for (const std::string& warning : choice.warnings) {
+    fmt::print("  {}\n", warning);
+  }
   if (!choice.refusal.empty()) {
     fmt::print("refused: {}\n", choice.refusal);
   }
@@ -160,10 +166,16 @@ void print_for_programs(const ProbeReport& report) {
   form["rungs"] = std::move(rungs);
   form["caches"] = caches_to_json(report);
   form["unusable_caches"] = to_json(report.unusable);
+  json::array refused;
+  for (const seed::Refused& rung : report.choice.refused) {
+    refused.push_back({{"driver", rung.driver}, {"why", printable(rung.why)}});
+  }
   form["decision"] = {{"driver", report.choice.driver},
                       {"why", printable(report.choice.why)},
                       {"refusal", printable(report.choice.refusal)},
-                      {"seedable", report.choice.seedable}};
+                      {"means", seed::name_of(report.choice.means)},
+                      {"on_loop", report.choice.on_loop},
+                      {"refused", std::move(refused)}};
   fmt::print("{}", json::print(form, json::Style::pretty));
 }
 

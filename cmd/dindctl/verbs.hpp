@@ -17,6 +17,7 @@ void add_bake(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);
 void add_probe(CLI::App& app, int& exit_code);
+void add_seed(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
 void add_ready(CLI::App& app, int& exit_code);
 void add_live(CLI::App& app, int& exit_code);

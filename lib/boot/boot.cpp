@@ -1,6 +1,7 @@
 #include <boot/boot.hpp>
 
 #include <base/log.hpp>
+#include <boot/caches.hpp>
 #include <boot/seeding.hpp>
 #include <boot/status.hpp>
 #include <daemon/daemon_json.hpp>
@@ -154,13 +155,14 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   }
   board.publish_in(*runtime_dir);
 
-  const auto seeding = seed_data_root(*wishes, board, stopped);
+  const auto seeding = seed_data_root(*wishes, Purpose::boot, board, stopped);
   if (stopped()) {
     return end(board, {stop_code(), "stopped before dockerd was started"});
   }
   if (!seeding) { // nothing but the lock is left to fail
     return end(board, {kDataRootLocked, seeding.error().describe()});
   }
+  protect(seeding->found.caches);
   const std::string& refusal = seeding->found.driver.refusal;
   if (!refusal.empty()) {
     return end(board, {kDriverUnavailable, refusal});

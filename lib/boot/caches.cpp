@@ -14,9 +14,6 @@ Result<cache::Cache> open_cache(const std::string& dir, const Wishes& wishes) {
     return input_error("cache.json is {}, and DIND_CACHE_DIGEST asks for {}", cache.digest().text(),
                        wishes.cache_digest->text());
   }
-  if (const auto bound = sys::bind_read_only(path); !bound) {
-    log::warn("the cache stays writable: {}", bound.error().describe());
-  }
   return cache;
 }
 
@@ -57,6 +54,14 @@ Caches open_caches(const Wishes& wishes) {
     }
   }
   return caches;
+}
+
+void protect(const Caches& caches) {
+  for (const cache::Cache& cache : caches.open) {
+    if (const auto bound = sys::bind_read_only(cache.path()); !bound) {
+      log::warn("the cache stays writable: {}", bound.error().describe());
+    }
+  }
 }
 
 Result<seed::CacheView> view_of(const cache::Cache& cache, VerifyWish verify) {

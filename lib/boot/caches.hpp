@@ -16,9 +16,12 @@ struct Caches {
   std::string failure; // empty if there is none; the default cache may be missing
 };
 
-// Opens every cache, checks it against DIND_CACHE_DIGEST, and mounts it read-only
-// on itself: a job must not be able to write to what other containers borrow.
+// Opens every cache and checks it against DIND_CACHE_DIGEST.
 Caches open_caches(const Wishes& wishes);
+
+// Mounts every cache read-only on itself: a job must not be able to write to what other
+// containers borrow. After seeding, since nothing can be linked from one mount into another.
+void protect(const Caches& caches);
 
 // What the canary and the sentinels of a cache tell about it and, with
 // DIND_VERIFY=full, the hashes of everything.

@@ -18,7 +18,10 @@ constexpr mode_t kDataRootMode = 0710; // what dockerd gives it
 // A container that is being replaced may need a while to end.
 constexpr auto kLockPatience = std::chrono::seconds(10);
 
-Result<Fd> open_data_root(const std::string& path) {
+Result<Fd> open_data_root(const std::string& path, Purpose purpose) {
+  if (purpose == Purpose::rehearsal) {
+    return sys::open_dir(path);
+  }
   TRY(sys::make_dirs(path, kDataRootMode));
   Fd root = TRY(sys::open_dir(path));
   const std::string own = store::kOwnDir;
@@ -27,13 +30,15 @@ Result<Fd> open_data_root(const std::string& path) {
 }
 
 // What the data root holds and the host can do with it, as it is now.
-Result<void> look(const Wishes& wishes, Findings& found) {
+Result<void> look(const Wishes& wishes, Purpose purpose, Findings& found) {
   found.state = TRY(store::read_state(wishes.data_root).within(wishes.data_root));
   if (found.caches.open.empty() && wishes.allowed_drivers.empty()) {
     return {}; // nothing to decide
   }
-  found.data_root = TRY(open_data_root(wishes.data_root));
-  host::ProbeRequest request{.scratch_parent = store::kOwnDir};
+  found.data_root = TRY(open_data_root(wishes.data_root, purpose));
+  const std::string own = store::kOwnDir;
+  const bool has_own = TRY(sys::exists_at({found.data_root, own}));
+  host::ProbeRequest request{.scratch_parent = has_own ? own : "."};
   for (const cache::Cache& cache : found.caches.open) {
     request.samples.push_back((cache.path() / cache::kCanaryName).native());
   }
@@ -43,6 +48,9 @@ Result<void> look(const Wishes& wishes, Findings& found) {
   request.named_drivers.insert(request.named_drivers.end(),
                                {wishes.required_driver, wishes.preferred_driver});
   found.facts = TRY(host::probe(found.data_root, request));
+  if (purpose == Purpose::seeding) {
+    found.facts.loop = {false, "dind-init mounts it when it boots"};
+  }
   return {};
 }
 
@@ -69,7 +77,7 @@ Result<void> go_on_loop(const Wishes& wishes, Findings& found) {
   log::info("data root: {} bytes on {}, {}", found.loop->bytes, found.loop->device,
             found.loop->is_new ? "new" : "from an earlier start");
   auto refused = std::move(found.driver.refused);
-  TRY(look(wishes, found));
+  TRY(look(wishes, Purpose::boot, found));
   found.driver = choose(wishes, found);
   found.driver.why = why;
   found.driver.refused = std::move(refused);
@@ -113,7 +121,7 @@ void check_after_reboot(Findings& found, StatusBoard& board) {
 
 } // namespace
 
-Result<Findings> find_out(const Wishes& wishes, MayMount may_mount, StatusBoard& board,
+Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
                           const std::function<bool()>& stopped) {
   Findings found;
   if (wishes.seed != SeedWish::off) {
@@ -122,13 +130,13 @@ Result<Findings> find_out(const Wishes& wishes, MayMount may_mount, StatusBoard&
   for (const cache::Cache& cache : found.caches.open) {
     found.views.push_back(TRY(view_of(cache, wishes.verify)));
   }
-  if (!found.caches.open.empty()) {
-    const Fd root = TRY(open_data_root(wishes.data_root));
+  if (!found.caches.open.empty() && purpose != Purpose::rehearsal) {
+    const Fd root = TRY(open_data_root(wishes.data_root, purpose));
     found.lock = TRY(store::lock_data_root(root, kLockPatience, stopped).within(wishes.data_root));
   }
-  TRY(look(wishes, found));
+  TRY(look(wishes, purpose, found));
   found.driver = choose(wishes, found);
-  if (found.driver.on_loop && may_mount == MayMount::yes) {
+  if (found.driver.on_loop && purpose == Purpose::boot) {
     TRY(go_on_loop(wishes, found));
   }
   if (!found.facts.filesystem_note.empty() && !found.loop) {
@@ -137,8 +145,10 @@ Result<Findings> find_out(const Wishes& wishes, MayMount may_mount, StatusBoard&
   if (!found.caches.open.empty()) {
     found.boot_id = TRY(sys::kernel_boot_id());
     const std::string own = store::kOwnDir;
-    const Fd own_dir = TRY(sys::open_dir_at({found.data_root, own}));
-    found.receipt = TRY(seed::read_receipt(own_dir));
+    const auto own_dir = sys::open_dir_at({found.data_root, own});
+    if (own_dir) {
+      found.receipt = TRY(seed::read_receipt(*own_dir));
+    }
     check_after_reboot(found, board);
   }
   return found;

@@ -35,15 +35,16 @@ struct Findings {
   }
 };
 
-// Whether looking may change what it looks at: a loop device is mounted for `yes` only.
-enum class MayMount { no, yes };
+// What is looked for: a boot mounts what it needs; seeding alone leaves all mounts as they
+// are; a rehearsal changes nothing at all, and takes no lock.
+enum class Purpose { boot, seeding, rehearsal };
 
 // Opens the caches, locks the data root, probes the host, chooses the driver and, if that needs
 // one, puts a loop-mounted filesystem at the data root. After a reboot, layers that
 // seeding made are checked, and count as unreachable where something is lost.
 // Warnings go to `board`. EBUSY if another daemon has the data root, ECANCELED if
 // `stopped` became true. With no cache, nothing is written to the data root.
-Result<Findings> find_out(const Wishes& wishes, MayMount may_mount, StatusBoard& board,
+Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
                           const std::function<bool()>& stopped);
 
 } // namespace dind::boot

@@ -116,11 +116,11 @@ void tell_decision(const Findings& found, const seed::SeedPlan& plan, StatusBoar
 
 } // namespace
 
-Result<Seeding> seed_data_root(const Wishes& wishes, StatusBoard& board,
+Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board,
                                const std::function<bool()>& stopped) {
   board.begin("probe");
   Seeding seeding;
-  auto looked = find_out(wishes, MayMount::yes, board, stopped);
+  auto looked = find_out(wishes, purpose, board, stopped);
   if (!looked && (looked.error().is(std::errc::device_or_resource_busy) ||
                   looked.error().is(std::errc::operation_canceled))) {
     return std::move(looked).error();
@@ -149,7 +149,7 @@ Result<Seeding> seed_data_root(const Wishes& wishes, StatusBoard& board,
     }
     return seeding;
   }
-  if (seeding.plan.by_load) {
+  if (seeding.plan.by_load || purpose == Purpose::rehearsal) {
     return seeding;
   }
 

@@ -10,9 +10,10 @@
 namespace dind::seed {
 namespace {
 
-constexpr const char* kFuseOverlayfs = "fuse-overlayfs";
-constexpr const char* kBtrfs = "btrfs";
-constexpr const char* kVfs = "vfs";
+using store::kBtrfs;
+using store::kFuseOverlayfs;
+using store::kVfs;
+
 
 constexpr const char* kVfsCost =
     "storage driver vfs keeps a full copy of its image for every container and every build step: "
@@ -196,6 +197,11 @@ private:
 DriverChoice choose_driver(const Wishes& wishes, const host::HostFacts& facts,
                            const store::StoreState& state, bool has_cache) {
   return Ladder(wishes, facts, state, has_cache).choose();
+}
+
+std::string_view name_of(Means means) {
+  constexpr std::array<std::string_view, 3> kNames = {"none", "load", "layers"};
+  return kNames[static_cast<std::size_t>(means)];
 }
 
 bool has_full_trees(const std::string& driver) {

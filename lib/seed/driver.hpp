@@ -5,6 +5,7 @@
 #include <store/state.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace dind::seed {
@@ -15,6 +16,7 @@ enum class Means {
   load,   // through its API alone
   layers, // by writing the driver's layout
 };
+std::string_view name_of(Means means);
 
 // A rung of the ladder that was passed over, and why.
 struct Refused {

@@ -1,5 +1,7 @@
 #include <seed/methods.hpp>
 
+#include <store/layout.hpp>
+
 #include <fmt/format.h>
 
 namespace dind::seed {
@@ -42,7 +44,7 @@ Methods::Methods(const PlanInput& input)
 const host::Fact& Methods::borrow_fact(std::size_t cache) const {
   const host::CacheFacts& facts = input_.facts.caches[cache];
   return full_trees_                                ? kFullTrees
-         : input_.driver.driver == "fuse-overlayfs" ? facts.fuse_borrow
+         : input_.driver.driver == store::kFuseOverlayfs ? facts.fuse_borrow
                                                     : facts.borrow;
 }
 

@@ -1,0 +1,168 @@
+#include "failure.hpp"
+#include "settings.hpp"
+#include "verbs.hpp"
+
+#include <base/log.hpp>
+#include <boot/seeding.hpp>
+#include <seed/executor.hpp>
+#include <seed/materialise.hpp>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+
+namespace dind::ctl {
+namespace {
+
+constexpr std::string_view kVerb = "seed";
+constexpr const char* kFooter =
+    R"(Puts the images of the caches (DIND_CACHE_DIR, default /var/lib/dind-cache) into a data root that no
+daemon uses, as dind-init does before it starts dockerd, and by the same variables (DIND_SEED,
+DIND_STORAGE_DRIVER, DIND_SEED_JOBS, ...). It mounts nothing, so a data root that needs a
+loop device is for dind-init alone. Killed at any moment, it finishes the next time.
+
+--dry-run prints, for every layer and image, what would be done and why, and does nothing.
+--materialise copies what is borrowed from a cache into the volume, so that the volume can go back
+to the stock image, or live on without the cache. dockerd may run meanwhile.
+
+Examples:
+  dindctl seed --data-root /mnt/volume
+  dindctl seed --dry-run
+  dindctl seed --materialise
+
+Exit codes: 0 done, every image is there; 1 some are not; 64 usage; 65 bad input data; 74 I/O error.)";
+
+struct SeedArguments {
+  std::string data_root;
+  bool dry_run = false;
+  bool materialise = false;
+};
+
+bool never() {
+  return false;
+}
+
+void print_plan(const boot::Seeding& seeding) {
+  const seed::DriverChoice& driver = seeding.found.driver;
+  fmt::print("driver  {}  {}\n", driver.driver.empty() ? "(the engine's choice)" : driver.driver,
+             driver.why);
+  if (driver.on_loop) {
+    fmt::print("        the data root would be put on a loop device, and the host be probed again\n");
+  }
+  for (const seed::Refused& rung : driver.refused) {
+    fmt::print("  not   {}  {}\n", rung.driver, rung.why);
+  }
+  if (!seeding.plan.cold_why.empty()) {
+    fmt::print("nothing would be seeded: {}\n", seeding.plan.cold_why);
+    return;
+  }
+  for (const Digest& chain_id : seeding.plan.removals.layers) {
+    fmt::print("remove  layer {}  its cache has gone\n", chain_id.hex().substr(0, 12));
+  }
+  for (const seed::LayerStep& step : seeding.plan.layers) {
+    fmt::print("{:<9}layer {}  {}\n", seed::name_of(step.method), step.diff_id.hex().substr(0, 12),
+               step.why);
+  }
+  for (const seed::ImageStep& step : seeding.plan.images) {
+    const cache::Image& image =
+        seeding.found.caches.open[step.cache].manifest().images[step.image];
+    const std::string_view what = !step.missing_why.empty()   ? "missing"
+                                  : step.unwanted             ? "unwanted"
+                                  : step.present              ? "present"
+                                  : seeding.plan.by_load      ? "load"
+                                                              : "seed";
+    fmt::print("{:<9}image {}  {}\n", what, seed::label_of(image),
+               step.unwanted ? "the user removed it, and DIND_RESEED=no" : step.missing_why);
+  }
+}
+
+int run_materialise(const Wishes& wishes) {
+  auto state = store::read_state(wishes.data_root);
+  if (!state) {
+    return fail(kVerb, std::move(state).error().within(wishes.data_root));
+  }
+  const auto root = sys::open_dir(wishes.data_root);
+  if (!root) {
+    return fail(kVerb, root.error());
+  }
+  int exit_code = kDone;
+  for (const auto& [driver, found] : state->drivers) {
+    std::set<Digest> layers;
+    for (const auto& [chain_id, layer] : found.layers) {
+      layers.insert(chain_id);
+    }
+    seed::CloneProgress progress;
+    const auto report = seed::materialise({.driver = driver,
+                                           .state = found,
+                                           .layers = layers,
+                                           .jobs = std::max(1U, wishes.seed_jobs),
+                                           .interrupted = never},
+                                          *root, progress);
+    if (!report) {
+      return fail(kVerb, report.error());
+    }
+    fmt::print("{}: {} of {} layers were borrowed and are the volume's own now, {} bytes\n", driver,
+               report->done.size(), layers.size(), progress.bytes.load());
+    for (const std::string& failure : report->failed) {
+      fmt::print(stderr, "dindctl seed: {}\n", failure);
+      exit_code = kDoesNotHold;
+    }
+  }
+  return exit_code;
+}
+
+int run_seed(const SeedArguments& arguments) {
+  const auto wishes = wishes_of_environment(arguments.data_root);
+  if (!wishes) {
+    return fail_usage(kVerb, wishes.error());
+  }
+  if (arguments.materialise) {
+    return run_materialise(*wishes);
+  }
+  log::set_level(wishes->log_level);
+  boot::StatusBoard board;
+  const auto purpose = arguments.dry_run ? boot::Purpose::rehearsal : boot::Purpose::seeding;
+  const auto seeding = boot::seed_data_root(*wishes, purpose, board, never);
+  if (!seeding) {
+    return fail(kVerb, seeding.error());
+  }
+  const std::string& refusal = seeding->found.driver.refusal;
+  if (!refusal.empty()) {
+    fmt::print(stderr, "dindctl seed: {}\n", refusal);
+    return kDoesNotHold;
+  }
+  if (arguments.dry_run) {
+    print_plan(*seeding);
+  } else if (seeding->plan.by_load) {
+    fmt::print(stderr, "dindctl seed: these images have to be loaded by an engine, which dind-init "
+                       "does when it boots\n");
+    return kDoesNotHold;
+  }
+  if (!seeding->failure.empty()) {
+    fmt::print(stderr, "dindctl seed: {}\n", seeding->failure);
+    return kDoesNotHold;
+  }
+  return kDone;
+}
+
+} // namespace
+
+void add_seed(CLI::App& app, int& exit_code) {
+  const auto arguments = std::make_shared<SeedArguments>();
+  CLI::App* verb =
+      app.add_subcommand("seed", "puts the images of the caches into a data root, without a daemon");
+  verb->add_option("--data-root", arguments->data_root,
+                   "the data root; the default is /var/lib/docker")
+      ->type_name("DIR");
+  CLI::Option* dry_run =
+      verb->add_flag("--dry-run", arguments->dry_run, "say what would be done, and why");
+  verb->add_flag("--materialise", arguments->materialise,
+                 "give borrowed layers files of their own, and seed nothing")
+      ->excludes(dry_run);
+  verb->footer(kFooter);
+  verb->callback([arguments, &exit_code] { exit_code = run_seed(*arguments); });
+}
+
+} // namespace dind::ctl
