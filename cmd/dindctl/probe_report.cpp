@@ -57,8 +57,9 @@ std::string describe(const store::StoreState& state) {
   std::string text = state.prior_drivers.empty()
                          ? "no layers of a driver"
                          : fmt::format("layers of {}", fmt::join(state.prior_drivers, ", "));
-  if (!state.layers.empty() || !state.images.empty()) {
-    text += fmt::format(" ({} layers, {} images)", state.layers.size(), state.images.size());
+  for (const auto& [driver, held] : state.drivers) {
+    text += fmt::format("; {}: {} layers, {} images", driver, held.layers.size(),
+                        held.images.size());
   }
   return text + (state.has_containerd_images ? ", images of the containerd store" : "");
 }

@@ -18,4 +18,10 @@ Result<void> set_xattr_at(At at, const std::string& name, std::string_view value
 Result<std::optional<std::string>> get_xattr_at(At at, const std::string& name);
 Result<std::vector<std::string>> list_xattrs_at(At at);
 
+// The same of what is open, and without /proc.
+Result<void> set_xattr(const Fd& fd, const std::string& name, std::string_view value);
+Result<std::optional<std::string>> get_xattr(const Fd& fd, const std::string& name);
+Result<std::vector<std::string>> list_xattrs(const Fd& fd);
+Result<void> remove_xattr(const Fd& fd, const std::string& name);
+
 } // namespace dind::sys

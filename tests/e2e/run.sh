@@ -14,7 +14,7 @@ set -euo pipefail
 # shellcheck source=support/load.bash
 source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 
-once=(programs.bats bake.bats)
+once=(programs.bats bake.bats probe.bats)
 each=(content.bats use.bats registry.bats boot.bats)
 cells=()
 files=()
