@@ -37,11 +37,14 @@ public:
     TRY(write_receipt(own_dir, report_.receipt));
     progress_.layers_in_all = what_.plan.layers.size();
     for (const LayerStep& step : what_.plan.layers) {
-      add_layer(step);
       if (what_.interrupted()) {
         return Error("seed", ECANCELED);
       }
+      add_layer(step);
       ++progress_.layers_done;
+    }
+    if (what_.interrupted()) { // what failed then may have failed for that
+      return Error("seed", ECANCELED);
     }
     std::map<std::string, Digest> references;
     for (const ImageStep& step : what_.plan.images) {

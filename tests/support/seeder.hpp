@@ -32,7 +32,7 @@ struct Seeder {
     views.clear();
     facts.caches.resize(caches.size(), {.borrow = {true, "it can"}});
     for (const cache::Cache* cache : caches) {
-      views.push_back({.manifest = &cache->manifest()});
+      views.push_back({.manifest = &cache->manifest(), .canary = canary});
     }
     choice.driver = driver;
     choice.means = seed::Means::layers;
@@ -61,6 +61,7 @@ struct Seeder {
   std::vector<const cache::Cache*> caches;
   Wishes wishes;
   host::HostFacts facts;
+  cache::Damage canary; // of every cache
   std::string boot_id = "boot-1";
   seed::Interrupted interrupted = []() { return false; };
   std::optional<std::chrono::steady_clock::time_point> deadline;
