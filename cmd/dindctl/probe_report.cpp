@@ -58,8 +58,8 @@ std::string describe(const store::StoreState& state) {
                          ? "no layers of a driver"
                          : fmt::format("layers of {}", fmt::join(state.prior_drivers, ", "));
   for (const auto& [driver, held] : state.drivers) {
-    text += fmt::format("; {}: {} layers, {} images", driver, held.layers.size(),
-                        held.images.size());
+    text +=
+        fmt::format("; {}: {} layers, {} images", driver, held.layers.size(), held.images.size());
   }
   return text + (state.has_containerd_images ? ", images of the containerd store" : "");
 }

@@ -49,7 +49,8 @@ void print_plan(const boot::Seeding& seeding) {
   fmt::print("driver  {}  {}\n", driver.driver.empty() ? "(the engine's choice)" : driver.driver,
              driver.why);
   if (driver.on_loop) {
-    fmt::print("        the data root would be put on a loop device, and the host be probed again\n");
+    fmt::print(
+        "        the data root would be put on a loop device, and the host be probed again\n");
   }
   for (const seed::Refused& rung : driver.refused) {
     fmt::print("  not   {}  {}\n", rung.driver, rung.why);
@@ -66,13 +67,12 @@ void print_plan(const boot::Seeding& seeding) {
                step.why);
   }
   for (const seed::ImageStep& step : seeding.plan.images) {
-    const cache::Image& image =
-        seeding.found.caches.open[step.cache].manifest().images[step.image];
-    const std::string_view what = !step.missing_why.empty()   ? "missing"
-                                  : step.unwanted             ? "unwanted"
-                                  : step.present              ? "present"
-                                  : seeding.plan.by_load      ? "load"
-                                                              : "seed";
+    const cache::Image& image = seeding.found.caches.open[step.cache].manifest().images[step.image];
+    const std::string_view what = !step.missing_why.empty() ? "missing"
+                                  : step.unwanted           ? "unwanted"
+                                  : step.present            ? "present"
+                                  : seeding.plan.by_load    ? "load"
+                                                            : "seed";
     fmt::print("{:<9}image {}  {}\n", what, seed::label_of(image),
                step.unwanted ? "the user removed it, and DIND_RESEED=no" : step.missing_why);
   }
@@ -151,8 +151,8 @@ int run_seed(const SeedArguments& arguments) {
 
 void add_seed(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<SeedArguments>();
-  CLI::App* verb =
-      app.add_subcommand("seed", "puts the images of the caches into a data root, without a daemon");
+  CLI::App* verb = app.add_subcommand(
+      "seed", "puts the images of the caches into a data root, without a daemon");
   verb->add_option("--data-root", arguments->data_root,
                    "the data root; the default is /var/lib/docker")
       ->type_name("DIR");

@@ -44,7 +44,8 @@ Result<std::size_t> DataCopier::copy_piece(Way way, const Fd& from, const Fd& to
     copied = ::copy_file_range(from.get(), &in, to.get(), &out, size, 0);
     break;
   case Way::sendfile: // writes where `to` stands
-    copied = ::lseek(to.get(), at, SEEK_SET) == -1 ? -1 : ::sendfile(to.get(), from.get(), &in, size);
+    copied =
+        ::lseek(to.get(), at, SEEK_SET) == -1 ? -1 : ::sendfile(to.get(), from.get(), &in, size);
     break;
   case Way::read_write:
     return read_and_write(from, to, at, size);

@@ -29,8 +29,7 @@ private:
   Result<void> copy_extents(const Fd& from, const Fd& to, off_t size, const Progress& progress);
   Result<void> copy_range(const Fd& from, const Fd& to, off_t start, off_t end,
                           const Progress& progress);
-  Result<std::size_t> copy_piece(Way way, const Fd& from, const Fd& to, off_t at,
-                                 std::size_t size);
+  Result<std::size_t> copy_piece(Way way, const Fd& from, const Fd& to, off_t at, std::size_t size);
 
   std::atomic<Way> way_{Way::copy_file_range};
 };

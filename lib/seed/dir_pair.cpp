@@ -61,8 +61,8 @@ Result<Fd> open_place(const Fd& root, const TreeDir& dir) {
     if (end - start > kLongestPath) {
       end = path.rfind('/', start + kLongestPath); // names have at most 255 bytes
     }
-    opened = TRY(
-        sys::open_beneath(opened, path.substr(start, end - start), O_RDONLY | O_DIRECTORY));
+    opened =
+        TRY(sys::open_beneath(opened, path.substr(start, end - start), O_RDONLY | O_DIRECTORY));
     start = end + 1;
   }
   return opened;

@@ -14,7 +14,6 @@ using store::kBtrfs;
 using store::kFuseOverlayfs;
 using store::kVfs;
 
-
 constexpr const char* kVfsCost =
     "storage driver vfs keeps a full copy of its image for every container and every build step: "
     "slow, and large. Mount a volume of ext4 or xfs at the data root, or give the container "

@@ -100,7 +100,8 @@ Result<void> FileCloner::remake_file(const CloneSite& site, const std::string& n
   }
   const sys::At to{site.pair.to, name};
   const auto make = [&]() -> Result<void> {
-    file->to = TRY(replace(to, [&] { return sys::open_at(to, O_WRONLY | O_CREAT | O_EXCL, 0600); }));
+    file->to =
+        TRY(replace(to, [&] { return sys::open_at(to, O_WRONLY | O_CREAT | O_EXCL, 0600); }));
     ++progress_.inodes;
     return {};
   };

@@ -32,11 +32,11 @@ Result<void> own_tar_split(const Fd& data_root, const std::string& driver, const
   return sys::rename_at({staging, name}, {record, kTarSplit});
 }
 
-Result<void> own_files(const Materialise& what, const Fd& data_root, const store::PresentLayer& layer,
-                       const Fd& staging, const std::string& name, CloneProgress& progress) {
-  const Fd dir = TRY(sys::open_beneath(data_root,
-                                       store::layers_dir(what.driver) + "/" + layer.cache_id,
-                                       O_RDONLY | O_DIRECTORY));
+Result<void> own_files(const Materialise& what, const Fd& data_root,
+                       const store::PresentLayer& layer, const Fd& staging, const std::string& name,
+                       CloneProgress& progress) {
+  const Fd dir = TRY(sys::open_beneath(
+      data_root, store::layers_dir(what.driver) + "/" + layer.cache_id, O_RDONLY | O_DIRECTORY));
   const Fd from = TRY(sys::open_dir(layer.borrowed_from));
   TRY(sys::remove_tree_at({staging, name}));
   TRY(sys::make_dir_at({staging, name}, 0755));
@@ -90,7 +90,8 @@ std::set<Digest> layers_of_users(const store::DriverState& state, const Receipt&
   const auto names = names_by_image(state);
   for (const auto& [id, diff_ids] : state.images) {
     const auto own = names.find(id);
-    if (!is_the_caches(id, own == names.end() ? std::vector<std::string>() : own->second, receipt)) {
+    if (!is_the_caches(id, own == names.end() ? std::vector<std::string>() : own->second,
+                       receipt)) {
       add_chain(state.layers, top_of(diff_ids), layers);
     }
   }

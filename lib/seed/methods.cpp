@@ -43,9 +43,9 @@ Methods::Methods(const PlanInput& input)
 
 const host::Fact& Methods::borrow_fact(std::size_t cache) const {
   const host::CacheFacts& facts = input_.facts.caches[cache];
-  return full_trees_                                ? kFullTrees
+  return full_trees_                                     ? kFullTrees
          : input_.driver.driver == store::kFuseOverlayfs ? facts.fuse_borrow
-                                                    : facts.borrow;
+                                                         : facts.borrow;
 }
 
 std::string Methods::impossible() const {

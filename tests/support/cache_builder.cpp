@@ -39,7 +39,12 @@ Digest CacheBuilder::add_layer(const std::string& tar, const std::vector<std::st
 }
 
 Digest CacheBuilder::add_image(const std::string& name, const std::vector<Digest>& layers) {
-  const std::string config = "{\"name\":\"" + name + "\"}";
+  std::string diff_ids;
+  for (const Digest& diff_id : layers) {
+    diff_ids += (diff_ids.empty() ? "\"" : ",\"") + diff_id.text() + "\"";
+  }
+  const std::string config =
+      R"({"name":")" + name + R"(","rootfs":{"type":"layers","diff_ids":[)" + diff_ids + "]}}";
   cache::Image image{.id = archive::sha256_of(config), .names = {name}};
   image.platform = "linux/amd64";
   image.config_bytes = config.size();

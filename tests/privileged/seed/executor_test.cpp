@@ -120,9 +120,8 @@ TEST_F(ExecutorTest, FindsEverythingPresentTheSecondTime) {
 
 TEST_F(ExecutorTest, MakesALayerAnewWhoseTargetHasGone) {
   ASSERT_TRUE(ok(seed()));
-  const std::string diff = "overlay2/" +
-                           state().layers.at(cache::chain_ids(std::vector{base_})[0]).cache_id +
-                           "/diff";
+  const std::string diff =
+      "overlay2/" + state().layers.at(cache::chain_ids(std::vector{base_})[0]).cache_id + "/diff";
   ::unlink((root_ / diff).c_str());
   ASSERT_EQ(::symlink("/nowhere", (root_ / diff).c_str()), 0);
   ASSERT_TRUE(ok(seed()));

@@ -104,7 +104,8 @@ TEST_F(ImageMetadataTest, RemovesTheNamesOfImagesAndLeavesOthers) {
 
 TEST_F(ImageMetadataTest, NeverMovesATagThatIsThere) {
   ASSERT_TRUE(ok(metadata().add_references({{"app:1", digest('a')}}, {})));
-  const auto added = metadata().add_references({{"app:1", digest('b')}, {"app:2", digest('b')}}, {});
+  const auto added =
+      metadata().add_references({{"app:1", digest('b')}, {"app:2", digest('b')}}, {});
   ASSERT_TRUE(ok(added));
   EXPECT_EQ(*added, 1U);
   const auto references = read_references(root_.fd(), "overlay2");

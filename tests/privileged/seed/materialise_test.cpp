@@ -1,0 +1,120 @@
+#include <seed/materialise.hpp>
+
+#include <support/cache_builder.hpp>
+#include <support/expect.hpp>
+#include <support/seeder.hpp>
+#include <support/tar_builder.hpp>
+#include <sys/dir.hpp>
+
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+
+#include <string>
+
+namespace dind::seed {
+namespace {
+
+using test::CacheBuilder;
+using test::ok;
+using test::TarBuilder;
+using test::TempDir;
+
+// A data root with an image that is borrowed whole, and a layer that deletes.
+class MaterialiseTest : public testing::Test {
+protected:
+  MaterialiseTest() {
+    base_ = builder_.add_layer(
+        TarBuilder().directory("etc").file("etc/kept", "kept").file("etc/gone", "gone").finish());
+    top_ = builder_.add_layer(
+        TarBuilder().directory("etc").whiteout("etc/gone").file("etc/new", "new").finish(),
+        {"etc/gone"});
+    id_ = builder_.add_image("app:1", {base_, top_});
+    builder_.finish();
+    cache_.emplace(cache::Cache::open(builder_.dir().path()).value());
+    seeder_.caches = {&*cache_};
+    seeder_.wishes.seed = SeedWish::link;
+    EXPECT_TRUE(ok(seeder_.run()));
+  }
+
+  store::DriverState state() const {
+    return store::read_state(root_.path().native()).value().of("overlay2");
+  }
+
+  Result<MaterialiseReport> run(const std::set<Digest>& layers) {
+    const std::string driver = "overlay2";
+    const store::DriverState now = state();
+    CloneProgress progress;
+    return materialise(
+        {.driver = driver, .state = now, .layers = layers, .interrupted = []() { return false; }},
+        root_.fd(), progress);
+  }
+
+  std::set<Digest> all() const {
+    std::set<Digest> layers;
+    for (const auto& [chain_id, layer] : state().layers) {
+      layers.insert(chain_id);
+    }
+    return layers;
+  }
+
+  std::string dir_of(const Digest& chain_id) const {
+    return "overlay2/" + state().layers.at(chain_id).cache_id;
+  }
+
+  CacheBuilder builder_;
+  Digest base_ = Digest::from_hex(std::string(64, '0')).value();
+  Digest top_ = base_;
+  Digest id_ = base_;
+  std::optional<cache::Cache> cache_;
+  const TempDir root_;
+  test::Seeder seeder_{root_};
+};
+
+TEST_F(MaterialiseTest, GivesBorrowedLayersFilesOfTheirOwnAndKeepsTheirSkeletons) {
+  const auto report = run(all());
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->done.size(), 2U);
+  EXPECT_TRUE(report->failed.empty());
+  for (const auto& [chain_id, layer] : state().layers) {
+    EXPECT_EQ(layer.borrowed_from, "");
+    EXPECT_TRUE(layer.reachable);
+    const auto record = root_ / ("image/overlay2/layerdb/sha256/" + chain_id.hex());
+    EXPECT_TRUE(S_ISREG(test::stat_of(record / "tar-split.json.gz").st_mode));
+  }
+  const Digest top = cache::chain_ids(std::vector{base_, top_}).back();
+  EXPECT_EQ(root_.read(dir_of(top) + "/diff/etc/new"), "new");
+  EXPECT_TRUE(S_ISCHR(test::stat_of(root_ / (dir_of(top) + "/skeleton/etc/gone")).st_mode));
+  EXPECT_FALSE(root_.has(".dind-init/materialise"));
+}
+
+TEST_F(MaterialiseTest, LeavesOthersBorrowed) {
+  const auto report = run({base_}); // of a base, the chain ID is the diff ID
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->done, std::vector{base_});
+  EXPECT_EQ(state().layers.at(base_).borrowed_from, "");
+  EXPECT_NE(state().layers.at(cache::chain_ids(std::vector{base_, top_}).back()).borrowed_from, "");
+}
+
+TEST_F(MaterialiseTest, NamesALayerWhoseCacheHasGoneAndLeavesItAsItIs) {
+  ASSERT_TRUE(ok(
+      sys::remove_tree_at({sys::open_dir(builder_.dir().path()).value(), std::string("layer")})));
+  const auto report = run(all());
+  ASSERT_TRUE(ok(report));
+  EXPECT_TRUE(report->done.empty());
+  EXPECT_EQ(report->failed.size(), 2U);
+  EXPECT_NE(state().layers.at(base_).borrowed_from, "");
+}
+
+TEST_F(MaterialiseTest, UsersStandOnWhatTheyBuiltOnAndNamed) {
+  const Receipt receipt = read_receipt(sys::open_dir(root_ / ".dind-init").value()).value();
+  store::DriverState held = state();
+  EXPECT_TRUE(layers_of_users(held, receipt).empty());
+  held.container_layers = {base_};
+  EXPECT_EQ(layers_of_users(held, receipt), std::set{base_});
+  held.references.insert_or_assign("mine:1", id_);
+  EXPECT_EQ(layers_of_users(held, receipt).size(), 2U);
+}
+
+} // namespace
+} // namespace dind::seed
