@@ -60,7 +60,7 @@ seed::DriverChoice choose(const Wishes& wishes, const Findings& found) {
 
 // Puts a loop-mounted filesystem at the data root and looks again; if that fails, the
 // next rung of the ladder is taken.
-Result<void> go_on_loop(const Wishes& wishes, Findings& found) {
+Result<void> go_on_loop(const Wishes& wishes, Findings& found, StatusBoard& board) {
   const std::uint64_t bytes = host::loop_size(wishes.loop_bytes, found.facts.free);
   auto mounted = bytes == 0
                      ? Result<host::LoopRoot>(Error(fmt::format(
@@ -74,6 +74,13 @@ Result<void> go_on_loop(const Wishes& wishes, Findings& found) {
   }
   const std::string why = found.driver.why;
   found.loop = std::move(mounted).value();
+  const auto space = host::backing_space(*found.loop);
+  if (space && space->is_low()) {
+    board.warn(
+        fmt::format("the data root is a sparse file that may yet claim {} bytes, and {} are free "
+                    "below it: writes will fail when those are used up",
+                    space->unclaimed, space->free));
+  }
   log::info("data root: {} bytes on {}, {}", found.loop->bytes, found.loop->device,
             found.loop->is_new ? "new" : "from an earlier start");
   auto refused = std::move(found.driver.refused);
@@ -137,7 +144,7 @@ Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& bo
   TRY(look(wishes, purpose, found));
   found.driver = choose(wishes, found);
   if (found.driver.on_loop && purpose == Purpose::boot) {
-    TRY(go_on_loop(wishes, found));
+    TRY(go_on_loop(wishes, found, board));
   }
   if (!found.facts.filesystem_note.empty() && !found.loop) {
     log::info("{}", found.facts.filesystem_note);

@@ -178,6 +178,9 @@ Result<Wishes> complete_wishes(Wishes wishes, const CommandLine& flags, const js
     wishes.data_root = root;
   }
 
+  const std::string remap = TRY(text_of(file, "userns-remap"));
+  wishes.userns_remap = !remap.empty() || flags.has("userns-remap");
+
   const DriverSaid said = TRY(driver_said(file, flags));
   if (!said.driver.empty() && !wishes.required_driver.empty() &&
       said.driver != wishes.required_driver) {

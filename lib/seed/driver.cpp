@@ -34,6 +34,9 @@ public:
     } else if (!held_by_the_data_root() && !preferred()) {
       ladder();
     }
+    if (choice_.means == Means::layers) {
+      mind_namespaces();
+    }
     if (choice_.driver == kVfs && has_cache_) {
       choice_.warnings.emplace_back(kVfsCost);
     }
@@ -45,6 +48,16 @@ public:
   }
 
 private:
+  // Where user IDs are shifted, layers have to be the engine's own work: its data root is
+  // another one, or marks and owners cannot be written as they must be.
+  void mind_namespaces() {
+    if (wishes_.userns_remap || facts_.in_user_namespace) {
+      choice_.means = Means::load;
+      choice_.why += wishes_.userns_remap ? "; with userns-remap images can only be loaded"
+                                          : "; in a user namespace images can only be loaded";
+    }
+  }
+
   // What the probe says of a driver that layers can be written for; nullptr for others.
   const host::Fact* fact_of(const std::string& driver) const {
     static const host::Fact kAlways{true, "it works everywhere"};

@@ -42,6 +42,12 @@ Wishes wish_loop(std::uint64_t bytes) {
   return wishes;
 }
 
+Wishes wish_remap() {
+  Wishes wishes;
+  wishes.userns_remap = true;
+  return wishes;
+}
+
 store::StoreState with_vfs_images() {
   store::StoreState state;
   const Digest id = Digest::from_hex(std::string(64, 'a')).value();
@@ -179,6 +185,12 @@ std::vector<Case> cases() {
        .state = prior({}, true),
        .driver = "overlay2",
        .means = layers},
+      // Shifted user IDs.
+      {.name = "RemappedUsers", .wishes = wish_remap(), .driver = "overlay2", .means = load},
+      {.name = "UserNamespace",
+       .works = "overlay2 user-namespace",
+       .driver = "overlay2",
+       .means = load},
       // What is allowed.
       {.name = "AllowedDriver",
        .wishes = wish("", "", {"btrfs", "overlay2"}),
@@ -221,6 +233,7 @@ host::HostFacts facts_of(std::string_view works) {
   facts.fuse_overlayfs = fact("fuse-overlayfs");
   facts.btrfs = fact("btrfs");
   facts.loop = fact("loop");
+  facts.in_user_namespace = fact("user-namespace").holds;
   return facts;
 }
 
