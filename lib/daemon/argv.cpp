@@ -73,11 +73,15 @@ bool looks_like_value(const std::string& argument) {
 
 class Parser {
 public:
-  explicit Parser(std::span<const std::string> arguments) : arguments_(arguments) {}
+  explicit Parser(std::span<const std::string> arguments,
+                  std::span<const std::string_view> left_out = {})
+      : arguments_(arguments), left_out_(left_out) {}
 
   CommandLine parse() && {
     while (next_ < arguments_.size()) {
+      const std::size_t first = next_;
       const std::string& argument = arguments_[next_++];
+      noted_.clear();
       if (argument == "--") {
         line_.options_end = next_ - 1;
         return std::move(line_);
@@ -87,12 +91,35 @@ public:
       } else if (argument.starts_with("-") && argument.size() > 1) {
         take_cluster(argument.substr(1));
       }
+      keep(first);
     }
     line_.options_end = arguments_.size();
     return std::move(line_);
   }
 
+  // What is left of the arguments, once they are parsed.
+  std::vector<std::string> rest() && {
+    std::move(*this).parse();
+    return std::move(kept_);
+  }
+
 private:
+  // Keeps the arguments from `first` to the next one, unless what they say is left out. Of a
+  // cluster, the others are said again.
+  void keep(std::size_t first) {
+    const auto is_out = [&](const auto& option) { return is_among(left_out_, option.first); };
+    if (std::none_of(noted_.begin(), noted_.end(), is_out)) {
+      kept_.insert(kept_.end(), arguments_.begin() + static_cast<std::ptrdiff_t>(first),
+                   arguments_.begin() + static_cast<std::ptrdiff_t>(next_));
+      return;
+    }
+    for (const auto& option : noted_) {
+      if (!is_out(option)) {
+        kept_.push_back("--" + option.first + "=" + option.second);
+      }
+    }
+  }
+
   void take_long(const std::string& text) {
     const std::size_t equals = text.find('=');
     std::string name = text.substr(0, equals);
@@ -138,6 +165,7 @@ private:
   }
 
   void note(const std::string& name, const std::string& value) {
+    noted_.emplace_back(name, value);
     if (!line_.has(name)) {
       line_.given.push_back(name);
     }
@@ -163,8 +191,11 @@ private:
   }
 
   std::span<const std::string> arguments_;
+  std::span<const std::string_view> left_out_;
   std::size_t next_ = 0;
   CommandLine line_;
+  std::vector<std::pair<std::string, std::string>> noted_; // of the argument at hand
+  std::vector<std::string> kept_;
 };
 
 } // namespace
@@ -197,6 +228,11 @@ std::optional<bool> CommandLine::feature(std::string_view name) const {
 
 CommandLine parse_command_line(std::span<const std::string> arguments) {
   return Parser(arguments).parse();
+}
+
+std::vector<std::string> without_options(std::span<const std::string> arguments,
+                                         std::span<const std::string_view> names) {
+  return Parser(arguments, names).rest();
 }
 
 } // namespace dind::daemon

@@ -39,6 +39,10 @@ struct CommandLine {
 // refuse is left for dockerd to refuse.
 CommandLine parse_command_line(std::span<const std::string> arguments);
 
+// The arguments less the options of these long names and their values, up to the end of options.
+std::vector<std::string> without_options(std::span<const std::string> arguments,
+                                         std::span<const std::string_view> names);
+
 // A boolean as Go's strconv.ParseBool reads it.
 std::optional<bool> parse_go_bool(std::string_view text);
 

@@ -1,6 +1,7 @@
 #include <daemon/engine_api.hpp>
 
 #include <base/json.hpp>
+#include <daemon/engine_failure.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -85,29 +86,6 @@ private:
   error_code failure_;
 };
 
-Error as_error(const std::string& doing, error_code failure) {
-  if (failure == beast::error::timeout) {
-    return Error(doing, ETIMEDOUT);
-  }
-  if (failure == http::error::body_limit) {
-    return Error(doing, EMSGSIZE);
-  }
-  if (failure.category() == boost::system::system_category()) {
-    return Error(doing, failure.value());
-  }
-  return input_error("{}: {}", doing, failure.message());
-}
-
-// The engine explains a refusal as {"message": "..."}.
-std::string explanation(const std::string& body) {
-  if (const auto document = json::parse(body); document && document->is_object()) {
-    if (const auto message = json::Fields(document->get_object()).text("message")) {
-      return *message;
-    }
-  }
-  return "no explanation";
-}
-
 // What an untagged image has in the place of a name, before 25.
 bool is_placeholder(const std::string& name) {
   return name.find("<none>") != std::string::npos;
@@ -131,7 +109,7 @@ Result<std::string> EngineApi::get(const std::string& target) const {
   try {
     Exchange exchange(socket_, target, timeout_);
     if (const error_code failure = exchange.run()) {
-      return as_error(doing, failure);
+      return exchange_error(doing, failure);
     }
     if (exchange.status() != kOk) {
       const unsigned status = exchange.status();
@@ -141,7 +119,7 @@ Result<std::string> EngineApi::get(const std::string& target) const {
   } catch (const boost::system::system_error& failure) {
     // Asio reports only by exception that it got no epoll descriptor, and that
     // a path is too long for a socket address.
-    return as_error(doing, failure.code());
+    return exchange_error(doing, failure.code());
   }
 }
 
@@ -156,6 +134,17 @@ Result<std::string> EngineApi::version() const {
 
 Result<std::string> EngineApi::driver() const {
   return text_of("/info", "Driver");
+}
+
+// The containerd store says what it is where graph drivers tell of themselves
+// (moby daemon/info.go, containerd/service.go: LayerStoreStatus).
+Result<bool> EngineApi::has_containerd_store() const {
+  const std::string body = TRY(get("/info"));
+  const json::value document = TRY(json::parse(body).within("GET /info"));
+  const json::Fields fields = TRY(json::Fields::of(document).within("GET /info"));
+  const json::array* status = TRY(fields.list_or_none("DriverStatus").within("GET /info"));
+  const json::value mark = json::array{"driver-type", "io.containerd.snapshotter.v1"};
+  return status && std::find(status->begin(), status->end(), mark) != status->end();
 }
 
 Result<std::string> EngineApi::text_of(const std::string& target, std::string_view member) const {

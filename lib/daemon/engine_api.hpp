@@ -5,6 +5,9 @@
 #include <boost/filesystem/path.hpp>
 
 #include <chrono>
+#include <cstddef>
+#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +26,10 @@ struct ImageSummary {
   std::vector<std::string> digests; // "alpine@sha256:..."
 };
 
+// An archive that is handed over piece by piece: fills a part of `into`, and returns how
+// many bytes; 0 is the end.
+using ArchiveReader = std::function<Result<std::size_t>(std::span<std::byte> into)>;
+
 // A minimal client of the engine's API over its unix socket. Every call is one
 // connection and ends within the timeout (ETIMEDOUT); bodies are bounded (EMSGSIZE).
 // A socket that nobody serves is ENOENT or ECONNREFUSED.
@@ -31,10 +38,17 @@ public:
   explicit EngineApi(fs::path socket, std::chrono::milliseconds timeout = std::chrono::seconds(5))
       : socket_(std::move(socket)), timeout_(timeout) {}
 
-  Result<void> ping() const;           // GET /_ping
-  Result<std::string> version() const; // GET /version, "28.5.2"
-  Result<std::string> driver() const;  // GET /info, "overlay2"
+  Result<void> ping() const;                 // GET /_ping
+  Result<std::string> version() const;       // GET /version, "28.5.2"
+  Result<std::string> driver() const;        // GET /info, "overlay2"
+  Result<bool> has_containerd_store() const; // GET /info: images are known by their manifests
   Result<std::vector<ImageSummary>> images() const;
+
+  // POST /images/load: hands an archive of `docker save`'s to the engine, at the engine's
+  // pace, a piece in memory at a time. The timeout holds for each step, a piece written
+  // or the engine's silence, not for all. An error of `archive` cuts the stream, which the engine
+  // then refuses. `interrupted` is asked some times a second: true ends the call with ECANCELED.
+  Result<void> load(const ArchiveReader& archive, const std::function<bool()>& interrupted) const;
 
 private:
   Result<std::string> get(const std::string& target) const;

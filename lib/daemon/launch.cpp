@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <iterator>
 #include <tuple>
 
@@ -86,6 +87,34 @@ Result<Launch> configure(const Invocation& invocation, const CommandLine& flags,
   append(launch.argv, theirs.subspan(flags.options_end));
 
   launch.api = api_socket(TRY(hosts_of(launch.argv, effective.settings)));
+  return launch;
+}
+
+Result<Launch> configure_private(const Invocation& invocation, const CommandLine& flags,
+                                 const DaemonFile& file, const EngineChoice& choice,
+                                 const fs::path& dir, std::string_view notify_socket) {
+  // dockerd refuses what is in its file and among its flags.
+  constexpr std::array<std::string_view, 4> kOurs = {"host", "pidfile", "config-file", "restart"};
+  Effective effective = TRY(merge(file.settings, flags, choice, Hosts::keep));
+  effective.settings.erase("hosts");
+  effective.settings.erase("pidfile");
+  const fs::path settings = dir / "daemon.json";
+  TRY(sys::replace_file(settings, json::print(effective.settings, json::Style::pretty), 0600,
+                        sys::Durable::no));
+
+  Launch launch;
+  launch.file_written = true;
+  launch.environment = daemon_environment(invocation.environment, notify_socket);
+  launch.api = (dir / "docker.sock").native();
+  launch.argv = {"dockerd"};
+  append(launch.argv, without_options(invocation.arguments, kOurs));
+  append(launch.argv, effective.arguments);
+  // --restart is deprecated in favour of policies, and still the one way to overrule
+  // those of all containers (moby daemon/daemon.go, AutoRestart).
+  launch.argv.push_back("--restart=false");
+  launch.argv.push_back("--config-file=" + settings.native());
+  launch.argv.push_back("--pidfile=" + (dir / "docker.pid").native());
+  launch.argv.push_back("--host=unix://" + launch.api);
   return launch;
 }
 

@@ -38,6 +38,13 @@ Result<Launch> configure(const Invocation& invocation, const CommandLine& flags,
                          const DaemonFile& file, const EngineChoice& choice,
                          const fs::path& runtime_dir, std::string_view notify_socket);
 
+// The same daemon before anybody can see it: its one listener, its pid file and its
+// daemon.json, which has no hosts, are in `dir`, a directory of mode 0700. It starts no
+// container, whatever their restart policy.
+Result<Launch> configure_private(const Invocation& invocation, const CommandLine& flags,
+                                 const DaemonFile& file, const EngineChoice& choice,
+                                 const fs::path& dir, std::string_view notify_socket);
+
 // What to run for arguments that are neither flags nor "dockerd": the stock
 // image's docker-entrypoint.sh with them if PATH has it, which knows docker's own
 // verbs, and else the arguments alone.

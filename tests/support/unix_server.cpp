@@ -12,8 +12,8 @@
 
 namespace dind::test {
 
-UnixServer::UnixServer(boost::filesystem::path path, std::string answer)
-    : path_(std::move(path)), answer_(std::move(answer)) {
+UnixServer::UnixServer(boost::filesystem::path path, std::string answer, std::string awaited)
+    : path_(std::move(path)), answer_(std::move(answer)), awaited_(std::move(awaited)) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   listener_ = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -50,7 +50,7 @@ void UnixServer::serve() {
   }
   std::array<char, 4096> part{};
   const bool is_silent = answer_ == kSilent;
-  while (is_silent || request_.find("\r\n\r\n") == std::string::npos) {
+  while (is_silent || request_.find(awaited_) == std::string::npos) {
     const ssize_t size = ::read(client.get(), part.data(), part.size());
     if (size <= 0) {
       return;

@@ -9,20 +9,23 @@
 
 namespace dind::test {
 
-// A server on a unix socket that answers its first client with fixed bytes and
-// hangs up, or says nothing until that client goes. Its socket file stays.
+// A server on a unix socket that answers its first client with fixed bytes, once it has
+// read as much as it waits for, and hangs up; or says nothing until that client goes.
+// Its socket file stays.
 class UnixServer {
 public:
   static constexpr const char* kSilent = "(silent)";
+  static constexpr const char* kEndOfHead = "\r\n\r\n";
+  static constexpr const char* kEndOfChunks = "\r\n0\r\n\r\n";
 
-  UnixServer(boost::filesystem::path path, std::string answer);
+  UnixServer(boost::filesystem::path path, std::string answer, std::string awaited = kEndOfHead);
   ~UnixServer();
   UnixServer(const UnixServer&) = delete;
   UnixServer& operator=(const UnixServer&) = delete;
 
   const boost::filesystem::path& path() const { return path_; }
 
-  // What the client sent, up to the empty line. Waits for the end of the exchange.
+  // What the client sent, up to what was awaited. Waits for the end of the exchange.
   std::string request();
 
 private:
@@ -30,6 +33,7 @@ private:
 
   boost::filesystem::path path_;
   std::string answer_;
+  std::string awaited_;
   std::string request_;
   Fd listener_;
   std::thread thread_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace dind::daemon {
 namespace {
 
@@ -99,6 +101,19 @@ TEST(CommandLineTest, IsBrokenWithoutTheValueOfALastOption) {
 TEST(CommandLineTest, CountsTheArgumentsBeforeTheEndOfOptions) {
   EXPECT_EQ(parse_command_line(Words{"-D", "--", "x"}).options_end, 1U);
   EXPECT_EQ(parse_command_line(Words{"-D", "-H", "--"}).options_end, 3U);
+}
+
+TEST(WithoutOptionsTest, LeavesOutOptionsWithTheirValuesAndNothingElse) {
+  constexpr std::array<std::string_view, 2> kOut = {"host", "pidfile"};
+  const auto rest = [&](const Words& arguments) { return without_options(arguments, kOut); };
+  EXPECT_EQ(
+      rest({"-H", "unix:///a", "--debug", "--host=tcp://:1", "--host", "fd://", "--mtu", "9"}),
+      (Words{"--debug", "--mtu", "9"}));
+  EXPECT_EQ(rest({"-p", "/x", "-p/y", "--pidfile=/z"}), Words{});
+  EXPECT_EQ(rest({"-DHunix:///a", "-DH", "fd://", "-Dl", "warn"}),
+            (Words{"--debug=true", "--debug=true", "-Dl", "warn"}));
+  EXPECT_EQ(rest({"--mtu", "-H", "x"}), (Words{"--mtu"})) << "-H is an option of its own";
+  EXPECT_EQ(rest({"--debug", "--", "-H"}), Words{"--debug"});
 }
 
 } // namespace

@@ -85,5 +85,28 @@ TEST(CommandTest, StandsAloneWithoutTheStockScript) {
   EXPECT_EQ(command_argv(Words{"echo"}, {}), Words{"echo"});
 }
 
+TEST(PrivateLaunchTest, HasItsOwnListenerAndPidFileAndNoOtherListener) {
+  const test::TempDir dir;
+  const Invocation invocation{
+      {"-H", "tcp://:1", "--debug", "--pidfile=/run/d.pid", "--config-file", "/etc/x.json"},
+      true,
+      {"PATH=/bin"}};
+  DaemonFile file;
+  file.settings = parse_daemon_json(R"({"hosts":["tcp://:2"],"pidfile":"/p","mtu":1400})").value();
+  const auto launch = configure_private(invocation, {}, file, {"zfs", false}, dir.path(), "/n");
+  ASSERT_TRUE(ok(launch));
+  const std::string own = dir.path().native();
+  EXPECT_EQ(launch->argv,
+            (Words{"dockerd", "--debug", "--restart=false", "--config-file=" + own + "/daemon.json",
+                   "--pidfile=" + own + "/docker.pid", "--host=unix://" + own + "/docker.sock"}));
+  EXPECT_EQ(launch->api, own + "/docker.sock");
+  EXPECT_EQ(launch->environment, (Words{"PATH=/bin", "container=docker", "NOTIFY_SOCKET=/n"}));
+  const auto settings = parse_daemon_json(dir.read("daemon.json"));
+  ASSERT_TRUE(ok(settings));
+  EXPECT_EQ(*settings, parse_daemon_json(R"({"mtu":1400,"storage-driver":"zfs",
+                                             "features":{"containerd-snapshotter":false}})")
+                           .value());
+}
+
 } // namespace
 } // namespace dind::daemon
