@@ -31,7 +31,8 @@ Digest CacheBuilder::add_layer(const std::string& tar, const std::vector<std::st
     dir_.write(cache::layer_dir(diff_id) + "/" + cache::kSkeletonName,
                cache::print_skeleton(skeleton));
   }
-  cache::Layer layer{.diff_id = diff_id, .entries = 100, .bytes = tar.size()};
+  cache::Layer layer{
+      .diff_id = diff_id, .entries = 100, .bytes = tar.size(), .tar_bytes = tar.size()};
   layer.marks = skeleton.marks();
   layer.mark_dirs = skeleton.mark_dirs().size();
   manifest_.layers.push_back(std::move(layer));
@@ -45,6 +46,11 @@ Digest CacheBuilder::add_image(const std::string& name, const std::vector<Digest
   }
   const std::string config =
       R"({"name":")" + name + R"(","rootfs":{"type":"layers","diff_ids":[)" + diff_ids + "]}}";
+  return add_image(name, layers, config);
+}
+
+Digest CacheBuilder::add_image(const std::string& name, const std::vector<Digest>& layers,
+                               const std::string& config) {
   cache::Image image{.id = archive::sha256_of(config), .names = {name}};
   image.platform = "linux/amd64";
   image.config_bytes = config.size();

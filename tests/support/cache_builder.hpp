@@ -14,6 +14,8 @@ public:
   // Returns the diff ID. `marked` lists what the tar deletes ("a/b"), as whiteouts.
   Digest add_layer(const std::string& tar, const std::vector<std::string>& whiteouts = {});
   Digest add_image(const std::string& name, const std::vector<Digest>& layers);
+  Digest add_image(const std::string& name, const std::vector<Digest>& layers,
+                   const std::string& config);
   // Writes cache.json with all that was added.
   void finish();
 
