@@ -2,6 +2,7 @@
 
 #include <base/log.hpp>
 #include <boot/caches.hpp>
+#include <boot/loading.hpp>
 #include <boot/seeding.hpp>
 #include <boot/status.hpp>
 #include <daemon/daemon_json.hpp>
@@ -167,14 +168,6 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   if (!refusal.empty()) {
     return end(board, {kDriverUnavailable, refusal});
   }
-  if (!seeding->failure.empty()) {
-    if (wishes->on_seed_error == OnSeedError::fail) {
-      return end(board, {kCacheUnusable, seeding->failure});
-    }
-    // A cold cache is slow; a daemon that does not start is an outage.
-    board.warn("not all images of the cache are there: " + seeding->failure);
-  }
-
   board.begin("configure");
   const auto notify = daemon::NotifySocket::open(*runtime_dir);
   if (!notify) {
@@ -189,6 +182,25 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   for (const std::string& warning : launch->warnings) {
     board.warn(warning);
   }
+  std::string failure = seeding->failure;
+  if (seeding->plan.by_load) {
+    const LoadingEngine engine{options.invocation,           options.flags, *file,
+                               choice_of(*seeding, *wishes), *runtime_dir,  *notify,
+                               signals.original_mask()};
+    const std::string missing = load_images(*wishes, *seeding, engine, board, stopped);
+    failure = missing.empty() ? failure : missing;
+    if (stopped()) {
+      return end(board, {stop_code(), "stopped while images were loaded"});
+    }
+  }
+  if (!failure.empty()) {
+    if (wishes->on_seed_error == OnSeedError::fail) {
+      return end(board, {kCacheUnusable, failure});
+    }
+    // A cold cache is slow; a daemon that does not start is an outage.
+    board.warn("not all images of the cache are there: " + failure);
+  }
+
   board.status().driver = seeding->found.driver.driver;
   board.status().store = wishes->store == StoreWish::containerd ? "containerd" : "graph";
   board.status().api = launch->api;

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <boot/seeding.hpp>
+#include <daemon/launch.hpp>
+#include <daemon/notify.hpp>
+
+#include <signal.h>
+
+#include <functional>
+#include <string>
+
+namespace dind::boot {
+
+// Of what the engine that loads is made, see daemon::configure_private.
+struct LoadingEngine {
+  const daemon::Invocation& invocation;
+  const daemon::CommandLine& flags;
+  const daemon::DaemonFile& file;
+  daemon::EngineChoice choice;
+  const fs::path& runtime_dir;
+  const daemon::NotifySocket& notify;
+  const sigset_t& mask; // of the signals, for it
+};
+
+// Carries out a plan by load: if the data root lacks an image, starts the engine where
+// nobody else reaches it, gives it what it lacks, and stops it again. An image that fails costs no
+// other. Reports to `board`. Returns why not all images are there, or "". Ends soon, with less
+// done, when `stopped` becomes true or the budget is used up.
+std::string load_images(const Wishes& wishes, const Seeding& seeding, const LoadingEngine& how,
+                        StatusBoard& board, const std::function<bool()>& stopped);
+
+} // namespace dind::boot

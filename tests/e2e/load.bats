@@ -1,0 +1,174 @@
+#!/usr/bin/env bats
+# DIND_SEED=load, and the stores that can be seeded in no other way: images go through the engine's own load API.
+
+setup_file() {
+  load support/load
+  start_loading e2e-load "$baked" -e DIND_SEED=load
+  "$programs/dindctl" bake --progress none -o "$BATS_FILE_TMPDIR/cache" \
+    "docker-archive:$images/20.tar:nasty/kinds:classic" "docker-archive:$images/20.tar:nasty/shared-a:classic" \
+    "docker-archive:$images/20.tar:nasty/shared-b:classic"
+}
+
+setup() {
+  load support/load
+  dind=e2e-load-$DIND_TEST_CELL-$BATS_TEST_NUMBER
+  small=$BATS_FILE_TMPDIR/cache
+}
+
+teardown() { docker rm -fv "$dind" >/dev/null 2>&1 || true; }
+
+teardown_file() {
+  load support/load
+  remove_dind e2e-load
+}
+
+# Loading a whole set takes an engine a while.
+start_loading() { # NAME IMAGE [docker run options]
+  run_dind "$@"
+  wait_until "$1" 300 dindctl ready
+}
+
+start_small() { start_loading "$dind" "$plain" -v "$small:/var/lib/dind-cache:ro" "$@"; }
+
+small_references() { jq -r '.images[].names[]' "$small/cache.json"; }
+
+seeded_by() { status_of "$dind" ".layers_by_method.$1"; }
+
+needs_containerd_store() {
+  if [ "$DIND_TEST_CELL" = 20 ]; then skip "engine 20.10 has no containerd store"; fi
+}
+
+@test "every image of the cache is there" {
+  [ "$(status_of e2e-load .result)" = ok ]
+  [ "$(status_of e2e-load .strategy)" = load ]
+  diff <(references | LC_ALL=C sort) <(inner e2e-load image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
+}
+
+@test "every layer went through the engine" {
+  [ "$(status_of e2e-load .layers_by_method.present)" = 0 ]
+  [ "$(status_of e2e-load .layers_by_method.load)" = "$(status_of e2e-load .layers)" ]
+  run docker exec e2e-load find /var/lib/docker/overlay2 -maxdepth 2 -name diff -type l
+  [ "$output" = "" ]
+}
+
+@test "image IDs are those of the cache" {
+  docker exec e2e-load jq --version >/dev/null 2>&1 || true
+  docker exec e2e-load cat /var/lib/dind-cache/cache.json >"$BATS_TEST_TMPDIR/cache.json"
+  local reference id
+  jq -r '.images[] | .id as $id | .names[] | "\(.) \($id)"' "$BATS_TEST_TMPDIR/cache.json" | while read -r reference id; do
+    [ "$(inner e2e-load image inspect -f '{{.Id}}' "$reference" </dev/null)" = "$id" ]
+  done
+}
+
+@test "every path of three images is as a normal load has it" {
+  local reference
+  for reference in nasty/kinds:classic nasty/metadata:buildkit nasty/deep:classic; do
+    list_image e2e-load "$reference" >"$BATS_TEST_TMPDIR/listing"
+    "$e2e/compare" "$oracle/${reference//\//_}" "$BATS_TEST_TMPDIR/listing"
+  done
+}
+
+@test "nothing is left of the engine that loaded" {
+  run docker exec e2e-load ls -A /run/dind-init
+  [[ "$output" != *load* ]]
+  [ "$(docker exec e2e-load sh -c 'cat /proc/[0-9]*/comm' | grep -cx dockerd)" = 1 ]
+}
+
+@test "nobody is served before every image is there" {
+  run_dind "$dind" "$baked" -e DIND_SEED=load
+  wait_until "$dind" 60 sh -c 'grep -q "\"seeding\"" /run/dind-init/status.json && test -S /run/dind-init/load/docker.sock'
+  run docker exec "$dind" dindctl ready
+  [ "$status" = 1 ]
+  [ "$(docker exec "$dind" stat -c %a:%u /run/dind-init/load)" = 700:0 ]
+  run docker exec "$dind" test -e /var/run/docker.sock
+  [ "$status" = 1 ]
+}
+
+@test "SIGTERM while loading ends within seconds, with 143" {
+  run_dind "$dind" "$baked" -e DIND_SEED=load
+  wait_until "$dind" 60 sh -c 'ls -d /var/lib/docker/tmp/docker-import-*'
+  local before=$SECONDS
+  docker kill -s TERM "$dind" >/dev/null
+  [ "$(wait_exit_code "$dind")" = 143 ]
+  echo "it took $((SECONDS - before)) s"
+  [ $((SECONDS - before)) -le 8 ]
+}
+
+@test "a second start loads nothing again" {
+  start_small -e DIND_SEED=load
+  docker restart "$dind" >/dev/null
+  wait_until "$dind" 60 dindctl ready --seeded
+  [ "$(seeded_by load)" = 0 ]
+  [ "$(seeded_by present)" = "$(status_of "$dind" .layers)" ]
+  [ "$(status_of "$dind" .images)" = 3 ]
+}
+
+@test "an image that was removed stays away with DIND_RESEED=no, and comes back without" {
+  docker volume create "$dind" >/dev/null
+  start_small -e DIND_SEED=load -v "$dind:/var/lib/docker"
+  inner "$dind" image rm nasty/kinds:classic
+  docker restart "$dind" >/dev/null # the same environment: it comes back
+  wait_until "$dind" 60 dindctl ready --seeded
+  inner "$dind" image inspect nasty/kinds:classic >/dev/null
+  inner "$dind" image rm nasty/kinds:classic
+  docker stop "$dind" >/dev/null
+  start_small -e DIND_SEED=load -e DIND_RESEED=no -v "$dind:/var/lib/docker"
+  run inner "$dind" image ls --format '{{.Repository}}:{{.Tag}}'
+  [[ "$output" != *nasty/kinds* ]]
+  docker rm -fv "$dind" >/dev/null
+  docker volume rm "$dind" >/dev/null
+}
+
+@test "one bad image does not cost the others" {
+  cp -a "$small" "$BATS_TEST_TMPDIR/cache"
+  local tree
+  tree=$BATS_TEST_TMPDIR/cache/layer/$(jq -r '.images[] | select(.names[] == "nasty/kinds:classic") | .layers[-1]' \
+    "$small/cache.json" | sed 's/^sha256://')/tree
+  # Of the same size, so that no sentinel shows it.
+  find "$tree" -type f -size +0 | head -n 1 | while read -r file; do
+    tr '\000-\377' '\001-\377\000' <"$file" >"$file.new" && cat "$file.new" >"$file" && rm "$file.new"
+  done
+  start_loading "$dind" "$plain" -v "$BATS_TEST_TMPDIR/cache:/var/lib/dind-cache:ro" -e DIND_SEED=load
+  status_of "$dind" .warnings
+  [ "$(status_of "$dind" .result)" = degraded ]
+  [ "$(status_of "$dind" '.images_missing[]')" = nasty/kinds:classic ]
+  [ "$(inner "$dind" image ls -q | wc -l)" = 2 ]
+}
+
+@test "an engine that does not start is a cold start, and 65 under fail" {
+  run_dind "$dind" "$plain" -v "$small:/var/lib/dind-cache:ro" -e DIND_SEED=load -e DIND_SEED_ON_ERROR=fail -- --mtu=none
+  [ "$(wait_exit_code "$dind")" = 65 ]
+}
+
+@test "DIND_SEED_BUDGET ends the loading, and the engine starts with what is there" {
+  start_loading "$dind" "$baked" -e DIND_SEED=load -e DIND_SEED_BUDGET=4
+  [ "$(status_of "$dind" .result)" != ok ]
+  status_of "$dind" .warnings | grep -q DIND_SEED_BUDGET
+  [ "$(inner "$dind" image ls -q | sort -u | wc -l)" = "$(status_of "$dind" .images)" ]
+}
+
+@test "containerd store: images run" {
+  needs_containerd_store
+  start_small -e DIND_STORE=containerd
+  [ "$(status_of "$dind" .result)" = ok ]
+  [ "$(status_of "$dind" .strategy)" = load ]
+  run inner "$dind" run --rm --network none nasty/kinds:classic echo hello
+  [ "$output" = hello ]
+}
+
+@test "containerd store: every layer that docker save writes hashes to its diff ID" {
+  needs_containerd_store
+  start_small -e DIND_STORE=containerd
+  local saved
+  mapfile -t saved < <(small_references)
+  inner "$dind" save "${saved[@]}" | "$e2e/check-saved" "${saved[@]}"
+}
+
+@test "containerd store: a second start loads nothing again" {
+  needs_containerd_store
+  start_small -e DIND_STORE=containerd
+  docker restart "$dind" >/dev/null
+  wait_until "$dind" 60 dindctl ready --seeded
+  [ "$(seeded_by load)" = 0 ]
+  [ "$(status_of "$dind" .images)" = 3 ]
+}
