@@ -15,7 +15,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 
 once=(programs.bats bake.bats probe.bats)
-each=(content.bats load.bats use.bats registry.bats boot.bats)
+each=(content.bats load.bats use.bats registry.bats boot.bats volumes.bats)
 cells=()
 files=()
 full=""
@@ -73,7 +73,7 @@ if [ ${#cells[@]} -eq 0 ]; then
   if [ -n "${DIND_TEST_BASE-}" ]; then cells=(custom); else cells=(20 28 alpine); fi
   if [ -n "$full" ]; then cells+=(26); fi
 fi
-if [ -n "$full" ]; then once+=(full.bats); fi
+if [ -n "$full" ]; then once+=(full.bats); export DIND_TEST_FULL=1; fi
 
 mapfile -t chosen < <(wanted "${once[@]}")
 run_files "${cells[0]}" "${chosen[@]}" -- "$@"

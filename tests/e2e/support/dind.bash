@@ -55,29 +55,44 @@ list_image() { # NAME REFERENCE
     "$2" --skip /.dockerenv --now-after "$(<"$images/complete")" /
 }
 
-# The listings of all images in the engine of container $1, into directory $2.
-list_images() {
+# The listings of images in the engine of container $1, into directory $2.
+list_images() { # CONTAINER DIRECTORY REFERENCE…
   local reference
   mkdir -p "$2"
-  for reference in $(references); do list_image "$1" "$reference" >"$2/${reference//\//_}"; done
+  for reference in "${@:3}"; do list_image "$1" "$reference" >"$2/${reference//\//_}"; done
 }
 
-# What a normal load by the same engine gives; made once for an engine and a set.
-make_oracle() {
-  local cell=$1 base name=e2e-oracle-$1 archive
+# What a normal load by the same engine gives; made once for an engine, a driver and a set. Loads of different
+# drivers differ, so that each is its own truth. Overlay2's has the whole set, the others' what the matrix uses.
+make_oracle() { # CELL [DRIVER]
+  local cell=$1 driver=${2:-overlay2} base name=e2e-oracle-$1 key archive archives wanted options=()
   # The same engine, laid out differently.
   if [ "$cell" = alpine ]; then cell=28; fi
   base=$(base_of "$cell")
-  oracle=$images/oracle-$(printf '%s %s' "$(docker image inspect -f '{{.Id}}' "$base")" "$treelist" | sha256sum | cut -c1-16)
+  key=$(docker image inspect -f '{{.Id}}' "$base")\ $treelist
+  if [ "$driver" = overlay2 ]; then
+    mapfile -t archives < <(archives_of "$cell")
+    mapfile -t wanted < <(references)
+  else
+    key+=" $driver $(matrix_archives_of "$cell")"
+    mapfile -t archives < <(matrix_archives_of "$cell")
+    mapfile -t wanted < <(matrix_references)
+  fi
+  oracle=$images/oracle-$(printf '%s' "$key" | sha256sum | cut -c1-16)
   if [ -d "$oracle" ]; then return; fi
-  say "loading the set into a plain engine, for cell $cell"
-  start_engine_container "$name" "$base" -v "$images:/images:ro"
-  if [ "$(inner "$name" info -f '{{.Driver}}')" != overlay2 ]; then die "the oracle does not use overlay2"; return 1; fi
-  for archive in $(archives_of "$cell"); do
+  say "loading the set into a plain engine with $driver, for cell $cell"
+  case "$driver" in
+    fuse-overlayfs) mapfile -t options < <(fuse_overlayfs_options) ;;
+    btrfs) make_volume "$name" btrfs 4G; options=(-v "$name:/var/lib/docker") ;;
+  esac
+  start_engine_container "$name" "$base" -v "$images:/images:ro" "${options[@]}" -- --storage-driver="$driver"
+  if [ "$(inner "$name" info -f '{{.Driver}}')" != "$driver" ]; then die "the oracle does not use $driver"; return 1; fi
+  for archive in "${archives[@]}"; do
     inner "$name" load -q -i "/images/${archive#"$images"/}" >/dev/null
   done
   rm -rf "$oracle.partial"
-  list_images "$name" "$oracle.partial"
+  list_images "$name" "$oracle.partial" "${wanted[@]}"
   remove_dind "$name"
+  if [ "$driver" = btrfs ]; then remove_volume "$name"; fi
   mv "$oracle.partial" "$oracle"
 }

@@ -105,3 +105,38 @@ make_oci_layout() {
   done < <(grep '^nasty/' "$images/references")
   : >"$oci/complete"
 }
+
+# A few images that hold what drivers may get wrong, for seeding often.
+matrix_references() {
+  printf '%s\n' nasty/kinds:classic nasty/links:buildkit nasty/metadata:classic
+  printf 'handmade/%s:1\n' implied opaque overridden repeated
+}
+
+# The same as one archive each. An image of its own does not lose what it is called by.
+matrix_archives_of() { # CELL
+  matrix_references | sed "s|[/:]|-|g; s|.*|$images/matrix-$(archive_of "$1")/&.tar|"
+}
+
+archive_of() { if [ "$1" = 20 ]; then echo 20; else echo 28; fi; }
+
+make_matrix_archives() { # CELL
+  local reference directory archive
+  directory=$images/matrix-$(archive_of "$1")
+  if [ -d "$directory" ]; then return; fi
+  rm -rf "$directory.partial"
+  mkdir "$directory.partial"
+  for reference in $(matrix_references); do
+    archive=$directory.partial/${reference//[\/:]/-}.tar
+    case "$reference" in
+      handmade/*:1) cp "$images/${reference%:1}.tar" "$archive" ;;
+      *) retag "$1" "$reference" "$reference" "$archive" ;;
+    esac
+  done
+  mv "$directory.partial" "$directory"
+}
+
+# One of the images that the builders made as an archive of its own, under any name.
+retag() { # CELL REFERENCE NAME ARCHIVE
+  rm -f "$4"
+  skopeo copy -q "docker-archive:$images/$(archive_of "$1").tar:$2" "docker-archive:$4:$3"
+}

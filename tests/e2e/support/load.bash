@@ -5,6 +5,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/world.bash"
 source "$e2e/support/dind.bash"
 # shellcheck source=images.bash
 source "$e2e/support/images.bash"
+# shellcheck source=filesystems.bash
+source "$e2e/support/filesystems.bash"
 
 # Everything that the tests of a cell need.
 prepare() {

@@ -26,8 +26,13 @@ needs() {
   if [ "${CI-}" = true ] || [ -n "${DIND_TEST_STRICT-}" ]; then die "needs $1"; else skip "needs $1"; fi
 }
 
-# A digest of files and directories, names included, for naming what is made from them.
-digest_of() { (cd / && find "$@" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
+# A digest of files and directories, names included but not where they lie, for naming what is made from them.
+digest_of() {
+  local path
+  for path in "$@"; do
+    (cd "$(dirname "$path")" && find "$(basename "$path")" -type f -print0 | sort -z | xargs -0 sha256sum)
+  done | sha256sum | cut -c1-16
+}
 
 start_engine() {
   mkdir -p "$world/client"

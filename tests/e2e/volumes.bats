@@ -1,0 +1,228 @@
+#!/usr/bin/env bats
+# Volumes that live on: other containers, other caches, other engines, and hosts that give less than they should.
+
+setup_file() {
+  load support/load
+  local kind
+  # The names that each cache gives, and to what. All stand on one base layer; app's images share more.
+  local old=(app:1=shared-a:classic mine:1=kinds:classic base:1=metadata:classic gone:1=links:classic)
+  local new=(app:1=shared-b:classic mine:1=links:buildkit base:1=metadata:classic)
+  local bare=(app:1=shared-b:classic)
+  make_cache old "${old[@]}"
+  make_cache new "${new[@]}"
+  make_cache bare "${bare[@]}"
+}
+
+make_cache() { # CACHE NAME=IMAGE…
+  local given archives=()
+  mkdir "$BATS_FILE_TMPDIR/$1.images"
+  for given in "${@:2}"; do
+    archives+=("$BATS_FILE_TMPDIR/$1.images/${given%%:*}.tar")
+    retag "$DIND_TEST_CELL" "nasty/${given#*=}" "${given%%=*}" "${archives[-1]}"
+  done
+  "$programs/dindctl" bake --progress none -o "$BATS_FILE_TMPDIR/$1" "${archives[@]/#/docker-archive:}"
+}
+
+setup() {
+  load support/load
+  dind=e2e-volumes-$DIND_TEST_CELL
+  volume=e2e-volumes-$DIND_TEST_CELL
+  remove_volume "$volume"
+  docker volume create "$volume" >/dev/null
+}
+
+teardown() {
+  docker rm -fv "$dind" "$dind-2" >/dev/null 2>&1 || true
+  remove_volume "$volume"
+}
+
+# A container with one of the caches, in place of the one before, on the volume that stays.
+boot() { # CACHE [docker run options] [-- arguments]
+  stop_dind
+  start_dind "$dind" "$plain" -v "$volume:/var/lib/docker" -v "$BATS_FILE_TMPDIR/$1:/var/lib/dind-cache:ro" "${@:2}"
+  status_of "$dind" '.result, .driver, .strategy, .layers_by_method, .warnings'
+}
+
+stop_dind() {
+  if docker container inspect "$dind" >/dev/null 2>&1; then
+    docker stop -t 30 "$dind"
+    docker rm "$dind"
+  fi >/dev/null
+}
+
+id_of() { inner "$dind" image inspect -f '{{.Id}}' "$1"; }
+
+# An image of the set as this engine's own load of it is listed, whatever its name here is.
+is_image() { # NAME IMAGE
+  list_image "$dind" "$1" >"$BATS_TEST_TMPDIR/listing"
+  "$e2e/compare" "$oracle/nasty_$2" "$BATS_TEST_TMPDIR/listing"
+}
+
+build_on_base() {
+  printf '%s\n' 'FROM base:1' 'RUN rm -rf /m/dir-1777 && echo mine >/m/mine' |
+    docker exec -i -e DOCKER_BUILDKIT=0 "$dind" docker build --network none -q -t users/top -
+  inner "$dind" run -d --restart always --name server --network none users/top sh -c 'echo up >>/starts; sleep 1000'
+}
+
+users_image_works() {
+  [ "$(inner "$dind" run --rm --network none users/top sh -c 'cat /m/mine; ls -d /m/dir-1777 2>/dev/null; stat -c %u /m/owned')" = $'mine\n999' ]
+}
+
+server_runs() { # STARTS
+  [ "$(inner "$dind" inspect -f '{{.State.Running}}' server)" = true ]
+  [ "$(inner "$dind" exec server cat /starts | wc -l)" = "$1" ]
+}
+
+@test "a second start on a volume seeds nothing" {
+  boot old
+  [ "$(status_of "$dind" .result)" = ok ]
+  [ "$(status_of "$dind" .layers_by_method.present)" = 0 ]
+  boot old
+  [ "$(status_of "$dind" .result)" = ok ]
+  [ "$(status_of "$dind" '.layers_by_method.present == .layers and .layers > 5')" = true ]
+  is_image app:1 shared-a:classic
+}
+
+@test "upgrade: a tag that is still the cache's moves, one that the user moved stays, and what is gone goes" {
+  boot old
+  inner "$dind" tag base:1 mine:1
+  local base layers
+  base=$(id_of base:1)
+  layers=$(docker exec "$dind" ls /var/lib/docker/image/overlay2/layerdb/sha256 | wc -l)
+  boot new
+  [ "$(status_of "$dind" .result)" = ok ]
+  is_image app:1 shared-b:classic
+  [ "$(id_of mine:1)" = "$base" ]
+  is_image base:1 metadata:classic
+  run inner "$dind" image inspect gone:1
+  [ "$status" -ne 0 ]
+  status_of "$dind" '.warnings[]' | grep '^removed: ' | grep -q 'gone:1'
+  # No layer is left whose files are in the old cache alone.
+  run docker exec "$dind" sh -c 'for diff in /var/lib/docker/overlay2/*/diff; do [ -d "$diff/" ] || echo "$diff"; done'
+  [ "$output" = "" ]
+  inner "$dind" system prune -af >/dev/null
+  run docker exec "$dind" ls /var/lib/docker/image/overlay2/layerdb/sha256
+  [ "$output" = "" ]
+}
+
+@test "downgrade: the old cache's images are back, and no image is broken" {
+  boot new
+  boot old
+  [ "$(status_of "$dind" .result)" = ok ]
+  is_image app:1 shared-a:classic
+  is_image mine:1 kinds:classic
+  is_image gone:1 links:classic
+  local reference
+  for reference in $(inner "$dind" image ls -q | sort -u); do inner "$dind" run --rm --network none "$reference" true; done
+}
+
+@test "upgrade: a user's image and a container that restarts live on where the new cache has their base" {
+  boot old
+  build_on_base
+  server_runs 1
+  boot new
+  users_image_works
+  server_runs 2
+  status_of "$dind" '.warnings[]' | { ! grep users/top; }
+  inner "$dind" save users/top | "$e2e/check-saved" users/top:latest
+}
+
+@test "upgrade: without their base they are kept and named, and work again when a cache has it" {
+  boot old
+  build_on_base
+  boot bare
+  inner "$dind" image inspect users/top >/dev/null
+  status_of "$dind" '.warnings[]' | grep 'stands on layers of a cache that has gone' | grep -q users/top
+  is_image app:1 shared-b:classic
+  boot old
+  [ "$(status_of "$dind" .result)" = ok ]
+  users_image_works
+  server_runs 2
+  is_image base:1 metadata:classic
+}
+
+@test "DIND_RESEED=no: an image that the user removed stays away until it is wanted again" {
+  boot old
+  inner "$dind" rmi gone:1
+  boot old -e DIND_RESEED=no
+  run inner "$dind" image inspect gone:1
+  [ "$status" -ne 0 ]
+  [ "$(status_of "$dind" .result)" = ok ]
+  boot old
+  is_image gone:1 links:classic
+}
+
+@test "two containers on one volume: the second ends with 75 and says why" {
+  boot old
+  run_dind "$dind-2" "$plain" -v "$volume:/var/lib/docker" -v "$BATS_FILE_TMPDIR/old:/var/lib/dind-cache:ro"
+  run wait_exit_code "$dind-2"
+  [ "$output" = 75 ]
+  docker logs "$dind-2" 2>&1 | grep level=error | grep -q 'another dind-init uses it'
+  is_image app:1 shared-a:classic
+}
+
+@test "seed --materialise: the plain engine runs and saves the images, without the cache" {
+  boot old
+  docker exec "$dind" dindctl seed --materialise
+  stop_dind
+  start_engine_container "$dind" "$(base_of "$DIND_TEST_CELL")" -v "$volume:/var/lib/docker"
+  run docker exec "$dind" ls /var/lib/dind-cache
+  [ "$status" -ne 0 ]
+  is_image app:1 shared-a:classic
+  is_image mine:1 kinds:classic
+  is_image base:1 metadata:classic
+  is_image gone:1 links:classic
+  inner "$dind" save app:1 mine:1 base:1 gone:1 | "$e2e/check-saved" app:1 mine:1 base:1 gone:1
+}
+
+@test "DIND_REQUIRE_DRIVER: another driver is refused with 69, and the reasons" {
+  run_dind "$dind" "$plain" -v "$BATS_FILE_TMPDIR/old:/var/lib/dind-cache:ro" \
+    -e DIND_REQUIRE_DRIVER=overlay2 -e DIND_LOOP_SIZE=0 -- --data-root=/data
+  run wait_exit_code "$dind"
+  [ "$output" = 69 ]
+  docker logs "$dind" 2>&1 | grep level=error | grep 'DIND_REQUIRE_DRIVER' | grep -q 'DIND_LOOP_SIZE=0'
+}
+
+@test "a read-only root filesystem boots, and is seeded" {
+  local writable=(--tmpfs /run --tmpfs /tmp)
+  # Engines before 23 keep a key there.
+  if [ "$DIND_TEST_CELL" = 20 ]; then writable+=(--tmpfs /etc/docker); fi
+  boot old --read-only "${writable[@]}"
+  [ "$(status_of "$dind" .result)" = ok ]
+  is_image base:1 metadata:classic
+}
+
+@test "a full volume: what has no room is named, the engine runs, and nothing half-made is left" {
+  make_volume "$volume" ext4 24M
+  boot old -e DIND_SEED=copy
+  [ "$(status_of "$dind" '.images_missing | length > 0')" = true ]
+  local missing
+  for missing in $(status_of "$dind" '.images_missing[]'); do
+    run inner "$dind" image inspect "$missing"
+    [ "$status" -ne 0 ]
+    status_of "$dind" '.warnings[]' | grep -qF "$missing"
+  done
+  run docker exec "$dind" sh -c 'ls -A /var/lib/docker/.dind-init/staging 2>/dev/null'
+  [ "$output" = "" ]
+  [ "$(inner "$dind" image ls -q | sort -u | wc -l)" = "$(status_of "$dind" .images)" ]
+}
+
+@test "DIND_SEED_BUDGET: dockerd starts with what is there in time, and the next boot completes it" {
+  stop_dind
+  # A twentieth of a processor, until the time is up.
+  run_dind "$dind" "$baked" -v "$volume:/var/lib/docker" --cpus 0.05 -e DIND_SEED=copy -e DIND_SEED_BUDGET=1
+  sleep 5
+  docker update --cpus 2 "$dind"
+  wait_until "$dind" 60 dindctl ready
+  status_of "$dind" '.result, .images, .layers_by_method, .warnings[0]'
+  [ "$(status_of "$dind" .result)" != ok ]
+  status_of "$dind" '.warnings[]' | grep -q 'DIND_SEED_BUDGET'
+  local reference
+  for reference in $(inner "$dind" image ls -q | sort -u); do inner "$dind" image inspect "$reference" >/dev/null; done
+  run docker exec "$dind" sh -c 'ls -A /var/lib/docker/.dind-init/staging 2>/dev/null'
+  [ "$output" = "" ]
+  stop_dind
+  start_dind "$dind" "$baked" -v "$volume:/var/lib/docker" -e DIND_SEED=copy
+  [ "$(status_of "$dind" .result)" = ok ]
+  for reference in nasty/kinds:classic nasty/deep:buildkit nasty/links:classic; do is_image "$reference" "${reference#nasty/}"; done
+}
