@@ -3,6 +3,7 @@
 #include <base/log.hpp>
 #include <boot/caches.hpp>
 #include <boot/loading.hpp>
+#include <boot/promotion.hpp>
 #include <boot/seeding.hpp>
 #include <boot/status.hpp>
 #include <daemon/daemon_json.hpp>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
 
 namespace dind::boot {
 namespace {
@@ -100,7 +102,8 @@ void become_ready(const daemon::Launch& launch, StatusBoard& board) {
 
 // Runs dockerd to its end. From the start of the loop on, nothing but that ends PID 1.
 int supervise(const daemon::Launch& launch, const daemon::NotifySocket& notify,
-              const init::SignalSource& signals, StatusBoard& board) {
+              const init::SignalSource& signals, StatusBoard& board,
+              const std::function<void()>& once_ready) {
   board.begin("launch");
   board.enter(State::launching);
   const auto dockerd =
@@ -115,12 +118,26 @@ int supervise(const daemon::Launch& launch, const daemon::NotifySocket& notify,
                                 if (said && said->ready && !ready) {
                                   ready = true;
                                   become_ready(launch, board);
+                                  once_ready();
                                 }
                                 if (said && said->stopping) {
                                   board.enter(State::stopping);
                                 }
                               }};
   return init::supervise(*dockerd, signals, {&readiness, 1});
+}
+
+// Gives layers that users stand on files of their own, before their cache goes.
+void promote(const Wishes& wishes, const Findings& found, StatusBoard& board) {
+  const std::string& driver = found.driver.driver;
+  const bool may_be_borrowed =
+      found.driver.means == seed::Means::layers && !seed::has_full_trees(driver);
+  if (!may_be_borrowed || !wants_promotion(wishes.promote, found.receipt)) {
+    return;
+  }
+  if (const auto started = start_promotion(wishes.data_root, driver); !started) {
+    board.warn(started.error().describe());
+  }
 }
 
 // Everything between the options and dockerd. Each stage is a function from
@@ -205,7 +222,8 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   board.status().store = wishes->store == StoreWish::containerd ? "containerd" : "graph";
   board.status().api = launch->api;
 
-  return supervise(*launch, *notify, signals, board);
+  return supervise(*launch, *notify, signals, board,
+                   [&]() { promote(*wishes, seeding->found, board); });
 }
 
 } // namespace

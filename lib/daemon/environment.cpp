@@ -26,7 +26,7 @@ constexpr std::array<Variable, 36> kOurs = {{
     {"DIND_METRICS_FILE"},
     {"DIND_MTU"},
     {"DIND_NOFILE"},
-    {"DIND_PROMOTE"},
+    {"DIND_PROMOTE", true},
     {"DIND_READY_FILE"},
     {"DIND_REGISTRY_MIRRORS"},
     {"DIND_REQUIRE_DRIVER", true},
