@@ -96,7 +96,9 @@ void fill(const Trees& trees) {
 class TreeClonerTest : public testing::TestWithParam<CloneMethod> {
 protected:
   void SetUp() override {
-    NEEDS(GetParam() != CloneMethod::reflink || has_reflinks(), "a TMPDIR that has reflinks");
+    if (GetParam() == CloneMethod::reflink && !has_reflinks()) {
+      GTEST_SKIP() << "TMPDIR has no reflinks; privileged tests bring an XFS that has";
+    }
   }
 
   static CloneOptions options(unsigned jobs = 2) {
