@@ -82,7 +82,7 @@ make_oracle() { # CELL [DRIVER]
   if [ -d "$oracle" ]; then return; fi
   say "loading the set into a plain engine with $driver, for cell $cell"
   case "$driver" in
-    fuse-overlayfs) mapfile -t options < <(fuse_overlayfs_options) ;;
+    fuse-overlayfs) mapfile -t options < <(fuse_overlayfs_options "$base") ;;
     btrfs) make_volume "$name" btrfs 4G; options=(-v "$name:/var/lib/docker") ;;
   esac
   start_engine_container "$name" "$base" -v "$images:/images:ro" "${options[@]}" -- --storage-driver="$driver"

@@ -20,10 +20,28 @@ remove_volume() { # NAME
   rm -f "$file"
 }
 
-# The program and the one library that it needs beyond libc, for containers whose base has no such package.
-fuse_overlayfs_options() {
+has_program() { # IMAGE PROGRAM
+  docker run --rm --network none --entrypoint sh "$1" -c "command -v $2" >/dev/null
+}
+
+# The program and the one library that it needs beyond libc, for containers of a base without the package.
+fuse_overlayfs_options() { # IMAGE
   local program library
+  if has_program "$1" fuse-overlayfs; then return; fi
   program=$(command -v fuse-overlayfs)
   library=$(ldd "$program" | awk '/libfuse3/ { print $3 }')
   printf '%s\n' -v "$program:/usr/local/bin/fuse-overlayfs:ro" -v "$(readlink -f "$library"):$library:ro"
+}
+
+# The stock image has mkfs.ext4, a minimal Debian need not. With its own libraries, away from those of the base.
+mkfs_ext4_options() { # IMAGE
+  local program tools=$BATS_FILE_TMPDIR/mkfs library
+  if has_program "$1" mkfs.ext4; then return; fi
+  program=$(command -v mkfs.ext4)
+  mkdir -p "$tools"
+  cp -L "$program" "$tools/mke2fs"
+  for library in $(ldd "$program" | grep -oE '/[^ ]+/lib(ext2fs|com_err|blkid|uuid|e2p)\.so[^ ]*'); do cp -L "$library" "$tools/"; done
+  printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s/mke2fs -t ext4 "$@"\n' /usr/local/libexec/mkfs /usr/local/libexec/mkfs >"$tools/mkfs.ext4"
+  chmod 755 "$tools/mkfs.ext4"
+  printf '%s\n' -v "$tools:/usr/local/libexec/mkfs:ro" -v "$tools/mkfs.ext4:/usr/local/sbin/mkfs.ext4:ro"
 }

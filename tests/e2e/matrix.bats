@@ -1,0 +1,227 @@
+#!/usr/bin/env bats
+# What a boot chooses, on every kind of data root and for every DIND_SEED, and that the images are right by it:
+# one test a cell, and the tests of a row below each other are the row of the table.
+#
+# `cell ROW COLUMN DRIVER/STRATEGY` says what status.json must tell; `error` is the documented refusal.
+
+setup_file() {
+  load support/load
+  make_matrix_archives "$DIND_TEST_CELL"
+  matrix=dind-test-matrix:$DIND_TEST_CELL
+  local key
+  key=$(printf '%s' "$images $programs_key $(docker image inspect -f '{{.Id}}' "$plain") $(matrix_references)" | sha256sum | cut -c1-16)
+  if [ "$(docker image inspect -f '{{index .Config.Labels "made-from"}}' "$matrix" 2>/dev/null)" != "$key" ]; then
+    DOCKER_BUILDKIT=1 docker build -q -f "$project/docker/Dockerfile.baked" --build-arg IMAGE="$plain" \
+      --label made-from="$key" -t "$matrix" "$images/matrix-$(archive_of "$DIND_TEST_CELL")" >/dev/null
+  fi
+  # A full run that was broken off goes on where it was; what was seen is kept for the table.
+  seen=$world/matrix-$(printf '%s' "$key $(digest_of "$e2e/matrix.bats" "$e2e/support")" | sha256sum | cut -c1-16)/$DIND_TEST_CELL
+  mkdir -p "$seen"
+  export matrix seen
+}
+
+setup() {
+  load support/load
+  dind=e2e-matrix-$DIND_TEST_CELL
+  volume=e2e-matrix-$DIND_TEST_CELL
+}
+
+teardown() {
+  docker rm -fv "$dind" >/dev/null 2>&1 || true
+  remove_volume "$volume"
+}
+
+# Every cell on one engine; on the others what covers each pair of engine and data root, and engine and strategy.
+is_in_the_subset() { # ROW COLUMN
+  [ -n "${DIND_TEST_FULL-}" ] || [ "$DIND_TEST_CELL" = 28 ] || [ "$2" = auto ] || [ "$1" = ext4-shared ]
+}
+
+# Sets options and arguments for a container on a new data root.
+prepare_row() {
+  local row=$1
+  options=()
+  arguments=()
+  case "$row" in
+    ext4) ;;
+    tmpfs) options=(--tmpfs /var/lib/docker:exec,suid,dev) ;;
+    xfs-plain) make_volume "$volume" xfs 2G -m reflink=0 ;;
+    xfs*) make_volume "$volume" xfs 2G -m reflink=1 ;;
+    btrfs*) make_volume "$volume" btrfs 2G ;;
+    ext4-shared) make_volume "$volume" ext4 2G ;;
+    vfs) options=(-e DIND_STORAGE_DRIVER=vfs) ;;
+    root-*) arguments=(--data-root=/data) ;;
+    *) die "no such row: $row"; return 1 ;;
+  esac
+  case "$row" in
+    *-shared)
+      options=(-v "$volume:/vol" -e DIND_CACHE_DIR=/vol/cache)
+      arguments=(--data-root=/vol/docker)
+      docker run --rm --privileged --network none -v "$volume:/vol" "$matrix" cp -a /var/lib/dind-cache /vol/cache
+      ;;
+    xfs* | btrfs*) options=(-v "$volume:/var/lib/docker") ;;
+  esac
+  case "$row" in
+    btrfs-driver) options+=(-e DIND_STORAGE_DRIVER=btrfs) ;;
+    root-loop) mapfile -t options < <(mkfs_ext4_options "$matrix") ;;
+    # Whatever the base has of fuse-overlayfs is of no use without the device.
+    root-nothing) options+=(-e DIND_LOOP_SIZE=0 -v /dev/null:/dev/fuse) ;;
+    root-fuse)
+      mapfile -t options < <(fuse_overlayfs_options "$matrix")
+      options+=(-e DIND_LOOP_SIZE=0)
+      ;;
+  esac
+}
+
+cell() { # ROW COLUMN EXPECTED
+  local options arguments driver=${3%/*}
+  is_in_the_subset "$1" "$2" || skip "with --full"
+  if [ -n "${DIND_TEST_FULL-}" ] && [ -e "$seen/$1.$2" ]; then skip "done before"; fi
+  prepare_row "$1"
+  options+=(-e DIND_SEED="$2" -e DIND_SEED_ON_ERROR=fail)
+  if [ "$3" = error ]; then
+    refuses "$2"
+  else
+    start_dind "$dind" "$matrix" "${options[@]}" -- "${arguments[@]}"
+    chose "$driver" "${3#*/}"
+    if [ "$driver" = vfs ] && [ "$1" != vfs ]; then status_of "$dind" '.warnings[]' | grep -q 'vfs keeps a full copy'; fi
+    has_the_images_of_a_load "$driver"
+    saves_them
+    serves_every_day
+  fi
+  echo "$3" >"$seen/$1.$2"
+}
+
+refuses() { # COLUMN
+  run_dind "$dind" "$matrix" "${options[@]}" -- "${arguments[@]}"
+  run wait_exit_code "$dind"
+  docker logs --tail 5 "$dind" 2>&1 | tee "$BATS_TEST_TMPDIR/log"
+  [ "$output" = 65 ]
+  grep level=error "$BATS_TEST_TMPDIR/log" | grep -q "DIND_SEED=$1 is not possible"
+}
+
+chose() { # DRIVER STRATEGY
+  status_of "$dind" '.driver, .strategy, .reason, .layers_by_method'
+  [ "$(status_of "$dind" '.driver + "/" + .strategy')" = "$1/$2" ]
+  [ "$(status_of "$dind" .result)" = ok ]
+  [ "$(inner "$dind" info -f '{{.Driver}}')" = "$1" ]
+  diff <(matrix_references | LC_ALL=C sort) <(inner "$dind" image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
+}
+
+has_the_images_of_a_load() { # DRIVER
+  local reference different=0
+  for reference in $(matrix_references); do
+    # A directory that comes back in the layer of its whiteout is lost when the engine unpacks for fuse-overlayfs:
+    # the mark that it writes into the layer hides it. We keep it, as overlay2 does.
+    if [ "$reference" = handmade/overridden:1 ] && [ "$1" = fuse-overlayfs ]; then
+      make_oracle "$DIND_TEST_CELL" overlay2
+    else
+      make_oracle "$DIND_TEST_CELL" "$1"
+    fi
+    list_image "$dind" "$reference" >"$BATS_TEST_TMPDIR/listing"
+    "$e2e/compare" "$oracle/${reference//\//_}" "$BATS_TEST_TMPDIR/listing" >"$BATS_TEST_TMPDIR/diff" || {
+      echo "$reference differs from a normal load:"
+      sed 's/^/  /' "$BATS_TEST_TMPDIR/diff"
+      different=1
+    }
+  done
+  return $different
+}
+
+saves_them() {
+  local references
+  mapfile -t references < <(matrix_references)
+  inner "$dind" save "${references[@]}" | "$e2e/check-saved" "${references[@]}"
+}
+
+serves_every_day() {
+  printf '%s\n' 'FROM nasty/kinds:classic' 'RUN rm -rf /k/to-file /bin/vi && echo built >/k/built' |
+    docker exec -i -e DOCKER_BUILDKIT=0 "$dind" docker build --network none -q -t top -
+  [ "$(inner "$dind" run --rm --network none top sh -c 'cat /k/built; ls -d /k/to-file /bin/vi 2>/dev/null')" = built ]
+  inner "$dind" rmi nasty/links:buildkit
+  [ "$(inner "$dind" run --rm --network none nasty/kinds:classic cat /k/emptied 2>&1 | wc -l)" = 1 ]
+  inner "$dind" rmi -f top
+  inner "$dind" system prune -af >/dev/null
+  [ "$(inner "$dind" image ls -aq | wc -l)" = 0 ]
+}
+
+# A volume on the host's ext4.
+@test "ext4, auto" { cell ext4 auto overlay2/link; }
+@test "ext4, link" { cell ext4 link overlay2/link; }
+@test "ext4, reflink" { cell ext4 reflink error; }
+@test "ext4, hardlink" { cell ext4 hardlink error; }
+@test "ext4, copy" { cell ext4 copy overlay2/copy; }
+
+@test "tmpfs, auto" { cell tmpfs auto overlay2/link; }
+@test "tmpfs, link" { cell tmpfs link overlay2/link; }
+@test "tmpfs, reflink" { cell tmpfs reflink error; }
+@test "tmpfs, hardlink" { cell tmpfs hardlink error; }
+@test "tmpfs, copy" { cell tmpfs copy overlay2/copy; }
+
+@test "xfs without reflinks, auto" { cell xfs-plain auto overlay2/link; }
+@test "xfs without reflinks, link" { cell xfs-plain link overlay2/link; }
+@test "xfs without reflinks, reflink" { cell xfs-plain reflink error; }
+@test "xfs without reflinks, hardlink" { cell xfs-plain hardlink error; }
+@test "xfs without reflinks, copy" { cell xfs-plain copy overlay2/copy; }
+
+@test "xfs, auto" { cell xfs auto overlay2/link; }
+@test "xfs, link" { cell xfs link overlay2/link; }
+@test "xfs, reflink" { cell xfs reflink error; }
+@test "xfs, hardlink" { cell xfs hardlink error; }
+@test "xfs, copy" { cell xfs copy overlay2/copy; }
+
+@test "btrfs, auto" { cell btrfs auto overlay2/link; }
+@test "btrfs, link" { cell btrfs link overlay2/link; }
+@test "btrfs, reflink" { cell btrfs reflink error; }
+@test "btrfs, hardlink" { cell btrfs hardlink error; }
+@test "btrfs, copy" { cell btrfs copy overlay2/copy; }
+
+# The cache and the data root inside one mount of the volume.
+@test "ext4 with the cache, auto" { cell ext4-shared auto overlay2/link; }
+@test "ext4 with the cache, link" { cell ext4-shared link overlay2/link; }
+@test "ext4 with the cache, reflink" { cell ext4-shared reflink error; }
+@test "ext4 with the cache, hardlink" { cell ext4-shared hardlink overlay2/hardlink; }
+@test "ext4 with the cache, copy" { cell ext4-shared copy overlay2/copy; }
+
+@test "xfs with the cache, auto" { cell xfs-shared auto overlay2/link; }
+@test "xfs with the cache, link" { cell xfs-shared link overlay2/link; }
+@test "xfs with the cache, reflink" { cell xfs-shared reflink overlay2/reflink; }
+@test "xfs with the cache, hardlink" { cell xfs-shared hardlink overlay2/hardlink; }
+@test "xfs with the cache, copy" { cell xfs-shared copy overlay2/copy; }
+
+@test "btrfs with the cache, auto" { cell btrfs-shared auto overlay2/link; }
+@test "btrfs with the cache, link" { cell btrfs-shared link overlay2/link; }
+@test "btrfs with the cache, reflink" { cell btrfs-shared reflink overlay2/reflink; }
+@test "btrfs with the cache, hardlink" { cell btrfs-shared hardlink overlay2/hardlink; }
+@test "btrfs with the cache, copy" { cell btrfs-shared copy overlay2/copy; }
+
+# Drivers of full trees, asked for.
+@test "btrfs by its own driver, auto" { cell btrfs-driver auto btrfs/copy; }
+@test "btrfs by its own driver, link" { cell btrfs-driver link error; }
+@test "btrfs by its own driver, reflink" { cell btrfs-driver reflink error; }
+@test "btrfs by its own driver, hardlink" { cell btrfs-driver hardlink error; }
+@test "btrfs by its own driver, copy" { cell btrfs-driver copy btrfs/copy; }
+
+@test "vfs, auto" { cell vfs auto vfs/copy; }
+@test "vfs, link" { cell vfs link error; }
+@test "vfs, reflink" { cell vfs reflink error; }
+@test "vfs, hardlink" { cell vfs hardlink error; }
+@test "vfs, copy" { cell vfs copy vfs/copy; }
+
+# No volume: the data root is on the container's own overlay.
+@test "no volume, loop device, auto" { cell root-loop auto overlay2/link; }
+@test "no volume, loop device, link" { cell root-loop link overlay2/link; }
+@test "no volume, loop device, reflink" { cell root-loop reflink error; }
+@test "no volume, loop device, hardlink" { cell root-loop hardlink error; }
+@test "no volume, loop device, copy" { cell root-loop copy overlay2/copy; }
+
+@test "no volume, fuse-overlayfs, auto" { cell root-fuse auto fuse-overlayfs/link; }
+@test "no volume, fuse-overlayfs, link" { cell root-fuse link fuse-overlayfs/link; }
+@test "no volume, fuse-overlayfs, reflink" { cell root-fuse reflink error; }
+@test "no volume, fuse-overlayfs, hardlink" { cell root-fuse hardlink error; }
+@test "no volume, fuse-overlayfs, copy" { cell root-fuse copy fuse-overlayfs/copy; }
+
+@test "no volume, nothing, auto" { cell root-nothing auto vfs/copy; }
+@test "no volume, nothing, link" { cell root-nothing link error; }
+@test "no volume, nothing, reflink" { cell root-nothing reflink error; }
+@test "no volume, nothing, hardlink" { cell root-nothing hardlink error; }
+@test "no volume, nothing, copy" { cell root-nothing copy vfs/copy; }
