@@ -3,10 +3,19 @@
 
 setup_file() {
   load support/load
-  start_loading e2e-load "$baked" -e DIND_SEED=load
-  "$programs/dindctl" bake --progress none -o "$BATS_FILE_TMPDIR/cache" \
-    "docker-archive:$images/20.tar:nasty/kinds:classic" "docker-archive:$images/20.tar:nasty/shared-a:classic" \
-    "docker-archive:$images/20.tar:nasty/shared-b:classic"
+  make_small_cache
+  start_loading e2e-load "$plain" -v "$BATS_FILE_TMPDIR/cache:/var/lib/dind-cache:ro" -e DIND_SEED=load
+}
+
+# Five images, two of which share their layers but one. An engine flushes every layer that it loads, so that the
+# whole set, with its images of a hundred layers, takes minutes: that is for tests that end in the middle.
+make_small_cache() {
+  local sources=() reference
+  for reference in nasty/kinds:classic nasty/metadata:classic nasty/shared-a:classic nasty/shared-b:classic; do
+    sources+=("docker-archive:$images/20.tar:$reference")
+  done
+  "$programs/dindctl" bake --progress none -o "$BATS_FILE_TMPDIR/cache" "${sources[@]}" \
+    "docker-archive:$images/handmade/opaque.tar"
 }
 
 setup() {
@@ -22,10 +31,9 @@ teardown_file() {
   remove_dind e2e-load
 }
 
-# Loading a whole set takes an engine a while.
 start_loading() { # NAME IMAGE [docker run options]
   run_dind "$@"
-  wait_until "$1" 300 dindctl ready
+  wait_until "$1" 180 dindctl ready
 }
 
 start_small() { start_loading "$dind" "$plain" -v "$small:/var/lib/dind-cache:ro" "$@"; }
@@ -41,7 +49,7 @@ needs_containerd_store() {
 @test "every image of the cache is there" {
   [ "$(status_of e2e-load .result)" = ok ]
   [ "$(status_of e2e-load .strategy)" = load ]
-  diff <(references | LC_ALL=C sort) <(inner e2e-load image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
+  diff <(small_references | LC_ALL=C sort) <(inner e2e-load image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
 }
 
 @test "every layer went through the engine" {
@@ -52,18 +60,16 @@ needs_containerd_store() {
 }
 
 @test "image IDs are those of the cache" {
-  docker exec e2e-load jq --version >/dev/null 2>&1 || true
-  docker exec e2e-load cat /var/lib/dind-cache/cache.json >"$BATS_TEST_TMPDIR/cache.json"
   local reference id
-  jq -r '.images[] | .id as $id | .names[] | "\(.) \($id)"' "$BATS_TEST_TMPDIR/cache.json" | while read -r reference id; do
+  while read -r reference id; do
     [ "$(inner e2e-load image inspect -f '{{.Id}}' "$reference" </dev/null)" = "$id" ]
-  done
+  done < <(jq -r '.images[] | .id as $id | .names[] | "\(.) \($id)"' "$small/cache.json")
 }
 
-@test "every path of three images is as a normal load has it" {
+@test "every path of three nasty images is as a normal load has it" {
   local reference
-  for reference in nasty/kinds:classic nasty/metadata:buildkit nasty/deep:classic; do
-    list_image e2e-load "$reference" >"$BATS_TEST_TMPDIR/listing"
+  for reference in nasty/kinds:classic nasty/metadata:classic handmade/opaque:1; do
+    list_image e2e-load "$reference" </dev/null >"$BATS_TEST_TMPDIR/listing"
     "$e2e/compare" "$oracle/${reference//\//_}" "$BATS_TEST_TMPDIR/listing"
   done
 }
@@ -100,7 +106,7 @@ needs_containerd_store() {
   wait_until "$dind" 60 dindctl ready --seeded
   [ "$(seeded_by load)" = 0 ]
   [ "$(seeded_by present)" = "$(status_of "$dind" .layers)" ]
-  [ "$(status_of "$dind" .images)" = 3 ]
+  [ "$(status_of "$dind" .images)" = 5 ]
 }
 
 @test "an image that was removed stays away with DIND_RESEED=no, and comes back without" {
@@ -120,19 +126,22 @@ needs_containerd_store() {
 }
 
 @test "one bad image does not cost the others" {
+  local file layer bad=""
   cp -a "$small" "$BATS_TEST_TMPDIR/cache"
-  local tree
-  tree=$BATS_TEST_TMPDIR/cache/layer/$(jq -r '.images[] | select(.names[] == "nasty/kinds:classic") | .layers[-1]' \
-    "$small/cache.json" | sed 's/^sha256://')/tree
-  # Of the same size, so that no sentinel shows it.
-  find "$tree" -type f -size +0 | head -n 1 | while read -r file; do
-    tr '\000-\377' '\001-\377\000' <"$file" >"$file.new" && cat "$file.new" >"$file" && rm "$file.new"
+  for layer in $(jq -r '.images[] | select(.names[] == "handmade/opaque:1") | .layers[]' "$small/cache.json"); do
+    file=$(find "$BATS_TEST_TMPDIR/cache/layer/${layer#sha256:}/tree" -type f -size +0 | head -n 1)
+    bad=${file:-$bad}
   done
+  # Of the same size and time, so that no sentinel shows it.
+  touch -r "$bad" "$BATS_TEST_TMPDIR/time"
+  tr '\000-\377' '\001-\377\000' <"$bad" >"$BATS_TEST_TMPDIR/content"
+  cat "$BATS_TEST_TMPDIR/content" >"$bad"
+  touch -r "$BATS_TEST_TMPDIR/time" "$bad"
   start_loading "$dind" "$plain" -v "$BATS_TEST_TMPDIR/cache:/var/lib/dind-cache:ro" -e DIND_SEED=load
   status_of "$dind" .warnings
   [ "$(status_of "$dind" .result)" = degraded ]
-  [ "$(status_of "$dind" '.images_missing[]')" = nasty/kinds:classic ]
-  [ "$(inner "$dind" image ls -q | wc -l)" = 2 ]
+  [ "$(status_of "$dind" '.images_missing[]')" = handmade/opaque:1 ]
+  [ "$(inner "$dind" image ls -q | wc -l)" = 4 ]
 }
 
 @test "an engine that does not start is a cold start, and 65 under fail" {
@@ -144,7 +153,8 @@ needs_containerd_store() {
   start_loading "$dind" "$baked" -e DIND_SEED=load -e DIND_SEED_BUDGET=4
   [ "$(status_of "$dind" .result)" != ok ]
   status_of "$dind" .warnings | grep -q DIND_SEED_BUDGET
-  [ "$(inner "$dind" image ls -q | sort -u | wc -l)" = "$(status_of "$dind" .images)" ]
+  # An old engine may finish the image that it was told to leave.
+  [ "$(inner "$dind" image ls -q | sort -u | wc -l)" -ge "$(status_of "$dind" .images)" ]
 }
 
 @test "containerd store: images run" {
@@ -170,5 +180,5 @@ needs_containerd_store() {
   docker restart "$dind" >/dev/null
   wait_until "$dind" 60 dindctl ready --seeded
   [ "$(seeded_by load)" = 0 ]
-  [ "$(status_of "$dind" .images)" = 3 ]
+  [ "$(status_of "$dind" .images)" = 5 ]
 }
