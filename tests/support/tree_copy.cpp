@@ -140,7 +140,7 @@ Result<void> copy_tree(const Fd& from, const Fd& to, const std::set<std::string>
   return TreeCopy(to, keep, files).directory(from, to, "");
 }
 
-std::map<std::string, std::string> list_tree(const boost::filesystem::path& root) {
+std::map<std::string, std::string> describe_tree(const boost::filesystem::path& root) {
   const Fd dir = sys::open_dir(root).value();
   TreeList list;
   list.add(dir, ".", "");

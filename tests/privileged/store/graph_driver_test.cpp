@@ -203,11 +203,11 @@ public:
   Listing view(const std::string& cache_id) const {
     const auto layer = layers() / cache_id;
     if (!is_overlay(driver_)) {
-      return test::list_tree(layer);
+      return test::describe_tree(layer);
     }
     std::string rest = lower_of(cache_id);
     if (rest.empty()) {
-      return test::list_tree(layer / "diff"); // as the engine does it
+      return test::describe_tree(layer / "diff"); // as the engine does it
     }
     std::string lowers = (layer / "diff").native();
     while (!rest.empty()) {
@@ -223,7 +223,7 @@ public:
           sys::run({"fuse-overlayfs", "-o", "lowerdir=" + lowers, merged.path().native()});
       EXPECT_TRUE(mounted && mounted->status.code == 0) << (mounted ? mounted->output : "");
     }
-    Listing listing = test::list_tree(merged.path());
+    Listing listing = test::describe_tree(merged.path());
     EXPECT_TRUE(ok(sys::unmount(merged.path())));
     return listing;
   }
