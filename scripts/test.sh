@@ -5,7 +5,7 @@
 #
 #   scripts/test.sh [--full] [STAGE]...
 #
-# Stages: style dev asan release e2e; --full adds tsan and tidy, and every cell of e2e.
+# Stages: style dev asan release crash e2e; --full adds tsan and tidy, every kill and every cell of e2e.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ stages=()
 for argument in "$@"; do
   case "$argument" in
     --full) full=1 ;;
-    style | dev | asan | tsan | tidy | release | e2e) stages+=("$argument") ;;
+    style | dev | asan | tsan | tidy | release | crash | e2e) stages+=("$argument") ;;
     *)
       sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
       exit 64
@@ -22,8 +22,8 @@ for argument in "$@"; do
   esac
 done
 if [ ${#stages[@]} -eq 0 ]; then
-  stages=(style dev asan release e2e)
-  if [ -n "$full" ]; then stages=(style dev asan tsan tidy release e2e); fi
+  stages=(style dev asan release crash e2e)
+  if [ -n "$full" ]; then stages=(style dev asan tsan tidy release crash e2e); fi
 fi
 
 # Another clone of the same sources finds what this one compiled.
@@ -58,6 +58,12 @@ stage_release() {
   configure release
   cmake --build --preset release --target dind-init dindctl
   ctest --preset release -L lint
+}
+
+stage_crash() {
+  configure release
+  cmake --build --preset release --target dindctl killat treelist
+  tests/crash/kill.sh --every "$([ -n "$full" ] && echo 1 || echo 7)"
 }
 
 stage_e2e() {

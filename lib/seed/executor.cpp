@@ -29,12 +29,18 @@ public:
     report_.receipt = what.receipt;
     report_.receipt.boot_id = what.boot_id;
     report_.receipt.driver = what.driver;
+    for (const Digest& id : what.receipt.removing) {
+      if (!what.state.images.contains(id)) {
+        report_.receipt.images.erase(id);
+      }
+    }
+    report_.receipt.removing.clear();
   }
 
   Result<SeedReport> run(const Fd& own_dir) {
-    TRY(clear_the_way());
+    TRY(clear_the_way(own_dir));
     // From here on everything of ours that the data root holds was checked, or is made now.
-    TRY(write_receipt(own_dir, report_.receipt));
+    TRY(write_receipt(own_dir, receipt_to_begin()));
     progress_.layers_in_all = what_.plan.layers.size();
     for (const LayerStep& step : what_.plan.layers) {
       if (what_.interrupted()) {
@@ -50,8 +56,10 @@ public:
     for (const ImageStep& step : what_.plan.images) {
       add_image(step, references);
     }
-    TRY(metadata_.add_references(references, given_before()));
+    // Before the names: one that is given and not in the receipt would be taken for the
+    // user's by the boot after a killed one, and never move again.
     TRY(write_receipt(own_dir, report_.receipt));
+    TRY(metadata_.add_references(references, given_before()));
     return std::move(report_);
   }
 
@@ -61,11 +69,26 @@ private:
   }
   bool is_over() const { return what_.interrupted() || out_of_time(); }
 
+  // How layers are about to be made: whoever finds them after a kill could not tell.
+  Receipt receipt_to_begin() const {
+    Receipt receipt = report_.receipt;
+    for (const LayerStep& step : what_.plan.layers) {
+      if (step.method != Method::present) {
+        receipt.layers[step.chain_id] = name_of(step.method);
+      }
+    }
+    return receipt;
+  }
+
   // Names first, so that dockerd never has a name without its image.
-  Result<void> clear_the_way() {
+  Result<void> clear_the_way(const Fd& own_dir) {
+    TRY(clear_leftovers());
     const Removals& removals = what_.plan.removals;
     const std::set<Digest> images(removals.images.begin(), removals.images.end());
     if (!images.empty()) {
+      Receipt receipt = what_.receipt; // with its boot ID: what was lost is still visible
+      receipt.removing = images;
+      TRY(write_receipt(own_dir, receipt));
       TRY(metadata_.remove_references(images));
     }
     for (const Digest& id : removals.images) {
@@ -81,6 +104,24 @@ private:
     for (const LayerStep& step : what_.plan.layers) {
       if (step.method != Method::present && what_.state.layers.contains(step.chain_id)) {
         TRY(metadata_.remove_layer(step.chain_id));
+      }
+    }
+    return {};
+  }
+
+  // A seeding that is killed may leave a layer without a record, new or half removed.
+  Result<void> clear_leftovers() {
+    std::set<Digest> planned;
+    for (const LayerStep& step : what_.plan.layers) {
+      planned.insert(step.chain_id);
+    }
+    for (const auto& [chain_id, method] : what_.receipt.layers) {
+      if (what_.state.layers.contains(chain_id)) {
+        continue;
+      }
+      report_.receipt.layers.erase(chain_id);
+      if (!planned.contains(chain_id)) { // else it is replaced
+        TRY(driver_.remove(store::cache_id_of(chain_id)));
       }
     }
     return {};
@@ -116,6 +157,7 @@ private:
       }
       failure = std::move(made).error().describe();
     }
+    report_.receipt.layers.erase(step.chain_id);
     failed_.emplace(step.chain_id, failure);
   }
 

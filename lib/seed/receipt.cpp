@@ -40,6 +40,13 @@ std::string print_receipt(const Receipt& receipt) {
   document["driver"] = receipt.driver;
   document["layers"] = std::move(layers);
   document["images"] = std::move(images);
+  if (!receipt.removing.empty()) {
+    json::array removing;
+    for (const Digest& id : receipt.removing) {
+      removing.emplace_back(id.text());
+    }
+    document["removing"] = std::move(removing);
+  }
   return json::print(document, json::Style::compact);
 }
 
@@ -62,6 +69,10 @@ Result<Receipt> parse_receipt(std::string_view text) {
   for (const auto& [key, value] : *images) {
     const Digest id = TRY(Digest::parse(key));
     receipt.images.emplace(id, TRY(names_of(value)));
+  }
+  const auto removing = TRY(fields.texts_or_none("removing").within(kReceiptName));
+  for (const std::string& id : removing) {
+    receipt.removing.insert(TRY(Digest::parse(id)));
   }
   return receipt;
 }

@@ -21,6 +21,9 @@ struct Receipt {
   std::string driver;
   std::map<Digest, std::string> layers;           // by chain ID: the method's name
   std::map<Digest, std::set<std::string>> images; // by ID: the names that it was given
+  // Images that a seeding was about to remove when it was killed: if they are gone, it was not
+  // the user who removed them.
+  std::set<Digest> removing = {};
 
   bool operator==(const Receipt&) const = default;
 };

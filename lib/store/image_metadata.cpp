@@ -220,8 +220,9 @@ Result<void> ImageMetadata::remove_references(const std::set<Digest>& images) co
 
 Result<void> ImageMetadata::remove_image(const Digest& id) const {
   const std::string name = id.hex();
-  TRY(sys::remove_tree_at({configs_, name}));
-  return sys::remove_tree_at({metadata_, name});
+  // The config last: as long as it is there, a boot after a killed one knows what to remove.
+  TRY(sys::remove_tree_at({metadata_, name}));
+  return sys::remove_tree_at({configs_, name});
 }
 
 Result<void> ImageMetadata::remove_layer(const Digest& chain_id) const {

@@ -71,6 +71,12 @@ TEST_F(CanaryTest, TellsOfHardLinksThatBecameFiles) {
   EXPECT_FALSE(check().is_whole());
 }
 
+TEST_F(CanaryTest, TakesFurtherNamesForHarmless) {
+  ASSERT_EQ(::link(path("setuid").c_str(), path("seeded").c_str()), 0);
+  const auto damage = check();
+  EXPECT_TRUE(damage.is_whole()) << damage.altered.front();
+}
+
 TEST_F(CanaryTest, TellsOfAMissingFile) {
   ::unlink(path("setuid").c_str());
   EXPECT_EQ(check().missing, std::vector<std::string>{"setuid"});

@@ -18,6 +18,7 @@ Digest number(unsigned n) {
 Receipt sample() {
   Receipt receipt{.boot_id = "b-1", .driver = "overlay2"};
   receipt.layers[number(1)] = "link";
+  receipt.removing.insert(number(3));
   receipt.images[number(2)] = {"app:1", "app@sha256:x"};
   return receipt;
 }

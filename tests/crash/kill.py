@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""kill.py FOLDER BIN STEP PART/PARTS SCENARIO...: kills seedings at every STEP-th mutating system call.
+
+FOLDER is on the data root's filesystem and holds the caches `old` and `new`; BIN has dindctl, killat and treelist.
+After each kill what dockerd would see must be whole, and one undisturbed seeding must end as if nobody had been
+killed. Prints one line a scenario; exits with 1 if an outcome was wrong.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from data_root import Reference, half_made, listing
+
+# Scenario -> driver, method, and whether it is the upgrade that is killed.
+SCENARIOS = {
+    "link": ("overlay2", "link", False), "reflink": ("overlay2", "reflink", False),
+    "hardlink": ("overlay2", "hardlink", False), "copy": ("overlay2", "copy", False), "vfs": ("vfs", "copy", False),
+    "upgrade-link": ("overlay2", "link", True), "upgrade-copy": ("overlay2", "copy", True),
+}
+KILLED = 137
+
+
+class Seeder:
+    def __init__(self, folder, binaries, scenario):
+        self.folder, self.binaries = folder, binaries
+        self.driver, self.method, self.upgrade = SCENARIOS[scenario]
+        self.root, self.calls = os.path.join(folder, "root"), os.path.join(folder, "calls")
+        self.environment = {"PATH": os.environ["PATH"], "DIND_SEED_JOBS": "1", "DIND_SEED": self.method,
+                            "DIND_CACHE_DIR": os.path.join(folder, "cache"), "DIND_STORAGE_DRIVER": self.driver}
+        self.mounted = None
+
+    def use(self, cache):
+        """An upgraded image has its cache where the old one had it."""
+        here = os.path.join(self.folder, "cache")
+        if self.mounted:
+            os.rename(here, os.path.join(self.folder, self.mounted))
+        os.rename(os.path.join(self.folder, cache), here)
+        self.mounted = cache
+
+    def run(self, kill_at=None):
+        command = [os.path.join(self.binaries, "dindctl"), "seed", "--data-root", self.root]
+        if kill_at is not None:
+            command = [os.path.join(self.binaries, "killat"), str(kill_at), self.calls] + command
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        if done.returncode not in (0, KILLED):
+            raise RuntimeError(f"exit {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
+        return done.returncode
+
+    def begin(self):
+        """The state before the seeding that is to be killed."""
+        shutil.rmtree(self.root, ignore_errors=True)
+        if self.upgrade:
+            self.use("old")
+            self.run()
+        if self.upgrade or self.mounted is None:
+            self.use("new" if self.upgrade else "old")
+
+    def list(self):
+        return listing(os.path.join(self.binaries, "treelist"), self.root) if os.path.exists(self.root) else {}
+
+    def reference(self, cache_is_old=False):
+        listings = []
+        for _ in range(2):
+            self.begin()
+            if not cache_is_old:
+                self.run()
+            listings.append(self.list())
+            time.sleep(1.1)
+        return Reference(*listings)
+
+
+def kill_everywhere(seeder, step, part, parts):
+    references = [seeder.reference()]
+    if seeder.upgrade:
+        references.append(seeder.reference(cache_is_old=True))
+    seeder.begin()
+    seeder.run(kill_at=0)
+    with open(seeder.calls, encoding="ascii") as calls:
+        names = calls.read().split()
+    kills, wrong = 0, []
+    for n in range(1 + part * step, len(names) + 1, step * parts):
+        seeder.begin()
+        try:
+            if seeder.run(kill_at=n) != KILLED:
+                raise RuntimeError("it was not killed")
+            kills += 1
+            flaws = half_made(seeder.root, seeder.driver, references, seeder.list())
+            if seeder.run() != 0:
+                raise RuntimeError("the next seeding did not end")
+            flaws += references[0].differences(seeder.list())
+        except (RuntimeError, OSError, ValueError, KeyError) as error:
+            flaws = [str(error)]
+        if flaws:
+            wrong.append(f"at call {n} of {len(names)}, {names[n - 1]}: {'; '.join(flaws[:4])}")
+    return len(names), kills, wrong
+
+
+def main():
+    folder, binaries, step = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    part, parts = (int(number) for number in sys.argv[4].split("/"))
+    failed = False
+    for scenario in sys.argv[5:]:
+        seeder = Seeder(folder, binaries, scenario)
+        try:
+            calls, kills, wrong = kill_everywhere(seeder, step, part, parts)
+        finally:
+            if seeder.mounted:
+                os.rename(os.path.join(folder, "cache"), os.path.join(folder, seeder.mounted))
+        print(f"{scenario}: {calls} mutating calls, {kills} kills, {len(wrong)} wrong outcomes", flush=True)
+        for line in wrong[:20]:
+            print(f"  {scenario} {line}", flush=True)
+        failed = failed or bool(wrong) or kills == 0
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

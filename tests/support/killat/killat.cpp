@@ -1,0 +1,281 @@
+// killat N CALLS COMMAND [ARGUMENT]...
+//
+// Runs a command and kills it, all of its threads and children, with SIGKILL just before the N-th
+// system call that could change a file system: counted over everything that the command
+// starts, where the counters of strace's fault injection are each thread's own. 0 lets it
+// run to its end. The file CALLS gets one line a call, the last one is that of the kill.
+// Exits with 137 if the command was killed so, else as the command did. It has a mount
+// namespace of its own, so that what a killed command has mounted is gone.
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <set>
+#include <vector>
+
+namespace {
+
+constexpr int kKilled = 137;
+constexpr int kBroken = 125;
+
+struct Call {
+  long number;
+  const char* name;
+};
+
+#define CALL(name)                                                                                 \
+  Call {                                                                                           \
+    SYS_##name, #name                                                                              \
+  }
+constexpr std::array kCalls = {CALL(open),
+                               CALL(creat),
+                               CALL(openat),
+                               CALL(openat2),
+                               CALL(write),
+                               CALL(writev),
+                               CALL(pwrite64),
+                               CALL(pwritev),
+                               CALL(pwritev2),
+                               CALL(sendfile),
+                               CALL(splice),
+                               CALL(truncate),
+                               CALL(ftruncate),
+                               CALL(fallocate),
+                               CALL(mkdir),
+                               CALL(mkdirat),
+                               CALL(link),
+                               CALL(linkat),
+                               CALL(symlink),
+                               CALL(symlinkat),
+                               CALL(mknod),
+                               CALL(mknodat),
+                               CALL(rename),
+                               CALL(renameat),
+                               CALL(renameat2),
+                               CALL(unlink),
+                               CALL(unlinkat),
+                               CALL(rmdir),
+                               CALL(copy_file_range),
+                               CALL(ioctl),
+                               CALL(chmod),
+                               CALL(fchmod),
+                               CALL(fchmodat),
+                               CALL(chown),
+                               CALL(lchown),
+                               CALL(fchown),
+                               CALL(fchownat),
+                               CALL(utimensat),
+                               CALL(utimes),
+                               CALL(futimesat),
+                               CALL(setxattr),
+                               CALL(lsetxattr),
+                               CALL(fsetxattr),
+                               CALL(removexattr),
+                               CALL(lremovexattr),
+                               CALL(fremovexattr),
+                               CALL(fsync),
+                               CALL(fdatasync),
+                               CALL(sync),
+                               CALL(syncfs),
+                               CALL(sync_file_range),
+                               CALL(mount),
+                               CALL(umount2)};
+#undef CALL
+
+[[noreturn]] void die(const char* doing) {
+  std::perror(doing);
+  std::exit(kBroken);
+}
+
+// Only the calls of the table stop the command; it runs at full speed else.
+void trace_these_calls() {
+  std::vector<sock_filter> program = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  for (const Call& call : kCalls) {
+    program.push_back(
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call.number), 0, 1));
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  // As root, and so without PR_SET_NO_NEW_PRIVS.
+  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == -1) {
+    die("killat: filter system calls");
+  }
+}
+
+[[noreturn]] void become(char** command) {
+  if (::unshare(CLONE_NEWNS) == -1 ||
+      ::mount(nullptr, "/", nullptr, MS_PRIVATE | MS_REC, nullptr) == -1 ||
+      ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == -1) {
+    die("killat: be traced");
+  }
+  ::raise(SIGSTOP);
+  trace_these_calls();
+  ::execvp(command[0], command);
+  die(command[0]);
+}
+
+bool opens_for_change(std::uint64_t flags) {
+  return (flags & (O_CREAT | O_TRUNC)) != 0;
+}
+
+// What goes to the terminal or the log, and what opens for reading, changes nothing.
+bool is_mutating(pid_t thread, const __ptrace_syscall_info& stop) {
+  const auto& arguments = stop.seccomp.args;
+  switch (stop.seccomp.nr) {
+  case SYS_open:
+    return opens_for_change(arguments[1]);
+  case SYS_openat:
+    return opens_for_change(arguments[2]);
+  case SYS_openat2: {
+    open_how how{};
+    iovec here{&how, sizeof(how)};
+    iovec there{reinterpret_cast<void*>(arguments[2]), sizeof(how)};
+    return ::process_vm_readv(thread, &here, 1, &there, 1, 0) != sizeof(how) ||
+           opens_for_change(how.flags);
+  }
+  case SYS_write:
+  case SYS_writev:
+    return arguments[0] != STDOUT_FILENO && arguments[0] != STDERR_FILENO;
+  default:
+    return true;
+  }
+}
+
+const char* name_of(std::uint64_t number) {
+  for (const Call& call : kCalls) {
+    if (static_cast<std::uint64_t>(call.number) == number) {
+      return call.name;
+    }
+  }
+  return "?";
+}
+
+class Tracer {
+public:
+  Tracer(pid_t command, unsigned long victim, std::FILE* calls)
+      : command_(command), victim_(victim), calls_(calls) {}
+
+  int run() {
+    begin();
+    for (;;) {
+      int status = 0;
+      const pid_t thread = ::waitpid(-1, &status, __WALL);
+      if (thread == -1) {
+        return exit_code_;
+      }
+      if (WIFSTOPPED(status)) {
+        threads_.insert(thread);
+        pass(thread, status);
+      } else {
+        threads_.erase(thread);
+        if (thread == command_ && !killing_) {
+          exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        }
+      }
+    }
+  }
+
+private:
+  void begin() {
+    int status = 0;
+    if (::waitpid(command_, &status, 0) != command_ || !WIFSTOPPED(status)) {
+      die("killat: start");
+    }
+    const long options = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
+                         PTRACE_O_TRACEVFORK | PTRACE_O_EXITKILL;
+    if (::ptrace(PTRACE_SETOPTIONS, command_, nullptr, options) == -1) {
+      die("killat: trace");
+    }
+    threads_.insert(command_);
+    go_on(command_, 0);
+  }
+
+  void pass(pid_t thread, int status) {
+    const int event = status >> 16;
+    if (killing_) {
+      ::kill(thread, SIGKILL);
+    } else if (event == PTRACE_EVENT_SECCOMP) {
+      at_call(thread);
+    } else {
+      const int signal = WSTOPSIG(status);
+      // A new thread begins with a stop of its own.
+      go_on(thread, event != 0 || signal == SIGSTOP || signal == SIGTRAP ? 0 : signal);
+    }
+  }
+
+  void at_call(pid_t thread) {
+    __ptrace_syscall_info stop{};
+    if (::ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof(stop), &stop) <= 0) {
+      die("killat: read a system call");
+    }
+    if (is_mutating(thread, stop)) {
+      std::fprintf(calls_, "%s\n", name_of(stop.seccomp.nr));
+      if (++count_ == victim_) {
+        kill_all(); // while it stands before the call, which is then never made
+        return;
+      }
+    }
+    go_on(thread, 0);
+  }
+
+  void kill_all() {
+    killing_ = true;
+    exit_code_ = kKilled;
+    for (const pid_t thread : threads_) {
+      ::kill(thread, SIGKILL);
+    }
+  }
+
+  static void go_on(pid_t thread, int signal) {
+    ::ptrace(PTRACE_CONT, thread, nullptr, static_cast<long>(signal));
+  }
+
+  pid_t command_;
+  unsigned long victim_;
+  std::FILE* calls_;
+  std::set<pid_t> threads_;
+  unsigned long count_ = 0;
+  bool killing_ = false;
+  int exit_code_ = kBroken;
+};
+
+} // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 4) {
+    std::fputs("usage: killat N CALLS COMMAND [ARGUMENT]...\n", stderr);
+    return 64;
+  }
+  std::FILE* calls = std::fopen(argv[2], "we");
+  if (calls == nullptr) {
+    die(argv[2]);
+  }
+  const pid_t command = ::fork();
+  if (command == -1) {
+    die("killat: fork");
+  }
+  if (command == 0) {
+    become(argv + 3);
+  }
+  const int exit_code = Tracer(command, std::strtoul(argv[1], nullptr, 10), calls).run();
+  return std::fclose(calls) == 0 ? exit_code : kBroken;
+}
