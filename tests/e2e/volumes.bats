@@ -18,7 +18,7 @@ make_cache() { # CACHE NAME=IMAGE…
   mkdir "$BATS_FILE_TMPDIR/$1.images"
   for given in "${@:2}"; do
     archives+=("$BATS_FILE_TMPDIR/$1.images/${given%%:*}.tar")
-    retag "$DIND_TEST_CELL" "nasty/${given#*=}" "${given%%=*}" "${archives[-1]}"
+    retag "nasty/${given#*=}" "${given%%=*}" "${archives[-1]}"
   done
   "$programs/dindctl" bake --progress none -o "$BATS_FILE_TMPDIR/$1" "${archives[@]/#/docker-archive:}"
 }

@@ -74,8 +74,8 @@ make_oracle() { # CELL [DRIVER]
     mapfile -t archives < <(archives_of "$cell")
     mapfile -t wanted < <(references)
   else
-    key+=" $driver $(matrix_archives_of "$cell")"
-    mapfile -t archives < <(matrix_archives_of "$cell")
+    key+=" $driver $(matrix_archives)"
+    mapfile -t archives < <(matrix_archives)
     mapfile -t wanted < <(matrix_references)
   fi
   oracle=$images/oracle-$(printf '%s' "$key" | sha256sum | cut -c1-16)

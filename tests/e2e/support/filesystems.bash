@@ -7,7 +7,7 @@ make_volume() { # NAME TYPE SIZE [mkfs options]: an empty filesystem
   if [ "$type" = xfs ]; then quiet=-qf; fi
   remove_volume "$name"
   truncate -s "$3" "$file"
-  "mkfs.$type" "$quiet" "${@:4}" "$file"
+  "mkfs.$type" "$quiet" "${@:4}" "$file" >/dev/null
   device=$(losetup --find --show "$file")
   docker volume create --driver local -o type="$type" -o device="$device" "$name" >/dev/null
 }

@@ -113,15 +113,10 @@ matrix_references() {
 }
 
 # The same as one archive each. An image of its own does not lose what it is called by.
-matrix_archives_of() { # CELL
-  matrix_references | sed "s|[/:]|-|g; s|.*|$images/matrix-$(archive_of "$1")/&.tar|"
-}
+matrix_archives() { matrix_references | sed "s|[/:]|-|g; s|.*|$images/matrix/&.tar|"; }
 
-archive_of() { if [ "$1" = 20 ]; then echo 20; else echo 28; fi; }
-
-make_matrix_archives() { # CELL
-  local reference directory archive
-  directory=$images/matrix-$(archive_of "$1")
+make_matrix_archives() {
+  local reference directory=$images/matrix archive
   if [ -d "$directory" ]; then return; fi
   rm -rf "$directory.partial"
   mkdir "$directory.partial"
@@ -129,14 +124,15 @@ make_matrix_archives() { # CELL
     archive=$directory.partial/${reference//[\/:]/-}.tar
     case "$reference" in
       handmade/*:1) cp "$images/${reference%:1}.tar" "$archive" ;;
-      *) retag "$1" "$reference" "$reference" "$archive" ;;
+      *) retag "$reference" "$reference" "$archive" ;;
     esac
   done
   mv "$directory.partial" "$directory"
 }
 
-# One of the images that the builders made as an archive of its own, under any name.
-retag() { # CELL REFERENCE NAME ARCHIVE
-  rm -f "$4"
-  skopeo copy -q "docker-archive:$images/$(archive_of "$1").tar:$2" "docker-archive:$4:$3"
+# One of the images that the builders made as an archive of its own, under any name. skopeo cannot read the old
+# layout's links from layer to layer.
+retag() { # REFERENCE NAME ARCHIVE
+  rm -f "$3"
+  skopeo copy -q "docker-archive:$images/28.tar:$1" "docker-archive:$3:$2"
 }
