@@ -5,7 +5,7 @@
 #
 #   scripts/test.sh [--full] [STAGE]...
 #
-# Stages: style dev asan release crash e2e; --full adds tsan and tidy, every kill and every cell of e2e.
+# Stages: style dev asan release e2e; --full adds tsan, tidy, crash (every kill) and every cell of e2e.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,7 +22,7 @@ for argument in "$@"; do
   esac
 done
 if [ ${#stages[@]} -eq 0 ]; then
-  stages=(style dev asan release crash e2e)
+  stages=(style dev asan release e2e)
   if [ -n "$full" ]; then stages=(style dev asan tsan tidy release crash e2e); fi
 fi
 
