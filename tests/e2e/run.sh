@@ -68,6 +68,7 @@ exec 9>"$world/lock"
 flock 9
 trap stop_engine EXIT
 start_engine
+remove_leftovers
 
 if [ ${#cells[@]} -eq 0 ]; then
   if [ -n "${DIND_TEST_BASE-}" ]; then cells=(custom); else cells=(20 28 alpine); fi

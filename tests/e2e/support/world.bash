@@ -40,6 +40,12 @@ start_engine() {
   export DOCKER_HOST
 }
 
+# Containers and volumes of a run that was killed. Who holds the world's lock has none of their own yet.
+remove_leftovers() {
+  docker ps -aq | xargs -r /usr/bin/docker rm -fv >/dev/null
+  docker volume ls -q | xargs -r /usr/bin/docker volume rm -f >/dev/null
+}
+
 stop_engine() { "$project/scripts/engine.sh" stop "$world/engine"; }
 
 # A cell is a base that the tests run on: the major version of its engine, or `alpine`, or `custom`.
