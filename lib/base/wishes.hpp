@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dind {
@@ -17,6 +18,71 @@ enum class OnSeedError { go_on, fail };
 enum class VerifyWish { quick, full };
 enum class StoreWish { automatic, graph, containerd };
 enum class PromoteWish { automatic, yes, no };
+
+// When the API's ports listen: first thing, just before dockerd starts, by what
+// seeding has to do, or when dockerd itself binds them.
+enum class ActivateWish { automatic, early, late, off };
+enum class TlsKeyWish { p256, rsa4096 };
+
+// A range of addresses, out of which networks of 2^(32 - size) addresses are cut.
+struct AddressPool {
+  std::string base; // "10.200.0.0/16"
+  unsigned size = 0;
+  bool operator==(const AddressPool&) const = default;
+};
+
+// How dockerd listens, and what stands in its daemon.json beside the storage.
+struct EngineWishes {
+  ActivateWish activate = ActivateWish::automatic; // DIND_ACTIVATE
+  TlsKeyWish tls_key = TlsKeyWish::p256;           // DIND_TLS_KEY
+  std::string tcp_bind = "0.0.0.0";                // DIND_TCP_BIND
+  std::vector<std::string> registry_mirrors;       // DIND_REGISTRY_MIRRORS
+  std::vector<std::string> insecure_registries;    // DIND_INSECURE_REGISTRIES
+  std::vector<std::string> dns;                    // DIND_DNS
+  std::string bip;                                 // DIND_BIP; "" = the engine's own choice
+  std::vector<AddressPool> address_pools;          // DIND_DEFAULT_ADDRESS_POOLS
+  unsigned mtu = 0;                                // DIND_MTU; 0 = the uplink's, if it is small
+};
+
+// What besides dockerd's own end ends it: nothing, a file that appears, the end of the
+// pod's other main process, or a time without work.
+enum class ExitCondition { never, file, main, idle };
+
+struct ExitWish {
+  ExitCondition on = ExitCondition::never;
+  std::string path;             // of ExitCondition::file
+  std::chrono::seconds idle{0}; // of ExitCondition::idle
+  bool operator==(const ExitWish&) const = default;
+};
+
+struct RestartWish {
+  bool on_failure = false;
+  std::optional<unsigned> most; // restarts in a row; absent = without limit
+  bool operator==(const RestartWish&) const = default;
+};
+
+struct FileLimit {
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+  bool operator==(const FileLimit&) const = default;
+};
+
+enum class OnHookError { go_on, fail };
+
+// How dockerd is watched and ended. Plain data, for the stage that supervises.
+struct SupervisionWishes {
+  std::chrono::seconds stop_timeout{0};            // DIND_STOP_TIMEOUT; 0 = wait without limit
+  std::chrono::seconds drain{0};                   // DIND_DRAIN; 0 = off
+  std::string drain_ignore;                        // DIND_DRAIN_IGNORE: a label; "" = none
+  ExitWish exit_with;                              // DIND_EXIT_WITH
+  RestartWish restart;                             // DIND_RESTART
+  std::vector<std::pair<int, int>> signal_rewrite; // DIND_SIGNAL_REWRITE: from, to; 0 = to nobody
+  std::vector<int> exit_remap;                     // DIND_EXIT_REMAP: codes that become 0
+  std::string ready_file;                          // DIND_READY_FILE; "" = none
+  std::string metrics_file;                        // DIND_METRICS_FILE; "" = none
+  OnHookError on_hook_error = OnHookError::go_on;  // DIND_HOOK_ON_ERROR
+  std::optional<FileLimit> nofile;                 // DIND_NOFILE; absent = as inherited
+};
 
 // All that the user asked for: environment, command line and daemon.json, with
 // defaults in the place of what was not said. Nothing here was looked up on the host.
@@ -39,6 +105,9 @@ struct Wishes {
   std::string data_root = "/var/lib/docker";
   log::Level log_level = log::Level::info;      // DIND_LOG_LEVEL
   log::Format log_format = log::Format::logfmt; // DIND_LOG_FORMAT
+  bool cgroup_namespace = true;                 // DIND_CGROUPNS
+  EngineWishes engine;
+  SupervisionWishes supervision;
 };
 
 } // namespace dind

@@ -35,6 +35,10 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   return *number <= UINT64_MAX >> shift ? std::optional(*number << shift) : std::nullopt;
 }
 
+bool is_file_path(std::string_view text) {
+  return text.starts_with('/') && !text.ends_with('/');
+}
+
 std::vector<std::string> split(std::string_view text, std::string_view separators) {
   std::vector<std::string> parts;
   while (!text.empty()) {

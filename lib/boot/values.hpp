@@ -13,6 +13,9 @@ std::optional<std::uint64_t> parse_number(std::string_view text); // "42", and n
 // "20g", "512M", "10GiB", "4096": bytes, with powers of 1024 as dockerd's own sizes have.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 
+// An absolute path that can name a file: it does not end in a slash.
+bool is_file_path(std::string_view text);
+
 // The parts between any of `separators`, without empty ones.
 std::vector<std::string> split(std::string_view text, std::string_view separators);
 
