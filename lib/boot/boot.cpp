@@ -106,8 +106,9 @@ int supervise(const daemon::Launch& launch, const daemon::NotifySocket& notify,
               const std::function<void()>& once_ready) {
   board.begin("launch");
   board.enter(State::launching);
-  const auto dockerd =
-      sys::spawn(launch.argv, {.mask = signals.original_mask(), .environment = launch.environment});
+  const auto dockerd = sys::spawn(launch.argv, {.mask = signals.original_mask(),
+                                                .environment = launch.environment,
+                                                .sockets = launch.sockets});
   if (!dockerd) {
     return end(board, {exit_code_of_start_failure(dockerd.error()), dockerd.error().describe()});
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <base/fd.hpp>
 #include <base/result.hpp>
 #include <daemon/argv.hpp>
 #include <daemon/daemon_json.hpp>
@@ -24,6 +25,7 @@ struct Invocation {
 struct Launch {
   std::vector<std::string> argv; // "dockerd" first, to be looked up in PATH
   Environment environment;
+  std::vector<Fd> sockets;   // listeners that dockerd finds by "fd://", in the order of LISTEN_FDS
   std::string api;           // path of the unix socket that serves the API; empty if there is none
   bool file_written = false; // an effective daemon.json was put in place
   std::vector<std::string> warnings; // one line each

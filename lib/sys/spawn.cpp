@@ -1,6 +1,7 @@
 #include <sys/spawn.hpp>
 
 #include <sys/file.hpp>
+#include <sys/handover.hpp>
 
 #include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
@@ -26,7 +27,6 @@ namespace {
 namespace bp = boost::process;
 
 constexpr std::size_t kOutputLimit = 64U << 10U;
-constexpr unsigned kFirstOwnFd = 3;
 
 // The pointers that execve(2) wants, valid as long as `words` is.
 std::vector<char*> pointers_to(std::vector<std::string>& words) {
@@ -39,6 +39,14 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
   return pointers;
 }
 
+std::vector<std::string> our_environment() {
+  std::vector<std::string> entries;
+  for (char** entry = environ; *entry; ++entry) {
+    entries.emplace_back(*entry);
+  }
+  return entries;
+}
+
 // What a child gets as its standard streams, where they are not simply ours.
 struct Streams {
   Fd input;
@@ -49,8 +57,9 @@ struct Streams {
 // after a fork in a threaded process only async-signal-safe calls are sound.
 class Preparation : public bp::extend::handler {
 public:
-  Preparation(std::vector<std::string>& argv, SpawnOptions& options, const Streams* streams)
-      : mask_(options.mask), own_group_(options.own_group), streams_(streams),
+  Preparation(std::vector<std::string>& argv, SpawnOptions& options, const Streams* streams,
+              const Handover& handover)
+      : mask_(options.mask), own_group_(options.own_group), streams_(streams), handover_(handover),
         argv_(pointers_to(argv)) {
     if (options.environment) {
       environment_ = pointers_to(*options.environment);
@@ -73,8 +82,11 @@ public:
       ::dup2(streams_->output.get(), STDERR_FILENO);
     }
     // Ours close on exec by themselves. This is for what a careless runtime left open in us.
-    ::syscall(SYS_close_range, kFirstOwnFd, std::numeric_limits<unsigned>::max(),
+    ::syscall(SYS_close_range, handover_.beyond(), std::numeric_limits<unsigned>::max(),
               CLOSE_RANGE_CLOEXEC);
+    if (!handover_.is_empty()) {
+      handover_.arrive(*(environment_.end() - 2)); // nothing but the nullptr is behind it
+    }
     ::sigprocmask(SIG_SETMASK, &mask_, nullptr);
   }
 
@@ -104,6 +116,7 @@ private:
   sigset_t mask_;
   bool own_group_;
   const Streams* streams_;
+  const Handover& handover_;
   std::vector<char*> argv_;
   std::vector<char*> environment_;
 };
@@ -140,7 +153,12 @@ Result<pid_t> start(std::vector<std::string> argv, SpawnOptions options, const S
     return Error("start a program without a name", ENOENT);
   }
   const std::string program = TRY(find_program(argv.front()));
-  const Preparation preparation(argv, options, streams);
+  const Handover handover = TRY(Handover::prepare(options.sockets));
+  if (!handover.is_empty()) {
+    options.environment = options.environment ? options.environment : our_environment();
+    handover.announce_in(*options.environment);
+  }
+  const Preparation preparation(argv, options, streams, handover);
   std::error_code failure;
   bp::child child(bp::exe = program, preparation, failure);
   if (failure) {

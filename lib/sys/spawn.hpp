@@ -1,11 +1,13 @@
 #pragma once
 
+#include <base/fd.hpp>
 #include <base/result.hpp>
 
 #include <signal.h>
 #include <sys/types.h>
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,10 +19,11 @@ struct ExitStatus {
   static ExitStatus from_wait(int raw);
 };
 
-// What a child starts with. Its descriptors are 0, 1 and 2, and no others.
+// What a child starts with. Its descriptors are 0, 1 and 2, those of `sockets`, and no others.
 struct SpawnOptions {
   sigset_t mask{};                                     // the signal mask it gets
   std::optional<std::vector<std::string>> environment; // NAME=value; ours if absent
+  std::span<const Fd> sockets; // it finds them at 3, 4, ..., and LISTEN_FDS and LISTEN_PID set
   bool own_group = true; // a process group of its own, the terminal's foreground one if ours was
 };
 

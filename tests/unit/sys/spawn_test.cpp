@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,6 +154,78 @@ TEST(SpawnTest, GivesTheChildOurEnvironmentIfToldNothing) {
     const auto pid = spawn({"sh", "-c", R"([ "$DIND_TEST_MARK" = seen ])"}, plainly());
     ASSERT_TRUE(ok(pid));
     EXPECT_EQ(exit_code_of(*pid), 0);
+  }));
+}
+
+// What a child is handed, by what can be read there.
+Fd reads(const std::string& text) {
+  const test::Pipe pipe;
+  EXPECT_EQ(::write(pipe.writer.get(), text.data(), text.size()),
+            static_cast<ssize_t>(text.size()));
+  return Fd(::fcntl(pipe.reader.get(), F_DUPFD_CLOEXEC, 0));
+}
+
+// Takes exactly these descriptors for it.
+void move_to(Fd& fd, int place) {
+  ASSERT_EQ(::dup3(fd.get(), place, O_CLOEXEC), place);
+  fd = Fd(place);
+}
+
+TEST(SpawnTest, HandsDescriptorsOverInTheirOrderWhereverTheyWere) {
+  const std::string script = "[ \"$(cat <&3) $(cat <&4) $(cat <&5)\" = 'one two three' ] && "
+                             "[ ! -e /proc/self/fd/6 ]";
+  EXPECT_TRUE(holds_in_child([&] {
+    ::syscall(SYS_close_range, 3, ~0U, 0);
+    std::vector<Fd> handed;
+    for (const char* text : {"one", "two", "three"}) {
+      handed.push_back(reads(text));
+      move_to(handed.back(), 50 + static_cast<int>(handed.size()));
+    }
+    for (std::size_t i = 0; i < handed.size(); ++i) {
+      move_to(handed[i], 5 - static_cast<int>(i)); // each where another is to go
+    }
+    SpawnOptions options = plainly();
+    options.sockets = handed;
+    const auto pid = spawn({"sh", "-c", script}, options);
+    ASSERT_TRUE(ok(pid));
+    EXPECT_EQ(exit_code_of(*pid), 0);
+  }));
+}
+
+TEST(SpawnTest, TellsTheChildOfItsDescriptorsByItsOwnPid) {
+  const std::string all = R"($(tr '\0' ' ' </proc/$$/environ | grep -ao 'LISTEN_[^ ]*' | xargs))";
+  const std::string expected = "LISTEN_FDS=2 LISTEN_PID=$(printf %010d $$)";
+  const std::string script = "[ \"" + all + "\" = \"" + expected + "\" ]";
+  EXPECT_TRUE(holds_in_child([&] {
+    std::vector<Fd> handed;
+    handed.push_back(reads("one"));
+    handed.push_back(reads("two"));
+    ::setenv("LISTEN_PID", "1", 1);
+    ::setenv("LISTEN_FDNAMES", "of:another", 1);
+    SpawnOptions options = plainly();
+    options.sockets = handed;
+    const auto with_ours = spawn({"sh", "-c", script}, options);
+    ASSERT_TRUE(ok(with_ours));
+    EXPECT_EQ(exit_code_of(*with_ours), 0);
+    options.environment = {"PATH=/usr/bin:/bin", "LISTEN_FDS=7"};
+    const auto with_theirs = spawn({"sh", "-c", script}, options);
+    ASSERT_TRUE(ok(with_theirs));
+    EXPECT_EQ(exit_code_of(*with_theirs), 0);
+  }));
+}
+
+TEST(SpawnTest, NoticesAFailedStartWithDescriptorsToo) {
+  const TempDir dir;
+  const auto garbage = dir.write("garbage", "no program\n");
+  ASSERT_EQ(::chmod(garbage.c_str(), 0755), 0);
+  EXPECT_TRUE(holds_in_child([&] {
+    ::syscall(SYS_close_range, 3, ~0U, 0); // the places are free for what reports the failure
+    std::vector<Fd> handed;
+    handed.push_back(reads("one"));
+    move_to(handed[0], 50);
+    SpawnOptions options = plainly();
+    options.sockets = handed;
+    EXPECT_TRUE(fails_with(ENOEXEC, spawn({garbage.native()}, options)));
   }));
 }
 
