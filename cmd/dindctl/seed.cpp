@@ -40,10 +40,6 @@ struct SeedArguments {
   bool materialise = false;
 };
 
-bool never() {
-  return false;
-}
-
 void print_plan(const boot::Seeding& seeding) {
   const seed::DriverChoice& driver = seeding.found.driver;
   fmt::print("driver  {}  {}\n", driver.driver.empty() ? "(the engine's choice)" : driver.driver,
@@ -98,7 +94,7 @@ int run_materialise(const Wishes& wishes) {
                                            .state = found,
                                            .layers = layers,
                                            .jobs = std::max(1U, wishes.seed_jobs),
-                                           .interrupted = never},
+                                           .interrupted = []() { return false; }},
                                           *root, progress);
     if (!report) {
       return fail(kVerb, report.error());
@@ -124,7 +120,7 @@ int run_seed(const SeedArguments& arguments) {
   log::set_level(wishes->log_level);
   boot::StatusBoard board;
   const auto purpose = arguments.dry_run ? boot::Purpose::rehearsal : boot::Purpose::seeding;
-  const auto seeding = boot::seed_data_root(*wishes, purpose, board, never);
+  const auto seeding = boot::seed_data_root(*wishes, purpose, board);
   if (!seeding) {
     return fail(kVerb, seeding.error());
   }

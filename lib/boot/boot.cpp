@@ -14,6 +14,7 @@
 #include <host/runtime_dir.hpp>
 #include <init/reaper.hpp>
 #include <init/signals.hpp>
+#include <init/stop_at_once.hpp>
 #include <init/supervisor.hpp>
 #include <sys/spawn.hpp>
 
@@ -141,6 +142,12 @@ void promote(const Wishes& wishes, const Findings& found, StatusBoard& board) {
   }
 }
 
+// A stop, wherever it finds the seeding, has nothing to wait for or to tidy up.
+Result<Seeding> seed_until_stopped(const Wishes& wishes, StatusBoard& board) {
+  const auto at_once = TRY(init::StopAtOnce::begin());
+  return seed_data_root(wishes, Purpose::boot, board);
+}
+
 // Everything between the options and dockerd. Each stage is a function from
 // value to value, and after the probe nobody asks the host again.
 int run_daemon(const Options& options, const init::SignalSource& signals) {
@@ -174,7 +181,7 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   }
   board.publish_in(*runtime_dir);
 
-  const auto seeding = seed_data_root(*wishes, Purpose::boot, board, stopped);
+  const auto seeding = seed_until_stopped(*wishes, board);
   if (stopped()) {
     return end(board, {stop_code(), "stopped before dockerd was started"});
   }

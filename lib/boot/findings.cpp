@@ -128,8 +128,7 @@ void check_after_reboot(Findings& found, StatusBoard& board) {
 
 } // namespace
 
-Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
-                          const std::function<bool()>& stopped) {
+Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board) {
   Findings found;
   if (wishes.seed != SeedWish::off) {
     found.caches = open_caches(wishes);
@@ -139,7 +138,7 @@ Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& bo
   }
   if (!found.caches.open.empty() && purpose != Purpose::rehearsal) {
     const Fd root = TRY(open_data_root(wishes.data_root, purpose));
-    found.lock = TRY(store::lock_data_root(root, kLockPatience, stopped).within(wishes.data_root));
+    found.lock = TRY(store::lock_data_root(root, kLockPatience).within(wishes.data_root));
   }
   TRY(look(wishes, purpose, found));
   found.driver = choose(wishes, found);

@@ -10,7 +10,6 @@
 #include <seed/receipt.hpp>
 #include <store/state.hpp>
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,9 +41,8 @@ enum class Purpose { boot, seeding, rehearsal };
 // Opens the caches, locks the data root, probes the host, chooses the driver and, if that needs
 // one, puts a loop-mounted filesystem at the data root. After a reboot, layers that
 // seeding made are checked, and count as unreachable where something is lost.
-// Warnings go to `board`. EBUSY if another daemon has the data root, ECANCELED if
-// `stopped` became true. With no cache, nothing is written to the data root.
-Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
-                          const std::function<bool()>& stopped);
+// Warnings go to `board`. EBUSY if another daemon has the data root. With no cache, nothing is
+// written to the data root.
+Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board);
 
 } // namespace dind::boot

@@ -48,11 +48,11 @@ void report(const seed::SeedReport& done, const seed::DriverChoice& driver, Stat
             done.images, status.layers, status.bytes, status.strategy, done.bytes_written);
 }
 
-// The wish to stop, as who works asks for it; each time is a chance to tell of the progress.
+// Tells of the progress when who works asks whether to go on. Nothing is to interrupt it: a
+// signal that means stop ends the whole process.
 class Watch {
 public:
-  Watch(const std::function<bool()>& stopped, const seed::SeedProgress& progress)
-      : stopped_(stopped), progress_(progress) {}
+  explicit Watch(const seed::SeedProgress& progress) : progress_(progress) {}
 
   bool operator()() {
     if (Clock::now() >= next_) {
@@ -61,11 +61,10 @@ public:
                 progress_.layers_in_all, progress_.files.files.load(),
                 progress_.files.bytes.load() / 1'000'000);
     }
-    return stopped_();
+    return false;
   }
 
 private:
-  const std::function<bool()>& stopped_;
   const seed::SeedProgress& progress_;
   Clock::time_point next_ = Clock::now() + kProgressEvery;
 };
@@ -76,8 +75,7 @@ seed::CloneMethod share_method(const host::HostFacts& facts) {
                                : seed::CloneMethod::copy;
 }
 
-Result<seed::SeedReport> carry_out(const Wishes& wishes, const Seeding& seeding,
-                                   const std::function<bool()>& stopped) {
+Result<seed::SeedReport> carry_out(const Wishes& wishes, const Seeding& seeding) {
   const Findings& found = seeding.found;
   std::vector<const cache::Cache*> sources;
   for (const cache::Cache& cache : found.caches.open) {
@@ -93,7 +91,7 @@ Result<seed::SeedReport> carry_out(const Wishes& wishes, const Seeding& seeding,
                             .jobs = wishes.seed_jobs > 0 ? wishes.seed_jobs : found.facts.cpus,
                             .share = share_method(found.facts),
                             .deadline = std::nullopt,
-                            .interrupted = Watch(stopped, progress)};
+                            .interrupted = Watch(progress)};
   if (wishes.seed_budget.count() > 0) {
     execution.deadline = Clock::now() + wishes.seed_budget;
   }
@@ -116,13 +114,11 @@ void tell_decision(const Findings& found, const seed::SeedPlan& plan, StatusBoar
 
 } // namespace
 
-Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board,
-                               const std::function<bool()>& stopped) {
+Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board) {
   board.begin("probe");
   Seeding seeding;
-  auto looked = find_out(wishes, purpose, board, stopped);
-  if (!looked && (looked.error().is(std::errc::device_or_resource_busy) ||
-                  looked.error().is(std::errc::operation_canceled))) {
+  auto looked = find_out(wishes, purpose, board);
+  if (!looked && looked.error().is(std::errc::device_or_resource_busy)) {
     return std::move(looked).error();
   }
   if (!looked) { // a cold cache is slow, and dockerd knows better words for a bad data root
@@ -135,9 +131,6 @@ Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoar
   seeding.found = std::move(looked).value();
   const Findings& found = seeding.found;
   seeding.failure = found.caches.failure;
-  if (stopped()) {
-    return Error("probe", ECANCELED);
-  }
 
   board.begin("plan");
   seeding.plan = seed::make_plan(found.plan_input(wishes));
@@ -155,10 +148,7 @@ Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoar
 
   board.begin("seed");
   board.enter(State::seeding);
-  const auto done = carry_out(wishes, seeding, stopped);
-  if (!done && done.error().is(std::errc::operation_canceled)) {
-    return done.error();
-  }
+  const auto done = carry_out(wishes, seeding);
   if (!done) {
     report_cold(found, seeding.plan, true, board.status());
     seeding.failure = Error(done.error()).within("seed " + wishes.data_root).describe();

@@ -6,7 +6,6 @@
 #include <boot/status.hpp>
 #include <seed/plan.hpp>
 
-#include <functional>
 #include <string>
 
 namespace dind::boot {
@@ -21,9 +20,8 @@ struct Seeding {
 // Finds out what caches, host and data root are like, plans, and seeds, reporting
 // to `board`. A cache that cannot be used is a cold start, told in `failure`, not an
 // error. Images that must be loaded (plan.by_load) are left to who starts the engine.
-// A rehearsal ends with the plan. EBUSY if another daemon has the data root, ECANCELED if `stopped`
-// became true.
-Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board,
-                               const std::function<bool()>& stopped);
+// A rehearsal ends with the plan. EBUSY if another daemon has the data root. May be killed at any
+// moment: the next call goes on.
+Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board);
 
 } // namespace dind::boot

@@ -14,8 +14,7 @@ constexpr auto kPause = std::chrono::milliseconds(50);
 
 } // namespace
 
-Result<Fd> lock_data_root(const Fd& data_root, std::chrono::milliseconds patience,
-                          const std::function<bool()>& stopped) {
+Result<Fd> lock_data_root(const Fd& data_root, std::chrono::milliseconds patience) {
   const std::string own = kOwnDir;
   const Fd dir = TRY(sys::open_dir_at({data_root, own}));
   const std::string name = "lock";
@@ -24,9 +23,6 @@ Result<Fd> lock_data_root(const Fd& data_root, std::chrono::milliseconds patienc
   while (::flock(lock.get(), LOCK_EX | LOCK_NB) == -1) {
     if (errno != EWOULDBLOCK && errno != EINTR) {
       return errno_error("lock {}/{}", own, name);
-    }
-    if (stopped()) {
-      return Error("lock the data root", ECANCELED);
     }
     if (std::chrono::steady_clock::now() >= deadline) {
       return Error("lock the data root: another dind-init uses it", EBUSY);

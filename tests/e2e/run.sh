@@ -15,7 +15,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 
 once=(programs.bats bake.bats probe.bats)
-each=(content.bats load.bats use.bats registry.bats boot.bats matrix.bats volumes.bats)
+each=(content.bats load.bats use.bats registry.bats boot.bats stop.bats matrix.bats volumes.bats)
 cells=()
 files=()
 full=""

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <base/result.hpp>
+
+#include <signal.h>
+
+namespace dind::init {
+
+// While one lives, SIGTERM, SIGINT and SIGQUIT end this process in the instant that they come,
+// all of its threads, with 128 + n: for work that may be killed at any moment, in whatever
+// system call it is. One that waits already ends it now. PID 1 takes its children along.
+class StopAtOnce {
+public:
+  // To be called, and its end to be reached, where signals are blocked (SignalSource).
+  static Result<StopAtOnce> begin();
+  ~StopAtOnce();
+
+  StopAtOnce(StopAtOnce&& other) noexcept;
+  StopAtOnce& operator=(StopAtOnce&&) = delete;
+
+private:
+  explicit StopAtOnce(const sigset_t& before) : before_(before) {}
+
+  sigset_t before_; // the mask
+  bool active_ = true;
+};
+
+} // namespace dind::init
