@@ -64,6 +64,7 @@ stage_crash() {
   configure release
   cmake --build --preset release --target dindctl killat treelist
   tests/crash/kill.sh --every "$([ -n "$full" ] && echo 1 || echo 7)"
+  tests/crash/cut.sh --every "$([ -n "$full" ] && echo 3 || echo 20)"
 }
 
 stage_e2e() {

@@ -100,10 +100,31 @@ private:
       TRY(driver_.remove(what_.state.layers.at(chain_id).cache_id));
       report_.receipt.layers.erase(chain_id);
     }
+    if (what_.receipt.boot_id != what_.boot_id) {
+      TRY(write_again());
+    }
     // A layer that is made anew is nobody's until it is whole.
     for (const LayerStep& step : what_.plan.layers) {
       if (step.method != Method::present && what_.state.layers.contains(step.chain_id)) {
         TRY(metadata_.remove_layer(step.chain_id));
+      }
+    }
+    return {};
+  }
+
+  // Small files of what is there, of which another boot of the kernel may have lost the
+  // content: cheaper to write again than to check.
+  Result<void> write_again() {
+    for (const LayerStep& step : what_.plan.layers) {
+      if (step.method == Method::present && what_.state.layers.at(step.chain_id).ours) {
+        TRY(metadata_.add_distribution(layer_of(step)));
+      }
+    }
+    for (const ImageStep& step : what_.plan.images) {
+      const cache::Cache& cache = *what_.caches[step.cache];
+      const cache::Image& image = cache.manifest().images[step.image];
+      if (step.present && is_ours(image)) {
+        TRY(write_image(cache, image));
       }
     }
     return {};
@@ -129,8 +150,7 @@ private:
 
   void add_layer(const LayerStep& step) {
     if (step.method == Method::present) {
-      cache_ids_.emplace(step.chain_id, what_.state.layers.at(step.chain_id).cache_id);
-      count(step, Method::present);
+      keep_layer(step);
       return;
     }
     if (out_of_time()) {
@@ -159,6 +179,16 @@ private:
     }
     report_.receipt.layers.erase(step.chain_id);
     failed_.emplace(step.chain_id, failure);
+  }
+
+  void keep_layer(const LayerStep& step) {
+    const store::PresentLayer& layer = what_.state.layers.at(step.chain_id);
+    cache_ids_.emplace(step.chain_id, layer.cache_id);
+    count(step, Method::present);
+    if (layer.ours) { // unless the receipt was lost, it tells more
+      report_.receipt.layers.emplace(
+          step.chain_id, name_of(layer.borrowed_from.empty() ? Method::copy : Method::link));
+    }
   }
 
   void count(const LayerStep& step, Method method) {
@@ -251,9 +281,10 @@ private:
         return Error(failure->second);
       }
     }
-    if (step.present) {
-      return {};
-    }
+    return step.present ? Result<void>() : write_image(cache, image);
+  }
+
+  Result<void> write_image(const cache::Cache& cache, const cache::Image& image) {
     const std::string config = TRY(cache.read_config(image.id));
     const bool has_parent = image.parent && (images_.contains(*image.parent) ||
                                              what_.state.images.contains(*image.parent));

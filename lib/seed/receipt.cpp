@@ -90,7 +90,15 @@ Result<Receipt> read_receipt(const Fd& own_dir) {
 
 Result<void> write_receipt(const Fd& own_dir, const Receipt& receipt) {
   const std::string name = kReceiptName;
-  return sys::replace_file_at({own_dir, name}, print_receipt(receipt), 0600, sys::Durable::no);
+  const std::string text = print_receipt(receipt);
+  const auto before = sys::read_file_at({own_dir, name}, kLimit);
+  if (before && *before == text) {
+    return {};
+  }
+  // What it replaces would be lost as well.
+  const bool knew_something = before && !before->empty();
+  return sys::replace_file_at({own_dir, name}, text, 0600,
+                              knew_something ? sys::Durable::yes : sys::Durable::no);
 }
 
 } // namespace dind::seed

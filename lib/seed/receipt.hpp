@@ -34,7 +34,8 @@ Result<Receipt> parse_receipt(std::string_view text);
 // The receipt in `own_dir`. One that is missing, cut short or of another format is an
 // empty one: nothing is believed of the data root then.
 Result<Receipt> read_receipt(const Fd& own_dir);
-// Replaces it by a rename, without a flush.
+// Replaces it by a rename. The first one is not flushed: a power cut that takes it takes no
+// knowledge of earlier boots.
 Result<void> write_receipt(const Fd& own_dir, const Receipt& receipt);
 
 } // namespace dind::seed

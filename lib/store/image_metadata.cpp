@@ -13,6 +13,7 @@ namespace dind::store {
 namespace {
 
 constexpr std::size_t kRepositoriesLimit = 256U << 20U;
+constexpr std::size_t kSourcesLimit = 1U << 20U;
 constexpr std::size_t kMaxSources = 50; // moby distribution/metadata/v2_metadata_service.go
 
 // "alpine" of "alpine:3.20" and of "alpine@sha256:...": the key repositories.json groups by.
@@ -153,7 +154,9 @@ Result<void> ImageMetadata::add_distribution(const cache::Layer& layer) const {
   }
   const std::string sources = source_metadata(layer);
   const sys::At at{metadata_by_diff_id_, layer.diff_id.hex()};
-  const bool known = TRY(sys::exists_at(at)); // the engine's own knowledge is at least as good
+  // The engine's own knowledge is at least as good, if no power cut took it.
+  const auto there = sys::read_file_at(at, kSourcesLimit);
+  const bool known = there && there->starts_with('[');
   return sources.empty() || known ? Result<void>()
                                   : sys::replace_file_at(at, sources, 0644, sys::Durable::no);
 }

@@ -2,9 +2,12 @@
 
 #include <archive/compression.hpp>
 #include <archive/member_path.hpp>
+#include <archive/sha256.hpp>
 #include <archive/tar_split.hpp>
+#include <cache/manifest.hpp>
 #include <store/layout.hpp>
 #include <store/parent_dirs.hpp>
+#include <sys/extents.hpp>
 #include <sys/file.hpp>
 #include <sys/xattr.hpp>
 
@@ -14,6 +17,7 @@ namespace dind::store {
 namespace {
 
 constexpr std::size_t kSmallFile = 64U << 10U;
+constexpr std::size_t kBuffer = 1U << 20U;
 constexpr std::string_view kWhiteoutPrefix = ".wh.";
 constexpr std::string_view kOpaqueName = ".wh..wh..opq";
 
@@ -29,6 +33,7 @@ public:
   Result<void> run(const cache::Skeleton& skeleton) {
     const std::string path = layers_dir(driver_) + "/" + layer_.cache_id;
     const Fd dir = TRY(sys::open_beneath(root_, path, O_RDONLY | O_DIRECTORY));
+    TRY(record().within("its record"));
     if (!has_marks_) {
       return files_of(dir);
     }
@@ -45,6 +50,23 @@ public:
   }
 
 private:
+  // The chain ID proves diff ID and parent; that of the cache was looked at before.
+  Result<void> record() {
+    if (cache::next_chain_id(layer_.parent, layer_.diff_id) != chain_id_) {
+      return input_error("it is that of another layer");
+    }
+    const Fd dir = TRY(open_record());
+    const std::string size = TRY(text_in(dir, "size"));
+    return !size.empty() && size.find_first_not_of("0123456789") == std::string::npos
+               ? Result<void>()
+               : input_error("size is \"{}\"", size);
+  }
+
+  Result<Fd> open_record() const {
+    return sys::open_beneath(root_, layerdb_dir(driver_) + "/" + chain_id_.hex(),
+                             O_RDONLY | O_DIRECTORY);
+  }
+
   static Result<void> same(std::string_view what, const Result<std::string>& is,
                            const std::string& should) {
     if (!is) {
@@ -86,10 +108,15 @@ private:
     return same("a link to it", sys::read_link_at({links, link}), target);
   }
 
-  // What the layer's own tar says, but for the bytes of its files.
+  // What the layer's own tar says.
   Result<void> files_of(const Fd& diff) {
-    const std::string record = layerdb_dir(driver_) + "/" + chain_id_.hex() + "/tar-split.json.gz";
-    const Fd compressed = TRY(sys::open_beneath(root_, record, O_RDONLY));
+    const Fd dir = TRY(open_record());
+    const std::string name = "tar-split.json.gz";
+    const Fd compressed = TRY(sys::open_at({dir, name}, O_RDONLY | O_NONBLOCK));
+    const struct stat status = TRY(sys::stat_of(compressed));
+    if (status.st_size == 0) { // which is no compression at all
+      return input_error("{} is empty", name);
+    }
     archive::FdSource file(compressed);
     const auto json = TRY(archive::decompress(file));
     archive::TarSplitReader items(*json.source);
@@ -126,11 +153,34 @@ private:
     if (!found) {
       return found.error();
     }
+    if (member.size == 0) { // no file, empty, or sparse, which was flushed
+      return {};
+    }
     const auto size = static_cast<std::uint64_t>(found->st_size);
-    // The stored payload of a sparse file is shorter than the file.
-    return member.size == 0 || (S_ISREG(found->st_mode) && size >= member.size)
-               ? Result<void>()
-               : input_error("{} has {} bytes, not {}", path, size, member.size);
+    if (!S_ISREG(found->st_mode) || size != member.size) {
+      return input_error("{} has {} bytes, not {}", path, size, member.size);
+    }
+    return content_of(TRY(sys::open_at(*at, O_RDONLY | O_NONBLOCK)), member).within(path);
+  }
+
+  // A file may have its size before its data: blocks that were set aside, and never
+  // written, read as zeros. Where there are some, or nobody knows, all of it is read.
+  static Result<void> content_of(const Fd& file, const archive::SplitFile& member) {
+    const auto written = sys::is_written(file, member.size);
+    if (written && *written) {
+      return {};
+    }
+    archive::FdSource source(file);
+    archive::Crc64Iso sum;
+    std::vector<std::byte> buffer(kBuffer);
+    for (;;) {
+      const std::size_t got = TRY(source.read(buffer));
+      if (got == 0) {
+        break;
+      }
+      sum.update(std::span(buffer).first(got));
+    }
+    return sum.value() == member.crc64 ? Result<void>() : input_error("its content is not whole");
   }
 
   // Where a later member of the layer has the name of a whiteout, none is left.

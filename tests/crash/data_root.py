@@ -30,8 +30,9 @@ class Reference:
         self.lines = first
         self.any_time = {path for path in first if first[path] != second[path]}
 
-    def differences(self, lines):
-        return differences(self.lines, lines, self.any_time)
+    def differences(self, lines, ignoring=()):
+        return [flaw for flaw in differences(self.lines, lines, self.any_time)
+                if not any(path in flaw for path in ignoring)]
 
 
 def differences(expected, found, any_time):

@@ -5,6 +5,7 @@ FOLDER is on the data root's filesystem and holds the caches `old` and `new`; BI
 After each kill what dockerd would see must be whole, and one undisturbed seeding must end as if nobody had been
 killed. Prints one line a scenario; exits with 1 if an outcome was wrong.
 """
+import json
 import os
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ class Seeder:
         self.environment = {"PATH": os.environ["PATH"], "DIND_SEED_JOBS": "1", "DIND_SEED": self.method,
                             "DIND_CACHE_DIR": os.path.join(folder, "cache"), "DIND_STORAGE_DRIVER": self.driver}
         self.mounted = None
+        self.log = ""
 
     def use(self, cache):
         """An upgraded image has its cache where the old one had it."""
@@ -39,11 +41,35 @@ class Seeder:
         os.rename(os.path.join(self.folder, cache), here)
         self.mounted = cache
 
+    def put_back(self):
+        if self.mounted:
+            os.rename(os.path.join(self.folder, "cache"), os.path.join(self.folder, self.mounted))
+        self.mounted = None
+
+    def command(self):
+        return [os.path.join(self.binaries, "dindctl"), "seed", "--data-root", self.root]
+
+    def killat(self, *arguments):
+        return [os.path.join(self.binaries, "killat"), *arguments] + self.command()
+
+    def calls_of_a_run(self):
+        """Seeds, and stands still before each mutating system call for as long as the caller takes: number, name."""
+        reader, writer = os.pipe()
+        with subprocess.Popen(self.killat("ask", f"/dev/fd/{writer}"), env=self.environment, stdin=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, pass_fds=[writer]) as seeding:
+            os.close(writer)
+            with open(reader, encoding="ascii") as calls:
+                for n, name in enumerate(calls, 1):
+                    yield n, name.strip()
+                    seeding.stdin.write(b".")
+                    seeding.stdin.flush()
+        if seeding.returncode != 0:
+            raise RuntimeError(f"a seeding with questions ended with {seeding.returncode}")
+
     def run(self, kill_at=None):
-        command = [os.path.join(self.binaries, "dindctl"), "seed", "--data-root", self.root]
-        if kill_at is not None:
-            command = [os.path.join(self.binaries, "killat"), str(kill_at), self.calls] + command
+        command = self.command() if kill_at is None else self.killat(str(kill_at), self.calls)
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        self.log = done.stderr
         if done.returncode not in (0, KILLED):
             raise RuntimeError(f"exit {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
         return done.returncode
@@ -59,6 +85,10 @@ class Seeder:
 
     def list(self):
         return listing(os.path.join(self.binaries, "treelist"), self.root) if os.path.exists(self.root) else {}
+
+    def receipt(self):
+        with open(os.path.join(self.root, ".dind-init", "receipt.json"), encoding="utf-8") as file:
+            return json.load(file)
 
     def reference(self, cache_is_old=False):
         listings = []
@@ -106,8 +136,7 @@ def main():
         try:
             calls, kills, wrong = kill_everywhere(seeder, step, part, parts)
         finally:
-            if seeder.mounted:
-                os.rename(os.path.join(folder, "cache"), os.path.join(folder, seeder.mounted))
+            seeder.put_back()
         print(f"{scenario}: {calls} mutating calls, {kills} kills, {len(wrong)} wrong outcomes", flush=True)
         for line in wrong[:20]:
             print(f"  {scenario} {line}", flush=True)

@@ -25,7 +25,7 @@ done
 [ ${#scenarios[@]} -gt 0 ] ||
   scenarios=(link reflink hardlink copy vfs upgrade-link upgrade-copy)
 
-bin=$PWD/build/release/bin
+bin=${DIND_BINARIES:-$PWD/build/release/bin}
 place=$(mktemp -d)
 trap 'umount -R "$place" 2>/dev/null; rmdir "$place"' EXIT
 mount -t tmpfs -o size=2g crash "$place" # nothing is to wait for a disk

@@ -1,4 +1,5 @@
 // killat N CALLS COMMAND [ARGUMENT]...
+// killat ask CALLS COMMAND [ARGUMENT]...
 //
 // Runs a command and kills it, all of its threads and children, with SIGKILL just before the N-th
 // system call that could change a file system: counted over everything that the command
@@ -6,6 +7,9 @@
 // run to its end. The file CALLS gets one line a call, the last one is that of the kill.
 // Exits with 137 if the command was killed so, else as the command did. It has a mount
 // namespace of its own, so that what a killed command has mounted is gone.
+//
+// With `ask` nothing is killed: before each call the command stands still until a byte comes from
+// standard input, so that whoever reads CALLS, a pipe, may do something in between.
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/openat2.h>
@@ -27,7 +31,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <set>
+#include <tuple>
 #include <vector>
 
 namespace {
@@ -171,8 +177,8 @@ const char* name_of(std::uint64_t number) {
 
 class Tracer {
 public:
-  Tracer(pid_t command, unsigned long victim, std::FILE* calls)
-      : command_(command), victim_(victim), calls_(calls) {}
+  Tracer(pid_t command, unsigned long victim, bool asking, std::FILE* calls)
+      : command_(command), victim_(victim), asking_(asking), calls_(calls) {}
 
   int run() {
     begin();
@@ -233,6 +239,10 @@ private:
         kill_all(); // while it stands before the call, which is then never made
         return;
       }
+      if (asking_) {
+        std::fflush(calls_);
+        std::ignore = std::getchar(); // at its end, the command goes on without questions
+      }
     }
     go_on(thread, 0);
   }
@@ -251,6 +261,7 @@ private:
 
   pid_t command_;
   unsigned long victim_;
+  bool asking_;
   std::FILE* calls_;
   std::set<pid_t> threads_;
   unsigned long count_ = 0;
@@ -276,6 +287,7 @@ int main(int argc, char** argv) {
   if (command == 0) {
     become(argv + 3);
   }
-  const int exit_code = Tracer(command, std::strtoul(argv[1], nullptr, 10), calls).run();
+  const bool asking = std::strcmp(argv[1], "ask") == 0;
+  const int exit_code = Tracer(command, std::strtoul(argv[1], nullptr, 10), asking, calls).run();
   return std::fclose(calls) == 0 ? exit_code : kBroken;
 }

@@ -1,0 +1,101 @@
+#include <store/layer_check.hpp>
+#include <support/cache_builder.hpp>
+#include <support/expect.hpp>
+#include <support/image_mount.hpp>
+#include <support/seeder.hpp>
+#include <support/tar_builder.hpp>
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+namespace dind::seed {
+namespace {
+
+using test::ok;
+
+constexpr std::size_t kSize = 100'000;
+
+// One layer, copied onto a filesystem that can set blocks aside, and what a power cut leaves of one
+// of its files: names and sizes come from the journal, data from where it was written to, or was
+// not.
+class PowerCutTest : public testing::TestWithParam<std::string> {
+protected:
+  void SetUp() override {
+    NEEDS(test::enter_mount_namespace(), "mounts");
+    disk_.emplace(GetParam());
+    NEEDS(disk_->is_mounted(), "loop devices and mkfs." + GetParam());
+    layer_ = builder_.add_layer(test::TarBuilder()
+                                    .directory("d")
+                                    .file("d/file", std::string(kSize, 'x'))
+                                    .file("d/zeros", std::string(kSize, '\0'))
+                                    .finish());
+    builder_.add_image("one:1", {*layer_});
+    builder_.finish();
+    const auto cache = cache::Cache::open(builder_.dir().path());
+    ASSERT_TRUE(ok(cache));
+    root_.emplace(disk_->path().native());
+    test::Seeder seeder(*root_);
+    seeder.caches = {&*cache};
+    seeder.wishes.seed = SeedWish::copy;
+    ASSERT_TRUE(ok(seeder.run()));
+    chain_id_ = cache::chain_ids(std::vector{*layer_})[0];
+    file_ = (root_->path() / "overlay2" / store::cache_id_of(*chain_id_) / "diff/d/file").native();
+  }
+
+  std::string flaw() {
+    const auto state = store::read_state(root_->path().native()).value().of("overlay2");
+    return store::find_flaw(root_->fd(), "overlay2", *chain_id_, state, {});
+  }
+
+  // Blocks that were set aside for a file, and do not count as written until they are.
+  void set_aside(off_t from, off_t size) {
+    const Fd file(::open(file_.c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_EQ(::fallocate(file.get(), FALLOC_FL_ZERO_RANGE, from, size), 0);
+  }
+
+  std::optional<test::ImageMount> disk_;
+  std::optional<test::TempDir> root_;
+  test::CacheBuilder builder_;
+  std::optional<Digest> layer_;
+  std::optional<Digest> chain_id_;
+  std::string file_;
+};
+
+TEST_P(PowerCutTest, LeavesNothingToFindWhereAllWasWritten) {
+  EXPECT_EQ(flaw(), "");
+}
+
+TEST_P(PowerCutTest, IsSeenInAFileThatIsTooShort) {
+  ASSERT_EQ(::truncate(file_.c_str(), 0), 0);
+  EXPECT_NE(flaw().find("d/file"), std::string::npos) << flaw();
+}
+
+TEST_P(PowerCutTest, IsSeenInAFileOfTheRightSizeWithoutData) {
+  ASSERT_EQ(::truncate(file_.c_str(), 0), 0);
+  ASSERT_EQ(::truncate(file_.c_str(), kSize), 0);
+  EXPECT_NE(flaw().find("d/file: its content"), std::string::npos) << flaw();
+}
+
+TEST_P(PowerCutTest, IsSeenInBlocksThatWereSetAsideAndNeverWritten) {
+  ASSERT_NO_FATAL_FAILURE(set_aside(64 << 10, 16 << 10));
+  EXPECT_NE(flaw().find("d/file: its content"), std::string::npos) << flaw();
+}
+
+TEST_P(PowerCutTest, IsNotSeenInAHoleThatTheContentAllows) {
+  std::string zeros = file_;
+  zeros.replace(zeros.rfind('/'), std::string::npos, "/zeros");
+  ASSERT_EQ(::truncate(zeros.c_str(), 0), 0);
+  ASSERT_EQ(::truncate(zeros.c_str(), kSize), 0);
+  EXPECT_EQ(flaw(), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(On, PowerCutTest, testing::Values("ext4", "xfs"),
+                         [](const auto& fs) { return fs.param; });
+
+} // namespace
+} // namespace dind::seed
