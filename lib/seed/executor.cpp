@@ -177,6 +177,8 @@ private:
       }
       failure = std::move(made).error().describe();
     }
+    // It may have got its files, and no record.
+    std::ignore = driver_.remove(store::cache_id_of(step.chain_id));
     report_.receipt.layers.erase(step.chain_id);
     failed_.emplace(step.chain_id, failure);
   }
