@@ -31,9 +31,14 @@ teardown() {
   remove_volume "$volume"
 }
 
-# Every cell on one engine; on the others what covers each pair of engine and data root, and engine and strategy.
+# Every cell on one engine, loads on another: what covers each pair of data root and strategy, of engine and data root,
+# and of engine and strategy.
 is_in_the_subset() { # ROW COLUMN
-  [ -n "${DIND_TEST_FULL-}" ] || [ "$DIND_TEST_CELL" = 28 ] || [ "$2" = auto ] || [ "$1" = ext4-shared ]
+  if [ -n "${DIND_TEST_FULL-}" ] || [ "$2" = auto ] || [ "$1" = ext4-shared ]; then return; fi
+  case "$2" in
+    load) [ "$DIND_TEST_CELL" = 20 ] ;;
+    *) [ "$DIND_TEST_CELL" = 28 ] ;;
+  esac
 }
 
 # Sets options and arguments for a container on a new data root.
@@ -50,6 +55,14 @@ prepare_row() {
     ext4-shared) make_volume "$volume" ext4 2G ;;
     vfs) options=(-e DIND_STORAGE_DRIVER=vfs) ;;
     root-*) arguments=(--data-root=/data) ;;
+    # A volume that a program serves, as network filesystems in user space are.
+    fuse-*)
+      mapfile -t options < <(fuse_overlayfs_options "$matrix")
+      options+=(-v "$volume:/served" --entrypoint sh)
+      arguments=(-ec 'mkdir -p /served/lower /served/upper /served/work /var/lib/docker
+        fuse-overlayfs -o lowerdir=/served/lower,upperdir=/served/upper,workdir=/served/work /var/lib/docker
+        exec dind-init')
+      ;;
     *) die "no such row: $row"; return 1 ;;
   esac
   case "$row" in
@@ -62,7 +75,8 @@ prepare_row() {
   esac
   case "$row" in
     btrfs-driver) options+=(-e DIND_STORAGE_DRIVER=btrfs) ;;
-    root-loop) mapfile -t options < <(mkfs_ext4_options "$matrix") ;;
+    root-loop | fuse-loop) mapfile -t -O ${#options[@]} options < <(mkfs_ext4_options "$matrix") ;;
+    fuse-only) options+=(-e DIND_LOOP_SIZE=0) ;;
     # Whatever the base has of fuse-overlayfs is of no use without the device.
     root-nothing) options+=(-e DIND_LOOP_SIZE=0 -v /dev/null:/dev/fuse) ;;
     root-fuse)
@@ -84,7 +98,7 @@ cell() { # ROW COLUMN EXPECTED
     start_dind "$dind" "$matrix" "${options[@]}" -- "${arguments[@]}"
     chose "$driver" "${3#*/}"
     if [ "$driver" = vfs ] && [ "$1" != vfs ]; then status_of "$dind" '.warnings[]' | grep -q 'vfs keeps a full copy'; fi
-    has_the_images_of_a_load "$driver"
+    has_the_images_of_a_load "$driver" "$2"
     saves_them
     serves_every_day
   fi
@@ -107,19 +121,19 @@ chose() { # DRIVER STRATEGY
   diff <(matrix_references | LC_ALL=C sort) <(inner "$dind" image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
 }
 
-has_the_images_of_a_load() { # DRIVER
+has_the_images_of_a_load() { # DRIVER COLUMN
   local reference different=0
   for reference in $(matrix_references); do
     # A directory that comes back in the layer of its whiteout is lost when the engine unpacks for fuse-overlayfs:
     # the mark that it writes into the layer hides it. We keep it, as overlay2 does.
-    if [ "$reference" = handmade/overridden:1 ] && [ "$1" = fuse-overlayfs ]; then
+    if [ "$reference/$1" = handmade/overridden:1/fuse-overlayfs ] && [ "$2" != load ]; then
       make_oracle "$DIND_TEST_CELL" overlay2
     else
       make_oracle "$DIND_TEST_CELL" "$1"
     fi
     cp "$oracle/${reference//\//_}" "$BATS_TEST_TMPDIR/expected"
     # For directories that a layer implies, vfs and btrfs of 20.10 made up 0600; later engines make them 0755, as we do.
-    if [ "$reference/$DIND_TEST_CELL" = handmade/implied:1/20 ] && [[ $1 == @(vfs|btrfs) ]]; then
+    if [ "$reference/$DIND_TEST_CELL" = handmade/implied:1/20 ] && [[ $1/$2 == @(vfs|btrfs)/!(load) ]]; then
       sed -i -E '\,^/x(/y(/z)?)? dir ,s/mode=0600/mode=0755/' "$BATS_TEST_TMPDIR/expected"
     fi
     list_image "$dind" "$reference" >"$BATS_TEST_TMPDIR/listing"
@@ -155,30 +169,35 @@ serves_every_day() {
 @test "ext4, reflink" { cell ext4 reflink error; }
 @test "ext4, hardlink" { cell ext4 hardlink error; }
 @test "ext4, copy" { cell ext4 copy overlay2/copy; }
+@test "ext4, load" { cell ext4 load overlay2/load; }
 
 @test "tmpfs, auto" { cell tmpfs auto overlay2/link; }
 @test "tmpfs, link" { cell tmpfs link overlay2/link; }
 @test "tmpfs, reflink" { cell tmpfs reflink error; }
 @test "tmpfs, hardlink" { cell tmpfs hardlink error; }
 @test "tmpfs, copy" { cell tmpfs copy overlay2/copy; }
+@test "tmpfs, load" { cell tmpfs load overlay2/load; }
 
 @test "xfs without reflinks, auto" { cell xfs-plain auto overlay2/link; }
 @test "xfs without reflinks, link" { cell xfs-plain link overlay2/link; }
 @test "xfs without reflinks, reflink" { cell xfs-plain reflink error; }
 @test "xfs without reflinks, hardlink" { cell xfs-plain hardlink error; }
 @test "xfs without reflinks, copy" { cell xfs-plain copy overlay2/copy; }
+@test "xfs without reflinks, load" { cell xfs-plain load overlay2/load; }
 
 @test "xfs, auto" { cell xfs auto overlay2/link; }
 @test "xfs, link" { cell xfs link overlay2/link; }
 @test "xfs, reflink" { cell xfs reflink error; }
 @test "xfs, hardlink" { cell xfs hardlink error; }
 @test "xfs, copy" { cell xfs copy overlay2/copy; }
+@test "xfs, load" { cell xfs load overlay2/load; }
 
 @test "btrfs, auto" { cell btrfs auto overlay2/link; }
 @test "btrfs, link" { cell btrfs link overlay2/link; }
 @test "btrfs, reflink" { cell btrfs reflink error; }
 @test "btrfs, hardlink" { cell btrfs hardlink error; }
 @test "btrfs, copy" { cell btrfs copy overlay2/copy; }
+@test "btrfs, load" { cell btrfs load overlay2/load; }
 
 # The cache and the data root inside one mount of the volume.
 @test "ext4 with the cache, auto" { cell ext4-shared auto overlay2/link; }
@@ -186,18 +205,21 @@ serves_every_day() {
 @test "ext4 with the cache, reflink" { cell ext4-shared reflink error; }
 @test "ext4 with the cache, hardlink" { cell ext4-shared hardlink overlay2/hardlink; }
 @test "ext4 with the cache, copy" { cell ext4-shared copy overlay2/copy; }
+@test "ext4 with the cache, load" { cell ext4-shared load overlay2/load; }
 
 @test "xfs with the cache, auto" { cell xfs-shared auto overlay2/link; }
 @test "xfs with the cache, link" { cell xfs-shared link overlay2/link; }
 @test "xfs with the cache, reflink" { cell xfs-shared reflink overlay2/reflink; }
 @test "xfs with the cache, hardlink" { cell xfs-shared hardlink overlay2/hardlink; }
 @test "xfs with the cache, copy" { cell xfs-shared copy overlay2/copy; }
+@test "xfs with the cache, load" { cell xfs-shared load overlay2/load; }
 
 @test "btrfs with the cache, auto" { cell btrfs-shared auto overlay2/link; }
 @test "btrfs with the cache, link" { cell btrfs-shared link overlay2/link; }
 @test "btrfs with the cache, reflink" { cell btrfs-shared reflink overlay2/reflink; }
 @test "btrfs with the cache, hardlink" { cell btrfs-shared hardlink overlay2/hardlink; }
 @test "btrfs with the cache, copy" { cell btrfs-shared copy overlay2/copy; }
+@test "btrfs with the cache, load" { cell btrfs-shared load overlay2/load; }
 
 # Drivers of full trees, asked for.
 @test "btrfs by its own driver, auto" { cell btrfs-driver auto btrfs/copy; }
@@ -205,12 +227,14 @@ serves_every_day() {
 @test "btrfs by its own driver, reflink" { cell btrfs-driver reflink error; }
 @test "btrfs by its own driver, hardlink" { cell btrfs-driver hardlink error; }
 @test "btrfs by its own driver, copy" { cell btrfs-driver copy btrfs/copy; }
+@test "btrfs by its own driver, load" { cell btrfs-driver load btrfs/load; }
 
 @test "vfs, auto" { cell vfs auto vfs/copy; }
 @test "vfs, link" { cell vfs link error; }
 @test "vfs, reflink" { cell vfs reflink error; }
 @test "vfs, hardlink" { cell vfs hardlink error; }
 @test "vfs, copy" { cell vfs copy vfs/copy; }
+@test "vfs, load" { cell vfs load vfs/load; }
 
 # No volume: the data root is on the container's own overlay.
 @test "no volume, loop device, auto" { cell root-loop auto overlay2/link; }
@@ -218,15 +242,33 @@ serves_every_day() {
 @test "no volume, loop device, reflink" { cell root-loop reflink error; }
 @test "no volume, loop device, hardlink" { cell root-loop hardlink error; }
 @test "no volume, loop device, copy" { cell root-loop copy overlay2/copy; }
+@test "no volume, loop device, load" { cell root-loop load overlay2/load; }
 
 @test "no volume, fuse-overlayfs, auto" { cell root-fuse auto fuse-overlayfs/link; }
 @test "no volume, fuse-overlayfs, link" { cell root-fuse link fuse-overlayfs/link; }
 @test "no volume, fuse-overlayfs, reflink" { cell root-fuse reflink error; }
 @test "no volume, fuse-overlayfs, hardlink" { cell root-fuse hardlink error; }
 @test "no volume, fuse-overlayfs, copy" { cell root-fuse copy fuse-overlayfs/copy; }
+@test "no volume, fuse-overlayfs, load" { cell root-fuse load fuse-overlayfs/load; }
 
 @test "no volume, nothing, auto" { cell root-nothing auto vfs/copy; }
 @test "no volume, nothing, link" { cell root-nothing link error; }
 @test "no volume, nothing, reflink" { cell root-nothing reflink error; }
 @test "no volume, nothing, hardlink" { cell root-nothing hardlink error; }
 @test "no volume, nothing, copy" { cell root-nothing copy vfs/copy; }
+@test "no volume, nothing, load" { cell root-nothing load vfs/load; }
+
+# The data root is a FUSE mount.
+@test "FUSE volume, loop device, auto" { cell fuse-loop auto overlay2/link; }
+@test "FUSE volume, loop device, link" { cell fuse-loop link overlay2/link; }
+@test "FUSE volume, loop device, reflink" { cell fuse-loop reflink error; }
+@test "FUSE volume, loop device, hardlink" { cell fuse-loop hardlink error; }
+@test "FUSE volume, loop device, copy" { cell fuse-loop copy overlay2/copy; }
+@test "FUSE volume, loop device, load" { cell fuse-loop load overlay2/load; }
+
+@test "FUSE volume, fuse-overlayfs, auto" { cell fuse-only auto fuse-overlayfs/link; }
+@test "FUSE volume, fuse-overlayfs, link" { cell fuse-only link fuse-overlayfs/link; }
+@test "FUSE volume, fuse-overlayfs, reflink" { cell fuse-only reflink error; }
+@test "FUSE volume, fuse-overlayfs, hardlink" { cell fuse-only hardlink error; }
+@test "FUSE volume, fuse-overlayfs, copy" { cell fuse-only copy fuse-overlayfs/copy; }
+@test "FUSE volume, fuse-overlayfs, load" { cell fuse-only load fuse-overlayfs/load; }
