@@ -1,35 +1,18 @@
 #include <boot/variables.hpp>
 
+#include <base/spelling.hpp>
 #include <daemon/environment.hpp>
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <numeric>
 #include <optional>
 #include <string_view>
-#include <utility>
 
 namespace dind::boot {
 namespace {
 
 // How far a name may be from one of ours to count as that one misspelt.
 constexpr std::size_t kNear = 3;
-
-// The edits that turn one word into the other (Levenshtein).
-std::size_t distance(std::string_view from, std::string_view to) {
-  std::vector<std::size_t> row(to.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < to.size(); ++j) {
-      const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
 
 // The stock image's own, and a Kubernetes service's.
 bool is_foreign(std::string_view name) {
@@ -42,7 +25,7 @@ std::optional<std::string> judge(std::string_view name, std::string_view value) 
   const daemon::Variable* nearest = nullptr;
   std::size_t nearest_distance = kNear + 1;
   for (const daemon::Variable& ours : daemon::our_variables()) {
-    const std::size_t edits = distance(name, ours.name);
+    const std::size_t edits = edit_distance(name, ours.name);
     if (edits < nearest_distance) {
       nearest = &ours;
       nearest_distance = edits;
