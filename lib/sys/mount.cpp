@@ -92,6 +92,13 @@ Result<void> bind_read_only(const fs::path& dir) {
   return {};
 }
 
+Result<void> make_private(const fs::path& target) {
+  if (::mount(nullptr, target.c_str(), nullptr, MS_PRIVATE, nullptr) == -1) {
+    return errno_error("make {} a private mount", target.native());
+  }
+  return {};
+}
+
 Result<void> make_shared_recursively(const fs::path& target) {
   if (::mount(nullptr, target.c_str(), nullptr, MS_SHARED | MS_REC, nullptr) == -1) {
     return errno_error("make {} a shared mount", target.native());

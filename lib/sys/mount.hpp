@@ -16,6 +16,7 @@ Result<void> bind_mount(const fs::path& source, const fs::path& target);
 // Binds `dir` on itself, read-only. Everything below stays reachable.
 Result<void> bind_read_only(const fs::path& dir);
 Result<void> make_shared_recursively(const fs::path& target);
+Result<void> make_private(const fs::path& target); // that mount alone
 
 // One line of /proc/self/mountinfo (proc(5)), unescaped.
 struct MountEntry {
