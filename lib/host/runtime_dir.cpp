@@ -72,6 +72,11 @@ fs::path fallback_runtime_dir(const fs::path& data_root) {
   return data_root / ".dind-init" / "run";
 }
 
+Result<fs::path> make_plain_runtime_dir(const fs::path& path) {
+  TRY(claim_dir(path, kPrivate));
+  return path;
+}
+
 Result<fs::path> make_runtime_dir(const fs::path& data_root, const fs::path& preferred) {
   auto made = make_preferred(preferred);
   if (made) {

@@ -21,4 +21,8 @@ fs::path fallback_runtime_dir(const fs::path& data_root);
 Result<fs::path> make_runtime_dir(const fs::path& data_root,
                                   const fs::path& preferred = kRuntimeDir);
 
+// The same without a mount, for a rootless engine: those outside of its mount namespace look there,
+// too. 0700.
+Result<fs::path> make_plain_runtime_dir(const fs::path& path);
+
 } // namespace dind::host

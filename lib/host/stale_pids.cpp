@@ -22,7 +22,8 @@ bool names_a_daemon(std::string name) {
 }
 
 // Whether the file's pid belongs to an engine now. After a restart of the
-// container the number is usually somebody else's, if anybody's.
+// container the number is usually somebody else's, if anybody's: a client's, perhaps, or a
+// shim's, whose names begin alike.
 bool is_of_living_daemon(sys::At file) {
   const auto text = sys::read_file_at(file, kPidFileLimit);
   const long pid = text ? std::strtol(text->c_str(), nullptr, 10) : 0;
@@ -30,7 +31,7 @@ bool is_of_living_daemon(sys::At file) {
     return false;
   }
   const auto command = sys::read_file(fmt::format("/proc/{}/comm", pid), kPidFileLimit);
-  return command && (command->starts_with("docker") || command->starts_with("containerd"));
+  return command && (*command == "dockerd\n" || *command == "containerd\n");
 }
 
 class Sweep {

@@ -1,6 +1,7 @@
 #include <host/preparation.hpp>
 
 #include <host/cgroup.hpp>
+#include <host/cgroup_namespace.hpp>
 #include <host/runtime_dir.hpp>
 #include <support/child.hpp>
 #include <support/expect.hpp>
@@ -143,6 +144,21 @@ TEST_F(CgroupTest, EmptiesTheCgroupIntoInit) {
   EXPECT_EQ(nesting->moved, 1U);
   EXPECT_EQ(read("cgroup.procs"), "");
   EXPECT_EQ(read("init/cgroup.procs"), std::to_string(member_) + "\n");
+}
+
+TEST_F(CgroupTest, BecomesTheTopOfANamespaceOfItsOwn) {
+  const fs::path top = cgroup_.parent_path();
+  EXPECT_TRUE(holds_in_mount_namespace([&] {
+    ASSERT_TRUE(ok(write(cgroup_ / "cgroup.procs", std::to_string(::getpid()))));
+    const auto made = make_private_cgroup_namespace(top);
+    ASSERT_TRUE(ok(made));
+    EXPECT_TRUE(*made);
+    const std::string inside = sys::read_file(top / "cgroup.procs", 1U << 20U).value();
+    EXPECT_NE(inside.find(std::to_string(::getpid()) + "\n"), std::string::npos);
+    const auto again = make_private_cgroup_namespace(top);
+    ASSERT_TRUE(ok(again));
+    EXPECT_FALSE(*again);
+  }));
 }
 
 TEST_F(CgroupTest, EnablesEveryControllerThatItHas) {

@@ -68,11 +68,17 @@ TEST(StalePidsTest, LeaveTheFileOfALivingDaemon) {
   const test::TempDir run;
   const Impostor dockerd("dockerd");
   const Impostor shell("sh");
+  const Impostor client("docker");
+  const Impostor shim("containerd-shim");
   run.write("docker.pid", dockerd.pid());
   run.write("docker2.pid", shell.pid());
+  run.write("docker3.pid", client.pid());
+  run.write("containerd.pid", shim.pid());
   ASSERT_TRUE(ok(remove_stale_pid_files(run.path())));
   EXPECT_TRUE(run.has("docker.pid"));
   EXPECT_FALSE(run.has("docker2.pid"));
+  EXPECT_FALSE(run.has("docker3.pid"));
+  EXPECT_FALSE(run.has("containerd.pid"));
 }
 
 TEST(StalePidsTest, FollowNoSymlink) {
