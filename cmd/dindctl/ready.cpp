@@ -8,10 +8,15 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <iterator>
 #include <memory>
+#include <set>
+#include <string>
+#include <vector>
 
 namespace dind::ctl {
 namespace {
@@ -32,6 +37,24 @@ bool is_over(const boot::Status& status) {
   return status.state == boot::State::failed || status.state == boot::State::stopping;
 }
 
+// What was seeded need not be what the engine shows: it may keep its images elsewhere than
+// expected.
+Result<void> check_images(const boot::Status& status) {
+  const auto images = TRY(daemon::EngineApi(status.api, kApiTimeout).images());
+  std::set<std::string> shown;
+  for (const daemon::ImageSummary& image : images) {
+    shown.insert(image.id);
+    shown.insert(image.names.begin(), image.names.end());
+  }
+  std::vector<std::string> missing;
+  std::copy_if(status.images_there.begin(), status.images_there.end(), std::back_inserter(missing),
+               [&](const std::string& label) { return !shown.contains(label); });
+  if (!missing.empty()) {
+    return input_error("the engine does not show {}", fmt::join(missing, ", "));
+  }
+  return {};
+}
+
 Result<void> check_seeded(const boot::Status& status) {
   if (!status.images_missing.empty()) {
     return input_error("images are missing: {}", fmt::join(status.images_missing, ", "));
@@ -42,7 +65,7 @@ Result<void> check_seeded(const boot::Status& status) {
   if (status.images > 0 && *status.result != boot::Outcome::ok) {
     return input_error("seeding was {}: {}", boot::name_of(*status.result), status.reason);
   }
-  return {};
+  return status.api.empty() ? Result<void>() : check_images(status);
 }
 
 // The report says what PID 1 saw last; whether the API serves now, only the engine knows.

@@ -1,15 +1,21 @@
 #include <boot/boot.hpp>
 
 #include <base/log.hpp>
+#include <boot/announcement.hpp>
+#include <boot/become.hpp>
 #include <boot/caches.hpp>
+#include <boot/engine_settings.hpp>
 #include <boot/loading.hpp>
+#include <boot/packet_filter.hpp>
 #include <boot/promotion.hpp>
 #include <boot/seeding.hpp>
 #include <boot/status.hpp>
 #include <daemon/daemon_json.hpp>
+#include <daemon/effective_file.hpp>
 #include <daemon/engine_api.hpp>
 #include <daemon/launch.hpp>
 #include <daemon/notify.hpp>
+#include <daemon/rootless.hpp>
 #include <host/preparation.hpp>
 #include <host/runtime_dir.hpp>
 #include <init/reaper.hpp>
@@ -17,6 +23,8 @@
 #include <init/stop_at_once.hpp>
 #include <init/supervisor.hpp>
 #include <sys/spawn.hpp>
+
+#include <fmt/ranges.h>
 
 #include <signal.h>
 #include <unistd.h>
@@ -32,8 +40,6 @@ constexpr int kCacheUnusable = 65;
 constexpr int kDriverUnavailable = 69;
 constexpr int kHostUnprepared = 71;
 constexpr int kDataRootLocked = 75;
-constexpr int kNotRunnable = 126;
-constexpr int kNotFound = 127;
 constexpr int kSignalBase = 128;
 
 // How long PID 1 lets itself be kept by the engine, once, for an answer.
@@ -50,24 +56,6 @@ int end(StatusBoard& board, const Ending& ending) {
   board.status().reason = ending.why;
   board.enter(State::failed);
   return ending.code;
-}
-
-int exit_code_of_start_failure(const Error& error) {
-  return error.is(std::errc::no_such_file_or_directory) ? kNotFound : kNotRunnable;
-}
-
-// Becomes another program, which gets the signals as this one found them.
-int become(const std::vector<std::string>& argv, const sigset_t& mask) {
-  std::vector<char*> words;
-  for (const std::string& word : argv) {
-    words.push_back(const_cast<char*>(word.c_str()));
-  }
-  words.push_back(nullptr);
-  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
-  ::execvp(words[0], words.data());
-  const Error failure = errno_error("run {}", argv[0]);
-  log::error("{}", failure.describe());
-  return exit_code_of_start_failure(failure);
 }
 
 // What dockerd shall use, from what seeding came to.
@@ -101,8 +89,16 @@ void become_ready(const daemon::Launch& launch, StatusBoard& board) {
             board.status().driver);
 }
 
+// The user's file may have changed. If it cannot be read, dockerd keeps what it has.
+void renew_file(const fs::path& runtime_dir) {
+  if (const auto renewed = daemon::renew_effective_file(runtime_dir); !renewed) {
+    log::warn("daemon.json is not read again: {}", renewed.error().describe());
+  }
+}
+
 // Runs dockerd to its end. From the start of the loop on, nothing but that ends PID 1.
 int supervise(const daemon::Launch& launch, const daemon::NotifySocket& notify,
+              const fs::path& runtime_dir, const Announcement& announcement,
               const init::SignalSource& signals, StatusBoard& board,
               const std::function<void()>& once_ready) {
   board.begin("launch");
@@ -111,22 +107,37 @@ int supervise(const daemon::Launch& launch, const daemon::NotifySocket& notify,
                                                 .environment = launch.environment,
                                                 .sockets = launch.sockets});
   if (!dockerd) {
-    return end(board, {exit_code_of_start_failure(dockerd.error()), dockerd.error().describe()});
+    return end(board, {sys::exit_code_for(dockerd.error()), dockerd.error().describe()});
   }
   board.begin("ready");
   bool ready = false;
+  bool early_reload = false;
   const init::Watch readiness{notify.fd(), [&]() {
                                 const auto said = notify.receive(*dockerd);
                                 if (said && said->ready && !ready) {
                                   ready = true;
                                   become_ready(launch, board);
                                   once_ready();
+                                  announcement.ready();
+                                  if (early_reload) {
+                                    renew_file(runtime_dir);
+                                    ::kill(*dockerd, SIGHUP);
+                                  }
                                 }
                                 if (said && said->stopping) {
+                                  announcement.stopping();
                                   board.enter(State::stopping);
                                 }
                               }};
-  return init::supervise(*dockerd, signals, {&readiness, 1});
+  // dockerd reads its file when it gets SIGHUP, and cannot take one before it serves.
+  const auto forwards = [&](int signal) {
+    if (signal == SIGHUP && ready) {
+      renew_file(runtime_dir);
+    }
+    early_reload = early_reload || (signal == SIGHUP && !ready);
+    return signal != SIGHUP || ready;
+  };
+  return init::supervise(*dockerd, signals, {&readiness, 1}, forwards);
 }
 
 // Gives layers that users stand on files of their own, before their cache goes.
@@ -158,28 +169,47 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   };
 
   board.begin("options");
-  const auto file = daemon::read_daemon_file(options.flags);
+  const auto rootless = daemon::rootless_places(options.invocation.environment);
+  const auto file = daemon::read_daemon_file(options.flags, rootless ? rootless->daemon_json
+                                                                     : daemon::kDefaultDaemonJson);
   if (!file) {
     return end(board, {kUsage, file.error().describe()});
   }
-  const auto wishes = daemon::complete_wishes(options.wishes, options.flags, file->settings);
+  Wishes given = options.wishes;
+  given.data_root = rootless ? rootless->data_root : given.data_root;
+  const auto wishes = daemon::complete_wishes(std::move(given), options.flags, file->settings);
   if (!wishes) {
     return end(board, {kUsage, wishes.error().describe()});
   }
-  for (const std::string& warning : options.warnings) {
-    board.warn(warning);
+  const KeyFindings keys = judge_keys(*file);
+  if (!keys.errors.empty()) {
+    return end(board, {kUsage, fmt::format("{}", fmt::join(keys.errors, "; "))});
+  }
+  for (const auto* warnings : {&options.warnings, &keys.warnings}) {
+    for (const std::string& warning : *warnings) {
+      board.warn(warning);
+    }
   }
 
   board.begin("prepare");
   init::adopt_orphans();
-  for (const std::string& warning : host::prepare_host()) {
-    board.warn(warning);
+  const Announcement announcement(wishes->supervision.ready_file, options.invocation.environment);
+  if (!rootless) {
+    for (const std::string& warning :
+         host::prepare_host({.cgroup_namespace = wishes->cgroup_namespace})) {
+      board.warn(warning);
+    }
   }
-  const auto runtime_dir = host::make_runtime_dir(wishes->data_root);
+  const auto runtime_dir = rootless ? host::make_plain_runtime_dir(rootless->runtime_dir)
+                                    : host::make_runtime_dir(wishes->data_root);
   if (!runtime_dir) {
     return end(board, {kHostUnprepared, runtime_dir.error().describe()});
   }
   board.publish_in(*runtime_dir);
+  daemon::Invocation invocation = options.invocation;
+  invocation.environment =
+      prepare_packet_filter(filter_use(options.flags, file->settings),
+                            std::move(invocation.environment), *runtime_dir, board);
 
   const auto seeding = seed_until_stopped(*wishes, board);
   if (stopped()) {
@@ -198,9 +228,10 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   if (!notify) {
     return end(board, {kHostUnprepared, notify.error().describe()});
   }
-  const auto launch =
-      daemon::configure(options.invocation, options.flags, *file, choice_of(*seeding, *wishes),
-                        *runtime_dir, notify->path().native());
+  daemon::EngineChoice choice = choice_of(*seeding, *wishes);
+  choice.settings = engine_settings(wishes->engine, options.flags, *file);
+  const auto launch = daemon::configure(invocation, options.flags, *file, choice, *runtime_dir,
+                                        notify->path().native());
   if (!launch) {
     return end(board, {kUsage, launch.error().describe()});
   }
@@ -209,9 +240,8 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   }
   std::string failure = seeding->failure;
   if (seeding->plan.by_load) {
-    const LoadingEngine engine{options.invocation,           options.flags, *file,
-                               choice_of(*seeding, *wishes), *runtime_dir,  *notify,
-                               signals.original_mask()};
+    const LoadingEngine engine{invocation, options.flags,          *file, choice, *runtime_dir,
+                               *notify,    signals.original_mask()};
     const std::string missing = load_images(*wishes, *seeding, engine, board, stopped);
     failure = missing.empty() ? failure : missing;
     if (stopped()) {
@@ -229,9 +259,18 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   board.status().driver = seeding->found.driver.driver;
   board.status().store = wishes->store == StoreWish::containerd ? "containerd" : "graph";
   board.status().api = launch->api;
+  board.status().images_there = images_there(*seeding, board.status());
 
-  return supervise(*launch, *notify, signals, board,
-                   [&]() { promote(*wishes, seeding->found, board); });
+  const bool had_layers = !seeding->found.state.prior_drivers.empty();
+  const int code = supervise(*launch, *notify, *runtime_dir, announcement, signals, board, [&]() {
+    const std::string warning = store_warning(*wishes, choice, had_layers, board.status().engine);
+    if (!warning.empty()) {
+      board.warn(warning);
+    }
+    promote(*wishes, seeding->found, board);
+  });
+  announcement.stopping();
+  return code;
 }
 
 } // namespace
@@ -252,10 +291,13 @@ int run(std::span<const std::string> arguments, std::span<const std::string> env
   log::set_format(options->wishes.log_format);
   switch (options->run) {
   case Run::command:
-    return become(daemon::command_argv(options->argv, environment), signals->original_mask());
+    return become_command(options->argv, environment, signals->original_mask());
   case Run::daemon_direct:
-    return become(options->argv, signals->original_mask());
+    return become(options->argv, environment, signals->original_mask());
   case Run::daemon:
+    if (::geteuid() != 0) {
+      return become_rootless(*options, arguments, signals->original_mask());
+    }
     break;
   }
   return run_daemon(*options, *signals);

@@ -3,6 +3,7 @@
 #include <base/log.hpp>
 #include <seed/executor.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -113,6 +114,20 @@ void tell_decision(const Findings& found, const seed::SeedPlan& plan, StatusBoar
 }
 
 } // namespace
+
+std::vector<std::string> images_there(const Seeding& seeding, const Status& status) {
+  std::vector<std::string> there;
+  const auto& missing = status.images_missing;
+  for (const seed::ImageStep& step : seeding.plan.images) {
+    const cache::Cache& cache = seeding.found.caches.open[step.cache];
+    std::string label = seed::label_of(cache.manifest().images[step.image]);
+    const bool is_missing = std::find(missing.begin(), missing.end(), label) != missing.end();
+    if (!step.unwanted && !is_missing) {
+      there.push_back(std::move(label));
+    }
+  }
+  return there;
+}
 
 Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board) {
   board.begin("probe");

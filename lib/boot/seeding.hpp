@@ -24,4 +24,8 @@ struct Seeding {
 // moment: the next call goes on.
 Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board);
 
+// The images of the caches that the engine has by now, and shall go on having, as people call them:
+// all that are planned, less those missing by `status` and those that the user removed.
+std::vector<std::string> images_there(const Seeding& seeding, const Status& status);
+
 } // namespace dind::boot

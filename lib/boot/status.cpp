@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 
 namespace dind::boot {
 namespace {
@@ -153,6 +154,7 @@ std::string print_status(const Status& status) {
                                  {"reason", status.reason},
                                  {"images", status.images},
                                  {"images_missing", texts(status.images_missing)},
+                                 {"images_there", texts(status.images_there)},
                                  {"layers", status.layers},
                                  {"layers_by_method", methods_of(status)},
                                  {"bytes", status.bytes},
@@ -182,6 +184,7 @@ Result<Status> parse_status(std::string_view text) {
   status.reason = TRY(fields.text_or("reason", ""));
   status.images = TRY(fields.number_or("images", 0));
   status.images_missing = TRY(fields.texts_or_none("images_missing"));
+  status.images_there = TRY(fields.texts_or_none("images_there"));
   status.layers = TRY(fields.number_or("layers", 0));
   TRY(read_methods(fields, status));
   status.bytes = TRY(fields.number_or("bytes", 0));
@@ -269,7 +272,9 @@ Result<Status> read_living_status(const fs::path& dir) {
 }
 
 std::vector<fs::path> runtime_dirs(const fs::path& data_root) {
-  return {host::kRuntimeDir, host::fallback_runtime_dir(data_root)};
+  const char* const users = std::getenv("XDG_RUNTIME_DIR");
+  const fs::path user_dir = users ? users : fmt::format("/run/user/{}", ::geteuid());
+  return {host::kRuntimeDir, host::fallback_runtime_dir(data_root), user_dir / "dind-init"};
 }
 
 } // namespace dind::boot

@@ -45,6 +45,7 @@ struct Status {
   std::string reason;   // of strategy and driver
   std::uint64_t images = 0;
   std::vector<std::string> images_missing;
+  std::vector<std::string> images_there; // names, or IDs of images without one
   std::uint64_t layers = 0;
   std::vector<std::pair<std::string, std::uint64_t>> layers_by_method;
   std::uint64_t bytes = 0;
@@ -100,7 +101,8 @@ private:
 // says what is wrong, ENOENT where there is no file.
 Result<Status> read_living_status(const fs::path& dir);
 
-// Where status.json may be, in order: /run/dind-init, then the fallback in the data root.
+// Where status.json may be, in order: /run/dind-init, the fallback in the data root, and the place
+// of a rootless engine of this user.
 std::vector<fs::path> runtime_dirs(const fs::path& data_root);
 
 } // namespace dind::boot

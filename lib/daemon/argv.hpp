@@ -20,6 +20,9 @@ struct CommandLine {
   std::vector<std::string> storage_options;  // --storage-opt
   std::vector<std::string> hosts;            // --host, -H
   std::vector<std::string> features;         // --feature NAME[=BOOL]
+  std::optional<bool> iptables;              // --iptables; absent, too, if it is no boolean
+  std::optional<bool> ip6tables;             // --ip6tables
+  std::string firewall_backend;              // --firewall-backend
   std::vector<std::string> given;            // long names of all options that were given, once each
   std::size_t options_end = 0;               // how many arguments come before "--"
   bool answers_at_once = false; // --help, --version or --validate: no daemon is started

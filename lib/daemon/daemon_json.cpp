@@ -124,11 +124,35 @@ Result<void> add_snapshotter(Effective& effective, const CommandLine& flags, boo
   return {};
 }
 
+// Whether an option that was given stands for this key of the file.
+bool is_given_as_option(const CommandLine& flags, std::string_view key) {
+  return std::any_of(flags.given.begin(), flags.given.end(), [&](const std::string& option) {
+    const auto keys = keys_of(option);
+    return std::find(keys.begin(), keys.end(), key) != keys.end();
+  });
+}
+
+void add_settings(Effective& effective, const CommandLine& flags, const json::object& wanted) {
+  for (const auto& member : wanted) {
+    const json::object one = {{member.key(), member.value()}};
+    json::object with = is_given_as_option(flags, member.key())
+                            ? effective.settings
+                            : lay_under(effective.settings, one);
+    if (with == effective.settings) {
+      effective.kept.emplace_back(member.key());
+      continue;
+    }
+    effective.settings = std::move(with);
+    effective.differs = true;
+  }
+}
+
 Result<void> take_hosts(Effective& effective) {
   const auto hosts = TRY(json::Fields(effective.settings).texts_or_none("hosts"));
   for (const std::string& host : hosts) {
     effective.arguments.push_back("--host=" + host);
   }
+  effective.gone.emplace_back("hosts");
   effective.differs = effective.settings.erase("hosts") > 0 || effective.differs;
   return {};
 }
@@ -149,12 +173,22 @@ Result<json::object> parse_daemon_json(std::string_view text) {
   return std::move(document.get_object());
 }
 
-Result<DaemonFile> read_daemon_file(const CommandLine& flags) {
+json::object lay_under(json::object user, const json::object& ours) {
+  for (const auto& member : ours) {
+    json::value& slot = user[member.key()];
+    if (slot.is_null()) { // as for dockerd, null is unset
+      slot = member.value();
+    } else if (slot.is_object() && member.value().is_object()) {
+      slot = lay_under(std::move(slot.get_object()), member.value().get_object());
+    }
+  }
+  return user;
+}
+
+Result<DaemonFile> read_daemon_file(const CommandLine& flags, const fs::path& default_path) {
   DaemonFile file;
   const bool is_named = flags.config_file && !flags.config_file->empty();
-  if (is_named) {
-    file.path = *flags.config_file;
-  }
+  file.path = is_named ? fs::path(*flags.config_file) : default_path;
   Result<std::string> text = sys::read_file(file.path, kDaemonJsonLimit);
   if (!text) {
     if (text.error().is(std::errc::no_such_file_or_directory) && !is_named) {
@@ -207,11 +241,12 @@ Result<Wishes> complete_wishes(Wishes wishes, const CommandLine& flags, const js
 Result<Effective> merge(const json::object& file, const CommandLine& flags,
                         const EngineChoice& choice, Hosts hosts) {
   TRY(check_said_once(flags, file));
-  Effective effective{file, false, {}};
+  Effective effective{file, false, {}, {}, {}};
   TRY(add_driver(effective, flags, choice.driver));
   if (choice.containerd_snapshotter) {
     TRY(add_snapshotter(effective, flags, *choice.containerd_snapshotter));
   }
+  add_settings(effective, flags, choice.settings);
   if (hosts == Hosts::take) {
     TRY(take_hosts(effective));
   }

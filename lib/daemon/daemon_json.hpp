@@ -30,8 +30,12 @@ struct DaemonFile {
 // which alone may be missing. A byte order mark and an empty file, fatal for some
 // engines, are read over. Anything but one JSON object is one line that names
 // the file and the position.
-Result<DaemonFile> read_daemon_file(const CommandLine& flags);
+Result<DaemonFile> read_daemon_file(const CommandLine& flags,
+                                    const fs::path& default_path = kDefaultDaemonJson);
 Result<json::object> parse_daemon_json(std::string_view text);
+
+// What `user` lacks of `ours`, at the top and inside an object that both have, put into it.
+json::object lay_under(json::object user, const json::object& ours);
 
 // Completes `wishes` with what flags and file say: data root, required driver,
 // store. An option in both places, a driver that contradicts DIND_STORAGE_DRIVER
@@ -42,12 +46,15 @@ Result<Wishes> complete_wishes(Wishes wishes, const CommandLine& flags, const js
 struct EngineChoice {
   std::string driver;                         // "storage-driver"
   std::optional<bool> containerd_snapshotter; // of "features"; engines before 24 ignore it
+  json::object settings; // where the user has none: what convenience variables ask for
 };
 
 // The user's settings with ours among them, and what can only be said by flag.
 struct Effective {
   json::object settings;
   bool differs = false;               // from the user's settings: a file has to be written
+  std::vector<std::string> gone;      // keys of the user's that became arguments
+  std::vector<std::string> kept;      // keys of `choice.settings` for which the user's stand
   std::vector<std::string> arguments; // to append to dockerd's
 };
 

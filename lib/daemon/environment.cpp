@@ -8,27 +8,27 @@ namespace {
 
 constexpr std::array<Variable, 36> kOurs = {{
     {"DIND_ACTIVATE"},
-    {"DIND_BIP"},
+    {"DIND_BIP", true},
     {"DIND_CACHE_DIGEST", true},
     {"DIND_CACHE_DIR", true},
-    {"DIND_CGROUPNS"},
-    {"DIND_DEFAULT_ADDRESS_POOLS"},
-    {"DIND_DNS"},
+    {"DIND_CGROUPNS", true},
+    {"DIND_DEFAULT_ADDRESS_POOLS", true},
+    {"DIND_DNS", true},
     {"DIND_DRAIN"},
     {"DIND_DRAIN_IGNORE"},
     {"DIND_EXIT_REMAP"},
     {"DIND_EXIT_WITH"},
     {"DIND_HOOK_ON_ERROR"},
-    {"DIND_INSECURE_REGISTRIES"},
+    {"DIND_INSECURE_REGISTRIES", true},
     {"DIND_LOG_FORMAT", true},
     {"DIND_LOG_LEVEL", true},
     {"DIND_LOOP_SIZE", true},
     {"DIND_METRICS_FILE"},
-    {"DIND_MTU"},
+    {"DIND_MTU", true},
     {"DIND_NOFILE"},
     {"DIND_PROMOTE", true},
-    {"DIND_READY_FILE"},
-    {"DIND_REGISTRY_MIRRORS"},
+    {"DIND_READY_FILE", true},
+    {"DIND_REGISTRY_MIRRORS", true},
     {"DIND_REQUIRE_DRIVER", true},
     {"DIND_RESEED", true},
     {"DIND_RESTART"},
@@ -66,6 +66,23 @@ std::optional<std::string> find_variable(std::span<const std::string> environmen
     }
   }
   return std::nullopt;
+}
+
+bool is_set(std::span<const std::string> environment, std::string_view name) {
+  return std::any_of(environment.begin(), environment.end(),
+                     [&](const std::string& entry) { return name_of(entry) == name; });
+}
+
+Environment with_path_prefix(Environment environment, const std::string& dir) {
+  constexpr std::string_view kPath = "PATH=";
+  for (std::string& entry : environment) {
+    if (entry.starts_with(kPath)) {
+      entry.insert(kPath.size(), dir + ":");
+      return environment;
+    }
+  }
+  environment.push_back(std::string(kPath) + dir);
+  return environment;
 }
 
 std::span<const Variable> our_variables() {

@@ -15,6 +15,12 @@ using Environment = std::vector<std::string>;
 std::optional<std::string> find_variable(std::span<const std::string> environment,
                                          std::string_view name);
 
+// Whether a variable is set, be it to nothing.
+bool is_set(std::span<const std::string> environment, std::string_view name);
+
+// `environment` with `dir` as the first folder of PATH.
+Environment with_path_prefix(Environment environment, const std::string& dir);
+
 // A variable of this program. All are documented; those that this version does
 // not act upon yet are known so that it can say so.
 struct Variable {

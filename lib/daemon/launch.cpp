@@ -1,9 +1,8 @@
 #include <daemon/launch.hpp>
 
+#include <daemon/effective_file.hpp>
 #include <daemon/listeners.hpp>
-#include <sys/mount.hpp>
-
-#include <unistd.h>
+#include <sys/file.hpp>
 
 #include <array>
 #include <iterator>
@@ -12,30 +11,8 @@
 namespace dind::daemon {
 namespace {
 
-constexpr mode_t kDefaultMode = 0644;
-constexpr mode_t kPermissions = 0777;
-
 void append(std::vector<std::string>& to, std::span<const std::string> what) {
   to.insert(to.end(), what.begin(), what.end());
-}
-
-// What the user keeps from other readers stays so in our copy.
-Result<mode_t> mode_for_copy(const DaemonFile& file) {
-  if (!file.exists) {
-    return kDefaultMode;
-  }
-  const Fd theirs = TRY(sys::open_path(file.path, O_RDONLY));
-  const struct stat found = TRY(sys::stat_of(theirs));
-  return static_cast<mode_t>(found.st_mode & kPermissions);
-}
-
-// Mounts `copy` over the user's path. A missing file needs a name to mount on.
-Result<void> put_in_place(const fs::path& copy, const DaemonFile& file) {
-  if (!file.exists) {
-    TRY(sys::make_dirs(file.path.parent_path(), 0755));
-    TRY(sys::replace_file(file.path, "{}\n", kDefaultMode, sys::Durable::no));
-  }
-  return sys::bind_mount(copy, file.path);
 }
 
 // The addresses that dockerd will listen on, from whichever place it takes them.
@@ -67,17 +44,22 @@ Result<Launch> configure(const Invocation& invocation, const CommandLine& flags,
     launch.warnings = std::move(listeners.warnings);
   }
 
+  TRY(forget_effective_file(runtime_dir));
   if (effective.differs) {
-    const fs::path copy = runtime_dir / "daemon.json";
-    const mode_t mode = TRY(mode_for_copy(file));
-    const std::string text = json::print(effective.settings, json::Style::pretty);
-    TRY(sys::replace_file(copy, text, mode, sys::Durable::no));
+    const std::string unmounted = TRY(place_effective_file(file, effective, runtime_dir));
     launch.file_written = true;
-    if (const auto placed = put_in_place(copy, file); !placed) {
-      launch.warnings.push_back(fmt::format("dockerd reads {} by --config-file: {}", copy.native(),
-                                            placed.error().describe()));
-      effective.arguments.push_back("--config-file=" + copy.native());
+    if (!unmounted.empty()) {
+      const std::string copy = effective_file_in(runtime_dir).native();
+      launch.warnings.push_back(
+          fmt::format("dockerd reads {} by --config-file: {}", copy, unmounted));
+      effective.arguments.push_back("--config-file=" + copy);
     }
+  }
+  for (const std::string& key : effective.kept) {
+    launch.warnings.push_back(fmt::format(
+        "\"{}\" stays as the user's daemon.json or options have it: a variable that asks for "
+        "another has no effect",
+        key));
   }
 
   // Ours come last among the options: the last --config-file is the one that counts.
@@ -116,23 +98,6 @@ Result<Launch> configure_private(const Invocation& invocation, const CommandLine
   launch.argv.push_back("--pidfile=" + (dir / "docker.pid").native());
   launch.argv.push_back("--host=unix://" + launch.api);
   return launch;
-}
-
-std::vector<std::string> command_argv(std::span<const std::string> arguments,
-                                      std::span<const std::string> environment) {
-  constexpr const char* kEntrypoint = "docker-entrypoint.sh";
-  std::vector<std::string> argv(arguments.begin(), arguments.end());
-  std::string rest = find_variable(environment, "PATH").value_or("");
-  while (!rest.empty()) {
-    const std::size_t end = rest.find(':');
-    const fs::path candidate = fs::path(rest.substr(0, end)) / kEntrypoint;
-    if (candidate.is_absolute() && ::access(candidate.c_str(), X_OK) == 0) {
-      argv.insert(argv.begin(), candidate.native());
-      break;
-    }
-    rest.erase(0, end == std::string::npos ? end : end + 1);
-  }
-  return argv;
 }
 
 } // namespace dind::daemon

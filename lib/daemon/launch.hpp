@@ -47,10 +47,4 @@ Result<Launch> configure_private(const Invocation& invocation, const CommandLine
                                  const DaemonFile& file, const EngineChoice& choice,
                                  const fs::path& dir, std::string_view notify_socket);
 
-// What to run for arguments that are neither flags nor "dockerd": the stock
-// image's docker-entrypoint.sh with them if PATH has it, which knows docker's own
-// verbs, and else the arguments alone.
-std::vector<std::string> command_argv(std::span<const std::string> arguments,
-                                      std::span<const std::string> environment);
-
 } // namespace dind::daemon

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstddef>
 #include <cstring>
 
 namespace dind::daemon {
@@ -60,6 +61,26 @@ Notification parse_notification(std::string_view message) {
     message.remove_prefix(end == std::string_view::npos ? message.size() : end + 1);
   }
   return said;
+}
+
+Result<void> send_notification(const std::string& socket, std::string_view message) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket.empty() || socket.size() >= sizeof address.sun_path) {
+    return Error(fmt::format("notify {}", socket), ENAMETOOLONG);
+  }
+  socket.copy(&address.sun_path[0], socket.size());
+  if (socket.front() == '@') {
+    address.sun_path[0] = '\0';
+  }
+  const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket.size());
+  if (::sendto(fd.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT, generic,
+               size) == -1) {
+    return errno_error("notify {}", socket);
+  }
+  return {};
 }
 
 Result<NotifySocket> NotifySocket::open(const fs::path& dir) {

@@ -23,6 +23,10 @@ struct Notification {
 };
 Notification parse_notification(std::string_view message);
 
+// Passes a message on to the supervisor of this program itself, at `socket`: a path, or "@" and an
+// abstract name.
+Result<void> send_notification(const std::string& socket, std::string_view message);
+
 // The receiving end of NOTIFY_SOCKET: a datagram socket of mode 0600. Every
 // message carries its sender's pid, filled in by the kernel (SCM_CREDENTIALS).
 class NotifySocket {

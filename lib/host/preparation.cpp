@@ -1,6 +1,8 @@
 #include <host/preparation.hpp>
 
+#include <base/log.hpp>
 #include <host/cgroup.hpp>
+#include <host/cgroup_namespace.hpp>
 #include <host/stale_pids.hpp>
 #include <sys/mount.hpp>
 
@@ -33,8 +35,19 @@ Result<void> mount_tmp(const fs::path& target) {
   return mount_if_none(target, "tmpfs", 0, "");
 }
 
-std::vector<std::string> prepare_host() {
+std::vector<std::string> remove_stale_pids() {
   std::vector<std::string> warnings;
+  for (const char* dir : {"/run", "/var/run"}) {
+    if (const auto removed = remove_stale_pid_files(dir); !removed) {
+      warnings.push_back(
+          fmt::format("stale pid files may be left: {}", removed.error().describe()));
+    }
+  }
+  return warnings;
+}
+
+std::vector<std::string> prepare_host(const PreparationWishes& wishes) {
+  std::vector<std::string> warnings = remove_stale_pids();
   const auto attempt = [&](std::string_view what, const Result<void>& outcome) {
     if (!outcome) {
       warnings.push_back(fmt::format("{}: {}", what, outcome.error().describe()));
@@ -44,13 +57,17 @@ std::vector<std::string> prepare_host() {
   attempt("/tmp stays on the container's root", mount_tmp());
   attempt("mounts of volumes do not propagate", sys::make_shared_recursively("/"));
 
-  for (const char* dir : {"/run", "/var/run"}) {
-    if (const auto removed = remove_stale_pid_files(dir); !removed) {
-      warnings.push_back(
-          fmt::format("stale pid files may be left: {}", removed.error().describe()));
+  if (wishes.cgroup_namespace) {
+    const auto made = make_private_cgroup_namespace();
+    if (!made) {
+      warnings.push_back(fmt::format(
+          "inner containers are not below this container's cgroup, whose limits do not hold for "
+          "them: {}",
+          made.error().describe()));
+    } else if (*made) {
+      log::info("this container shares its host's cgroup namespace, and now has one of its own");
     }
   }
-
   const auto nesting = nest_cgroups();
   if (!nesting) {
     warnings.push_back(

@@ -11,11 +11,18 @@ namespace dind::host {
 
 namespace fs = boost::filesystem;
 
+struct PreparationWishes {
+  bool cgroup_namespace = true; // a private one, where the runtime gave none
+};
+
 // Prepares this container for an engine inside it, as moby's hack/dind and the
 // stock entrypoint do: / recursively shared, securityfs, a tmpfs on /tmp, stale
 // pid files, nested cgroups. Each is an effort: what does not work is
 // a line in the result, and the rest is still done.
-std::vector<std::string> prepare_host();
+std::vector<std::string> prepare_host(const PreparationWishes& wishes);
+
+// The one step that a rootless engine needs as well.
+std::vector<std::string> remove_stale_pids();
 
 // Steps of prepare_host. Mounts only where nothing is mounted yet; a kernel
 // without securityfs has no directory for it, which is fine.

@@ -36,7 +36,8 @@ void serve(std::span<const Watch> watches, std::span<pollfd> polled) {
 }
 
 // Takes one signal. Returns how `main` ended if that is what it was about.
-std::optional<sys::ExitStatus> take_signal(pid_t main, const SignalSource& signals) {
+std::optional<sys::ExitStatus> take_signal(pid_t main, const SignalSource& signals,
+                                           const std::function<bool(int)>& forwards) {
   const Result<Signal> signal = signals.next();
   if (!signal) {
     log::warn("{}", signal.error().describe());
@@ -46,7 +47,7 @@ std::optional<sys::ExitStatus> take_signal(pid_t main, const SignalSource& signa
     return reap_all(main);
   }
   // Our own doing (SIGPIPE from a log that nobody reads) concerns nobody else.
-  if (signal->sender != ::getpid()) {
+  if (signal->sender != ::getpid() && (!forwards || forwards(signal->number))) {
     ::kill(main, signal->number); // ESRCH cannot be: only we reap it
   }
   return std::nullopt;
@@ -54,7 +55,8 @@ std::optional<sys::ExitStatus> take_signal(pid_t main, const SignalSource& signa
 
 } // namespace
 
-int supervise(pid_t main, const SignalSource& signals, std::span<const Watch> watches) {
+int supervise(pid_t main, const SignalSource& signals, std::span<const Watch> watches,
+              const std::function<bool(int signal)>& forwards) {
   std::vector<pollfd> polled = polled_for(signals, watches);
   for (;;) {
     if (::poll(polled.data(), polled.size(), -1) == -1) {
@@ -68,7 +70,7 @@ int supervise(pid_t main, const SignalSource& signals, std::span<const Watch> wa
     }
     serve(watches, std::span(polled).subspan(1));
     if (polled.front().revents != 0) {
-      if (const auto ended = take_signal(main, signals)) {
+      if (const auto ended = take_signal(main, signals, forwards)) {
         return ended->code;
       }
     }

@@ -22,6 +22,8 @@ struct Watch {
 // and returns when `main` has ended: with its status, 0-255, or 128 + the signal
 // that killed it. Nothing else ends it: when PID 1 exits, the kernel kills every
 // container, so failures are logged and survived. `main` is our child, unreaped.
-int supervise(pid_t main, const SignalSource& signals, std::span<const Watch> watches);
+// `forwards`, if there is one, is asked before a signal is forwarded, and may keep it.
+int supervise(pid_t main, const SignalSource& signals, std::span<const Watch> watches,
+              const std::function<bool(int signal)>& forwards = nullptr);
 
 } // namespace dind::init

@@ -30,6 +30,7 @@ Status full_status() {
   status.reason = "an overlay can be mounted";
   status.images = 4;
   status.images_missing = {"alpine:3"};
+  status.images_there = {"node:22"};
   status.layers = 31;
   status.layers_by_method = {{"link", 29}, {"copy", 2}};
   status.bytes = 681574400;
@@ -57,6 +58,9 @@ TEST(StatusTest, IsPrintedWithTheDocumentedMembers) {
   "images": 4,
   "images_missing": [
     "alpine:3"
+  ],
+  "images_there": [
+    "node:22"
   ],
   "layers": 31,
   "layers_by_method": {

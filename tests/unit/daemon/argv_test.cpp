@@ -116,5 +116,14 @@ TEST(WithoutOptionsTest, LeavesOutOptionsWithTheirValuesAndNothingElse) {
   EXPECT_EQ(rest({"--debug", "--", "-H"}), Words{"--debug"});
 }
 
+TEST(CommandLineTest, TellsHowTheFirewallIsToBeKept) {
+  EXPECT_FALSE(parse_command_line({}).iptables);
+  const CommandLine line = parse_command_line(std::vector<std::string>{
+      "--iptables=false", "--ip6tables", "--firewall-backend", "nftables"});
+  EXPECT_EQ(line.iptables, false);
+  EXPECT_EQ(line.ip6tables, true);
+  EXPECT_EQ(line.firewall_backend, "nftables");
+}
+
 } // namespace
 } // namespace dind::daemon

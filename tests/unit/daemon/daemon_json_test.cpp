@@ -43,8 +43,8 @@ TEST_P(MergeTest, AddsOursAndKeepsTheirs) {
   EXPECT_EQ(merged->arguments, row.added);
 }
 
-const EngineChoice kOverlay = {"overlay2", std::nullopt};
-const EngineChoice kGraph = {"overlay2", false};
+const EngineChoice kOverlay = {"overlay2", std::nullopt, {}};
+const EngineChoice kGraph = {"overlay2", false, {}};
 
 const MergeCase kMergeCases[] = {
     {"NothingWanted", R"({"debug":true})", {}, {}, R"({"debug":true})", false},
@@ -64,13 +64,13 @@ const MergeCase kMergeCases[] = {
     {"FeaturesKeyByKey",
      R"({"features":{"buildkit":true}})",
      {},
-     {"", false},
+     {"", false, {}},
      R"({"features":{"buildkit":true,"containerd-snapshotter":false}})",
      true},
     {"FeatureThereAlready",
      R"({"features":{"containerd-snapshotter":false}})",
      {},
-     {"", false},
+     {"", false, {}},
      R"({"features":{"containerd-snapshotter":false}})",
      false},
     {"NullIsUnset",
@@ -89,13 +89,13 @@ const MergeCase kMergeCases[] = {
     {"FeatureGivenAsFlag",
      "{}",
      {"--feature=containerd-snapshotter=false"},
-     {"", false},
+     {"", false, {}},
      "{}",
      false},
     {"OtherFeatureGivenAsFlag",
      "{}",
      {"--feature", "cdi"},
-     {"", false},
+     {"", false, {}},
      "{}",
      false,
      {"--feature=containerd-snapshotter=false"}},
@@ -154,6 +154,21 @@ const Contradiction kContradictions[] = {
 
 INSTANTIATE_TEST_SUITE_P(Every, ContradictionTest, testing::ValuesIn(kContradictions),
                          [](const auto& row) { return row.param.name; });
+
+TEST(MergeTest, LaysWishesUnderTheUsers) {
+  EngineChoice choice;
+  choice.settings = settings(R"({"mtu":1400,"dns":["1.1.1.1"],"bip":"10.0.0.1/24",
+      "default-network-opts":{"bridge":{"com.docker.network.driver.mtu":"1400"}}})");
+  const auto merged =
+      merge(settings(R"({"dns":["8.8.8.8"],"default-network-opts":{"bridge":{"other":"1"}}})"),
+            parse_command_line(Words{"--bip=10.9.0.1/24"}), choice, Hosts::keep);
+  ASSERT_TRUE(ok(merged));
+  EXPECT_EQ(text_of(merged->settings),
+            R"({"dns":["8.8.8.8"],"default-network-opts":{"bridge":{"other":"1",)"
+            R"("com.docker.network.driver.mtu":"1400"}},"mtu":1400})");
+  EXPECT_TRUE(merged->differs);
+  EXPECT_EQ(merged->kept, (Words{"dns", "bip"}));
+}
 
 TEST(MergeTest, LetsRuntimesStandInBothPlaces) {
   const auto merged = merge(settings(R"({"runtimes":{"a":{"path":"/a"}}})"),

@@ -39,5 +39,19 @@ TEST(EnvironmentTest, ListsOurVariablesOnceInOrder) {
             ours.end());
 }
 
+TEST(EnvironmentTest, TellsSetFromNotEmpty) {
+  const std::vector<std::string> environment = {"EMPTY=", "FULL=x"};
+  EXPECT_TRUE(is_set(environment, "EMPTY"));
+  EXPECT_TRUE(is_set(environment, "FULL"));
+  EXPECT_FALSE(is_set(environment, "FUL"));
+  EXPECT_FALSE(find_variable(environment, "EMPTY"));
+}
+
+TEST(EnvironmentTest, PutsAFolderFirstInThePath) {
+  EXPECT_EQ(with_path_prefix({"A=b", "PATH=/bin:/sbin"}, "/legacy"),
+            (Environment{"A=b", "PATH=/legacy:/bin:/sbin"}));
+  EXPECT_EQ(with_path_prefix({}, "/legacy"), Environment{"PATH=/legacy"});
+}
+
 } // namespace
 } // namespace dind::daemon

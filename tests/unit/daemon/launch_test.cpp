@@ -5,8 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <sys/stat.h>
-
 namespace dind::daemon {
 namespace {
 
@@ -55,7 +53,7 @@ TEST(LaunchTest, FindsTheApiOfAnExplicitDockerdInTheFile) {
 TEST(LaunchTest, PutsOurFlagsBeforeTheEndOfOptions) {
   const Invocation invocation{{"--feature=cdi", "--", "x"}, false, {}};
   const auto launch = configure(invocation, parse_command_line(invocation.arguments), {},
-                                {"", false}, "/nowhere", "");
+                                {"", false, {}}, "/nowhere", "");
   ASSERT_TRUE(ok(launch));
   EXPECT_EQ(launch->argv, (Words{"dockerd", "--feature=cdi",
                                  "--feature=containerd-snapshotter=false", "--", "x"}));
@@ -66,23 +64,8 @@ TEST(LaunchTest, ReportsAContradictionBeforeAnythingIsWritten) {
   file.settings = parse_daemon_json(R"({"storage-driver":"vfs"})").value();
   const test::TempDir run;
   EXPECT_TRUE(fails_saying("this host needs overlay2",
-                           configure({}, {}, file, {"overlay2", {}}, run.path(), "")));
+                           configure({}, {}, file, {"overlay2", {}, {}}, run.path(), "")));
   EXPECT_FALSE(run.has("daemon.json"));
-}
-
-TEST(CommandTest, GoesThroughTheStockScriptWhereThatIsInstalled) {
-  const test::TempDir bin;
-  ::chmod(bin.write("docker-entrypoint.sh", "#!/bin/sh\n").c_str(), 0755);
-  const Words environment = {"PATH=/nowhere:" + bin.path().native() + ":/bin"};
-  EXPECT_EQ(command_argv(Words{"docker", "ps"}, environment),
-            (Words{(bin / "docker-entrypoint.sh").native(), "docker", "ps"}));
-}
-
-TEST(CommandTest, StandsAloneWithoutTheStockScript) {
-  const test::TempDir bin;
-  EXPECT_EQ(command_argv(Words{"echo", "Hello"}, Words{"PATH=" + bin.path().native()}),
-            (Words{"echo", "Hello"}));
-  EXPECT_EQ(command_argv(Words{"echo"}, {}), Words{"echo"});
 }
 
 TEST(PrivateLaunchTest, HasItsOwnListenerAndPidFileAndNoOtherListener) {
@@ -93,7 +76,7 @@ TEST(PrivateLaunchTest, HasItsOwnListenerAndPidFileAndNoOtherListener) {
       {"PATH=/bin"}};
   DaemonFile file;
   file.settings = parse_daemon_json(R"({"hosts":["tcp://:2"],"pidfile":"/p","mtu":1400})").value();
-  const auto launch = configure_private(invocation, {}, file, {"zfs", false}, dir.path(), "/n");
+  const auto launch = configure_private(invocation, {}, file, {"zfs", false, {}}, dir.path(), "/n");
   ASSERT_TRUE(ok(launch));
   const std::string own = dir.path().native();
   EXPECT_EQ(launch->argv,

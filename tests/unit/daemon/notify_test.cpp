@@ -100,5 +100,21 @@ TEST(NotifySocketTest, RefusesAPathThatNoAddressHolds) {
   EXPECT_TRUE(fails_with(ENAMETOOLONG, NotifySocket::open(run.make_dir(std::string(120, 'x')))));
 }
 
+TEST(SendNotificationTest, ReachesASocketByItsPath) {
+  const test::TempDir run;
+  const auto socket = NotifySocket::open(run.path());
+  ASSERT_TRUE(ok(socket));
+  ASSERT_TRUE(ok(send_notification(socket->path().native(), "READY=1")));
+  const auto said = socket->receive(::getpid());
+  ASSERT_TRUE(ok(said));
+  EXPECT_TRUE(said->ready);
+}
+
+TEST(SendNotificationTest, SaysThatNobodyListens) {
+  EXPECT_FALSE(send_notification("/nowhere/notify", "READY=1"));
+  EXPECT_FALSE(send_notification("@nobody-has-this-name", "READY=1"));
+  EXPECT_FALSE(send_notification("", "READY=1"));
+}
+
 } // namespace
 } // namespace dind::daemon

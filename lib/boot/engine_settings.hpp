@@ -1,0 +1,32 @@
+#pragma once
+
+#include <base/wishes.hpp>
+#include <daemon/argv.hpp>
+#include <daemon/daemon_json.hpp>
+
+#include <string>
+#include <vector>
+
+namespace dind::boot {
+
+// What is wrong with the keys of dockerd's file, one line each. dockerd itself is asked about
+// those that this program has never heard of, since it may be newer. It refuses to start with most
+// of them; one that is the name of an option ("registry-mirror" for "registry-mirrors") it
+// passes over in silence.
+struct KeyFindings {
+  std::vector<std::string> errors;
+  std::vector<std::string> warnings;
+};
+KeyFindings judge_keys(const daemon::DaemonFile& file);
+
+// What the convenience variables and the uplink's MTU ask of daemon.json. dockerd is asked what it
+// knows only where that matters.
+json::object engine_settings(const EngineWishes& wishes, const daemon::CommandLine& flags,
+                             const daemon::DaemonFile& file);
+
+// That an engine from 29 on, which by itself would have taken its containerd store, was told to
+// keep images in a graph driver; "" where there is nothing to tell.
+std::string store_warning(const Wishes& wishes, const daemon::EngineChoice& choice,
+                          bool had_layers_before, const std::string& engine_version);
+
+} // namespace dind::boot

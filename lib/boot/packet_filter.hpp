@@ -1,0 +1,22 @@
+#pragma once
+
+#include <boot/status.hpp>
+#include <daemon/argv.hpp>
+#include <daemon/daemon_json.hpp>
+#include <daemon/environment.hpp>
+
+namespace dind::boot {
+
+// Whether dockerd will use iptables, by its options and its file.
+struct FilterUse {
+  bool v4 = true;
+  bool v6 = true;
+};
+FilterUse filter_use(const daemon::CommandLine& flags, const json::object& file);
+
+// Finds the iptables variant that works here, loading what the kernel lacks, and returns dockerd's
+// environment with that variant first in its PATH. Trouble goes to `board`.
+daemon::Environment prepare_packet_filter(FilterUse use, daemon::Environment environment,
+                                          const fs::path& runtime_dir, StatusBoard& board);
+
+} // namespace dind::boot

@@ -1,0 +1,179 @@
+#include <daemon/rootless.hpp>
+
+#include <sys/file.hpp>
+#include <sys/spawn.hpp>
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+
+namespace dind::daemon {
+namespace {
+
+constexpr std::size_t kFileLimit = 1U << 20U;
+constexpr const char* kWho = "error: attempting to run rootless dockerd but";
+
+std::string first_line_of(const char* path) {
+  const auto text = sys::read_file(path, kFileLimit);
+  return text ? text->substr(0, text->find('\n')) : "";
+}
+
+// No NSS in a static program: /etc/passwd is what images have.
+std::string user_name(uid_t uid) {
+  const auto text = sys::read_file("/etc/passwd", kFileLimit);
+  std::istringstream lines(text ? *text : "");
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t name = line.find(':');
+    const std::size_t password = line.find(':', name + 1);
+    if (name != std::string::npos && password != std::string::npos &&
+        line.compare(password + 1, line.find(':', password + 1) - password - 1,
+                     std::to_string(uid)) == 0) {
+      return line.substr(0, name);
+    }
+  }
+  return "";
+}
+
+bool has_subordinate_ids(uid_t uid) {
+  const std::string user = user_name(uid);
+  const auto uids = sys::read_file("/etc/subuid", kFileLimit);
+  const auto gids = sys::read_file("/etc/subgid", kFileLimit);
+  return uids && gids && has_subordinate_line(*uids, uid, user) &&
+         has_subordinate_line(*gids, uid, user);
+}
+
+bool is_in_path(const char* program, std::span<const std::string> environment) {
+  std::istringstream dirs(find_variable(environment, "PATH").value_or(""));
+  for (std::string dir; std::getline(dirs, dir, ':');) {
+    if (::access((dir + "/" + program).c_str(), X_OK) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool make_writable(const std::string& dir) {
+  return sys::make_dirs(dir, 0755) && ::access(dir.c_str(), W_OK) == 0;
+}
+
+std::string runtime_dir_of(std::span<const std::string> environment, uid_t uid) {
+  return find_variable(environment, "XDG_RUNTIME_DIR").value_or(fmt::format("/run/user/{}", uid));
+}
+
+} // namespace
+
+RootlessFacts look_for_rootless(std::span<const std::string> environment) {
+  RootlessFacts facts;
+  facts.uid = ::geteuid();
+  facts.home = find_variable(environment, "HOME").value_or("");
+  facts.runtime_dir = runtime_dir_of(environment, facts.uid);
+  facts.has_rootlesskit = is_in_path("rootlesskit", environment);
+  facts.has_subordinate_ids = has_subordinate_ids(facts.uid);
+  facts.has_writable_dirs = make_writable(facts.runtime_dir) && !facts.home.empty() &&
+                            make_writable(facts.home + "/.local/share/docker");
+  facts.unprivileged_clone = first_line_of("/proc/sys/kernel/unprivileged_userns_clone");
+  facts.max_user_namespaces = first_line_of("/proc/sys/user/max_user_namespaces");
+  return facts;
+}
+
+std::string rootless_objection(const RootlessFacts& facts) {
+  if (!facts.has_rootlesskit) {
+    return fmt::format("{} missing 'rootlesskit' (perhaps the 'docker:dind-rootless' image variant "
+                       "is intended?)",
+                       kWho);
+  }
+  if (!facts.has_subordinate_ids) {
+    return fmt::format("{} missing necessary entries in /etc/subuid and/or /etc/subgid for {}",
+                       kWho, facts.uid);
+  }
+  if (!facts.has_writable_dirs) {
+    return fmt::format("{} need writable HOME ({}) and XDG_RUNTIME_DIR ({}) for user {}", kWho,
+                       facts.home, facts.runtime_dir, facts.uid);
+  }
+  if (!facts.unprivileged_clone.empty() && facts.unprivileged_clone != "1") {
+    return fmt::format("{} need 'kernel.unprivileged_userns_clone' "
+                       "(/proc/sys/kernel/unprivileged_userns_clone) set to 1",
+                       kWho);
+  }
+  if (facts.max_user_namespaces == "0") {
+    return fmt::format("{} need 'user.max_user_namespaces' (/proc/sys/user/max_user_namespaces) "
+                       "set to a sufficiently large value",
+                       kWho);
+  }
+  return "";
+}
+
+bool has_subordinate_line(std::string_view text, uid_t uid, std::string_view user) {
+  std::istringstream lines{std::string(text)};
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t end = line.find(':');
+    const std::string_view who = std::string_view(line).substr(0, end);
+    if (end != std::string::npos &&
+        (who == std::to_string(uid) || (!user.empty() && who == user))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+RootlessCommand rootless_command(std::string_view program, std::span<const std::string> arguments,
+                                 std::span<const std::string> environment,
+                                 const RootlessFacts& facts, bool default_listeners) {
+  const auto or_default = [&](std::string_view name, const char* fallback) {
+    return find_variable(environment, name).value_or(fallback);
+  };
+  RootlessCommand command;
+  command.argv = {"rootlesskit",
+                  "--net=" + or_default("DOCKERD_ROOTLESS_ROOTLESSKIT_NET", "slirp4netns"),
+                  "--mtu=" + or_default("DOCKERD_ROOTLESS_ROOTLESSKIT_MTU", "1500"),
+                  "--disable-host-loopback",
+                  "--port-driver=builtin",
+                  "--copy-up=/etc",
+                  "--copy-up=/run"};
+  // Words without quotes, as a shell would split them.
+  std::istringstream flags(or_default("DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS", ""));
+  for (std::string flag; flags >> flag;) {
+    command.argv.push_back(flag);
+  }
+  if (default_listeners) {
+    const char* port = find_variable(environment, "DOCKER_TLS_CERTDIR") ? "2376" : "2375";
+    command.argv.insert(command.argv.end(), {"-p", fmt::format("0.0.0.0:{0}:{0}/tcp", port)});
+  }
+  command.argv.emplace_back(program);
+  command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+
+  // Inside we look like root, whose socket is elsewhere.
+  const std::string host = find_variable(environment, "DOCKER_HOST").value_or("");
+  const bool is_placed = host.starts_with("unix://");
+  for (const std::string& entry : environment) {
+    const bool is_replaced =
+        entry.starts_with("XDG_RUNTIME_DIR=") || (entry.starts_with("DOCKER_HOST=") && !is_placed);
+    if (!is_replaced) {
+      command.environment.push_back(entry);
+    }
+  }
+  command.environment.push_back("XDG_RUNTIME_DIR=" + facts.runtime_dir);
+  if (!is_placed) {
+    command.environment.push_back("DOCKER_HOST=unix://" + facts.runtime_dir + "/docker.sock");
+  }
+  return command;
+}
+
+std::optional<RootlessPlaces> rootless_places(std::span<const std::string> environment) {
+  if (!find_variable(environment, "ROOTLESSKIT_STATE_DIR")) {
+    return std::nullopt;
+  }
+  const std::string home = find_variable(environment, "HOME").value_or("/");
+  const auto dir = [&](std::string_view name, const char* below_home) {
+    return find_variable(environment, name).value_or(home + below_home);
+  };
+  return RootlessPlaces{dir("XDG_DATA_HOME", "/.local/share") + "/docker",
+                        dir("XDG_CONFIG_HOME", "/.config") + "/docker/daemon.json",
+                        runtime_dir_of(environment, ::geteuid()) + "/dind-init"};
+}
+
+} // namespace dind::daemon

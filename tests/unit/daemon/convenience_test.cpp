@@ -1,0 +1,45 @@
+#include <daemon/convenience.hpp>
+
+#include <gtest/gtest.h>
+
+namespace dind::daemon {
+namespace {
+
+std::string text_of(const json::object& members) {
+  return json::print(members, json::Style::compact);
+}
+
+TEST(ConvenienceTest, AsksForNothingByItself) {
+  EXPECT_EQ(text_of(settings_of({}, {})), "{}");
+  EXPECT_EQ(text_of(settings_of({}, {1500, true})), "{}");
+}
+
+TEST(ConvenienceTest, BecomesKeysOfDaemonJson) {
+  EngineWishes wishes;
+  wishes.registry_mirrors = {"https://m:1/"};
+  wishes.insecure_registries = {"r:5000", "10.0.0.0/8"};
+  wishes.dns = {"10.0.0.53"};
+  wishes.bip = "172.30.0.1/16";
+  wishes.address_pools = {{"10.200.0.0/16", 24}};
+  EXPECT_EQ(text_of(settings_of(wishes, {})),
+            R"({"registry-mirrors":["https://m:1/"],"insecure-registries":["r:5000","10.0.0.0/8"],)"
+            R"("dns":["10.0.0.53"],"bip":"172.30.0.1/16",)"
+            R"("default-address-pools":[{"base":"10.200.0.0/16","size":24}]})");
+}
+
+TEST(ConvenienceTest, TakesTheMtuOfASmallUplink) {
+  EXPECT_EQ(text_of(settings_of({}, {1450, false})), R"({"mtu":1450})");
+  EXPECT_EQ(
+      text_of(settings_of({}, {1450, true})),
+      R"({"mtu":1450,"default-network-opts":{"bridge":{"com.docker.network.driver.mtu":"1450"}}})");
+  EXPECT_EQ(text_of(settings_of({}, {9000, true})), "{}");
+}
+
+TEST(ConvenienceTest, TakesTheMtuThatIsAskedFor) {
+  EngineWishes wishes;
+  wishes.mtu = 9000;
+  EXPECT_EQ(text_of(settings_of(wishes, {1450, false})), R"({"mtu":9000})");
+}
+
+} // namespace
+} // namespace dind::daemon

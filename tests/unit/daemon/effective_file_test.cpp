@@ -1,0 +1,99 @@
+#include <daemon/effective_file.hpp>
+
+#include <support/expect.hpp>
+#include <support/temp_dir.hpp>
+
+#include <gtest/gtest.h>
+
+namespace dind::daemon {
+namespace {
+
+using test::fails_saying;
+using test::ok;
+
+json::object settings(std::string_view text) {
+  return parse_daemon_json(text).value();
+}
+
+std::string text_of(const json::object& members) {
+  return json::print(members, json::Style::compact);
+}
+
+TEST(LayUnderTest, LetsTheUsersWin) {
+  const json::object ours =
+      settings(R"({"mtu":1400,"dns":["1.1.1.1"],"features":{"a":false,"b":true}})");
+  EXPECT_EQ(text_of(lay_under(settings("{}"), ours)), text_of(ours));
+  EXPECT_EQ(text_of(lay_under(settings(R"({"mtu":9000,"dns":null,"features":{"a":true}})"), ours)),
+            R"({"mtu":9000,"dns":["1.1.1.1"],"features":{"a":true,"b":true}})");
+}
+
+TEST(AdditionsTest, AreWhatMakesTheOneTheOther) {
+  const json::object user = settings(R"({"debug":true,"features":{"a":true},"dns":null})");
+  const json::object effective =
+      settings(R"({"debug":true,"features":{"a":true,"b":false},"dns":["8.8.8.8"],"mtu":1})");
+  const json::object added = additions(user, effective);
+  EXPECT_EQ(text_of(added), R"({"features":{"b":false},"dns":["8.8.8.8"],"mtu":1})");
+  EXPECT_EQ(text_of(lay_under(user, added)), text_of(effective));
+  EXPECT_TRUE(additions(effective, effective).empty());
+}
+
+TEST(RecipeTest, IsReadAsItWasWritten) {
+  const Recipe recipe{"/etc/docker/daemon.json", "/run/x/daemon.json",   "/etc/x",
+                      settings(R"({"mtu":1})"),  {"hosts", "tlsverify"}, "{\n}\n"};
+  const auto read = parse_recipe(print_recipe(recipe));
+  ASSERT_TRUE(ok(read));
+  EXPECT_EQ(read->users, recipe.users);
+  EXPECT_EQ(read->effective, recipe.effective);
+  EXPECT_EQ(read->mounted_on, recipe.mounted_on);
+  EXPECT_EQ(read->added, recipe.added);
+  EXPECT_EQ(read->gone, recipe.gone);
+  EXPECT_EQ(read->written, recipe.written);
+}
+
+TEST(RenewTest, DoesNothingWhereNothingWasPlaced) {
+  const test::TempDir run;
+  const auto renewed = renew_effective_file(run.path());
+  ASSERT_TRUE(ok(renewed));
+  EXPECT_FALSE(*renewed);
+}
+
+// Where nothing can be mounted: dockerd reads the copy, and the user's path is uncovered.
+class UnmountedTest : public testing::Test {
+protected:
+  UnmountedTest() {
+    Recipe recipe{etc_ / "daemon.json",
+                  run_ / "daemon.json",
+                  "",
+                  settings(R"({"mtu":1400})"),
+                  {"hosts"},
+                  "{}"};
+    run_.write("daemon.json", "{}");
+    run_.write("daemon.recipe.json", print_recipe(recipe));
+  }
+
+  const test::TempDir etc_;
+  const test::TempDir run_;
+};
+
+TEST_F(UnmountedTest, TheUsersFileIsMergedAgain) {
+  etc_.write("daemon.json", R"({"debug":true,"hosts":["fd://"]})");
+  ASSERT_TRUE(ok(renew_effective_file(run_.path())));
+  EXPECT_EQ(run_.read("daemon.json"), "{\n  \"debug\": true,\n  \"mtu\": 1400\n}\n");
+  etc_.write("daemon.json", "");
+  ASSERT_TRUE(ok(renew_effective_file(run_.path())));
+  EXPECT_EQ(run_.read("daemon.json"), "{\n  \"mtu\": 1400\n}\n");
+}
+
+TEST_F(UnmountedTest, AFileThatIsNoJsonChangesNothing) {
+  etc_.write("daemon.json", "{");
+  EXPECT_TRUE(fails_saying("daemon.json", renew_effective_file(run_.path())));
+  EXPECT_EQ(run_.read("daemon.json"), "{}");
+}
+
+TEST_F(UnmountedTest, AFileThatIsGoneIsNoSettings) {
+  ASSERT_TRUE(ok(renew_effective_file(run_.path())));
+  EXPECT_EQ(run_.read("daemon.json"), "{\n  \"mtu\": 1400\n}\n");
+}
+
+} // namespace
+} // namespace dind::daemon
