@@ -18,7 +18,7 @@ checks=(
 images=(debootstrap busybox-static jq iproute2) # stand-ins and an engine to run them
 e2e=(
   bats debootstrap busybox-static docker-registry g++ jq libcap2-bin libssl-dev python3 skopeo iproute2 file
-  xfsprogs btrfs-progs e2fsprogs fuse-overlayfs
+  xfsprogs btrfs-progs e2fsprogs fuse-overlayfs docker-compose
 )
 
 wanted=()

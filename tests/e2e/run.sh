@@ -15,7 +15,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 
 once=(programs.bats bake.bats probe.bats)
-each=(content.bats load.bats use.bats registry.bats boot.bats stop.bats matrix.bats volumes.bats)
+each=(content.bats load.bats use.bats registry.bats boot.bats stop.bats stock_parity.bats matrix.bats volumes.bats)
+newest=(settings.bats forms.bats)
 cells=()
 files=()
 full=""
@@ -80,7 +81,11 @@ mapfile -t chosen < <(wanted "${once[@]}")
 run_files "${cells[0]}" "${chosen[@]}" -- "$@"
 for cell in "${cells[@]}"; do
   # The Alpine layout changes how programs are found and started, not what an engine makes of layers.
-  if [ "$cell" = alpine ]; then mapfile -t chosen < <(wanted boot.bats); else mapfile -t chosen < <(wanted "${each[@]}"); fi
+  case "$cell" in
+    alpine) mapfile -t chosen < <(wanted boot.bats stock_parity.bats) ;;
+    28 | custom) mapfile -t chosen < <(wanted "${each[@]}" "${newest[@]}") ;;
+    *) mapfile -t chosen < <(wanted "${each[@]}") ;;
+  esac
   run_files "$cell" "${chosen[@]}" -- "$@"
 done
 echo "# end-to-end tests took $((SECONDS / 60)) min $((SECONDS % 60)) s"

@@ -100,7 +100,7 @@ make_plain() {
 make_baked() {
   baked=dind-test-baked:$1
   local key
-  key=$(printf '%s' "$images $programs_key $(docker image inspect -f '{{.Id}}' "$plain") $(archives_of "$1")" | sha256sum | cut -c1-16)
+  key=$(printf '%s' "$images $programs_key $(docker image inspect -f '{{.Id}}' "$plain") $(archives_of "$1") $(digest_of "$project/docker/Dockerfile.baked")" | sha256sum | cut -c1-16)
   if [ "$(docker image inspect -f '{{index .Config.Labels "made-from"}}' "$baked" 2>/dev/null)" = "$key" ]; then return; fi
   say "baking for cell $1"
   local context archive
