@@ -1,1 +1,0 @@
-dind-init
