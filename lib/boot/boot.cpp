@@ -266,6 +266,7 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
     const std::string warning = store_warning(*wishes, choice, had_layers, board.status().engine);
     if (!warning.empty()) {
       board.warn(warning);
+      board.publish();
     }
     promote(*wishes, seeding->found, board);
   });
