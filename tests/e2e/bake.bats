@@ -179,28 +179,7 @@ names_the_damage() { # FIND-EXPRESSION… -- COMMAND…
 @test "verify names a file that lost its setuid bit" { names_the_damage -type f -path '*/m/file-6711' -- chmod u-s; }
 
 @test "a layer of 2 GB is baked with at most 128 MiB of memory" {
-  python3 -B - "$e2e/images" "$BATS_TEST_TMPDIR/big.tar" <<'PYTHON'
-import hashlib, json, sys, tarfile
-sys.path.insert(0, sys.argv[1])
-from archive import config_of, entry, sha256, tar
-size, chunk = 2 * 2**30, bytes(2**20)
-info, _ = entry("big")
-info.size = size
-header, end = info.tobuf(), bytes(1024)
-digest = hashlib.sha256(header)
-for _ in range(size // len(chunk)):
-    digest.update(chunk)
-digest.update(end)
-config = config_of([b""], ["sha256:" + digest.hexdigest()])
-manifest = [{"Config": sha256(config) + ".json", "RepoTags": ["big:1"], "Layers": ["l/layer.tar"]}]
-outer, _ = entry("l/layer.tar")
-outer.size = len(header) + size + len(end)
-with open(sys.argv[2], "wb") as out:
-    out.write(outer.tobuf() + header)
-    out.seek(size, 1)
-    out.write(end + bytes(-outer.size % 512))
-    out.write(tar([entry(sha256(config) + ".json", data=config), entry("manifest.json", data=json.dumps(manifest).encode())]))
-PYTHON
+  python3 -B "$e2e/images/large.py" "$BATS_TEST_TMPDIR/big.tar" big:1 $((2 * 2 ** 30))
   run python3 -c '
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:]).returncode

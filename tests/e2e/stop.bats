@@ -5,13 +5,7 @@ setup_file() {
   load support/load
   # One layer of a file that takes a second or more to copy, and to hash.
   mkdir "$BATS_FILE_TMPDIR/images"
-  python3 - "$e2e/images" "$BATS_FILE_TMPDIR/images/large.tar" <<'PYTHON'
-import sys
-sys.path.insert(0, sys.argv[1])
-from archive import docker_archive, entry, tar
-with open(sys.argv[2], "wb") as archive:
-    archive.write(docker_archive("acme/large:1", [tar([entry("large", data=bytes(600_000_000))])]))
-PYTHON
+  python3 -B "$e2e/images/large.py" "$BATS_FILE_TMPDIR/images/large.tar" big:1 $((600 * 2 ** 20))
   "$programs/dindctl" bake --progress none -o "$BATS_FILE_TMPDIR/cache" "$BATS_FILE_TMPDIR/images/large.tar"
   rm "$BATS_FILE_TMPDIR/images/large.tar"
 }
@@ -47,7 +41,7 @@ stop_at() { # WORDS [docker run options]
   stop_at 'msg="storage driver: ' "${options[@]}"
   start_dind "$dind" "$plain" "${options[@]}"
   [ "$(status_of "$dind" '.result + "/" + .strategy')" = ok/copy ]
-  [ "$(inner "$dind" image inspect -f '{{.Size}}' acme/large:1)" = 600000000 ]
+  [ "$(inner "$dind" image inspect -f '{{.Size}}' big:1)" = $((600 * 2 ** 20)) ]
   run docker exec "$dind" sh -c 'ls -A /var/lib/docker/.dind-init/staging 2>/dev/null'
   [ "$output" = "" ]
 }
