@@ -101,6 +101,19 @@ cache::Skeleton skeleton_of(const Findings& found, const Digest& diff_id) {
   return {};
 }
 
+// Full trees share files with their parents': what those have lost, these lack as well, though
+// their own tar does not tell of it.
+void spread_to_children(store::DriverState& state) {
+  for (auto& [chain_id, layer] : state.layers) {
+    auto above = layer.ours && layer.parent ? state.layers.find(*layer.parent) : state.layers.end();
+    while (above != state.layers.end() && layer.reachable) {
+      const store::PresentLayer& parent = above->second;
+      layer.reachable = parent.reachable;
+      above = parent.parent ? state.layers.find(*parent.parent) : state.layers.end();
+    }
+  }
+}
+
 // Nothing is flushed while seeding, so another boot of the kernel may have lost a part.
 void check_after_reboot(Findings& found, StatusBoard& board) {
   const auto driver = found.state.drivers.find(found.driver.driver);
@@ -120,6 +133,9 @@ void check_after_reboot(Findings& found, StatusBoard& board) {
                              layer.diff_id.hex().substr(0, 12), flaw));
       layer.reachable = false;
     }
+  }
+  if (seed::has_full_trees(driver->first)) {
+    spread_to_children(driver->second);
   }
   if (checked > 0) {
     log::info("{} layers of an earlier boot of the kernel were checked", checked);
