@@ -9,6 +9,9 @@
 namespace dind::seed {
 namespace {
 
+// setuid and its like wait for the owner.
+constexpr mode_t kBasicBits = 0777;
+
 // From here on a file is worth another thread.
 constexpr off_t kLarge = 1 << 20;
 
@@ -99,9 +102,10 @@ Result<void> FileCloner::remake_file(const CloneSite& site, const std::string& n
     return input_error("changed while it was cloned");
   }
   const sys::At to{site.pair.to, name};
+  const mode_t mode = file->status.st_mode & kBasicBits; // so that it need not be set
   const auto make = [&]() -> Result<void> {
     file->to =
-        TRY(replace(to, [&] { return sys::open_at(to, O_WRONLY | O_CREAT | O_EXCL, 0600); }));
+        TRY(replace(to, [&] { return sys::open_at(to, O_WRONLY | O_CREAT | O_EXCL, mode); }));
     ++progress_.inodes;
     return {};
   };

@@ -58,7 +58,11 @@ Result<void> copy_metadata(const Fd& from, const Fd& to, const struct stat& stat
       [&](const std::string& name, std::string_view value) {
         return sys::set_xattr(to, name, value);
       }));
-  if (::fchmod(to.get(), status.st_mode & kPermissionBits) == -1) {
+  // Most files were made with their mode, if neither umask nor a directory's default ACL took
+  // some of it. Asking is cheap; setting is a transaction of the filesystem.
+  const struct stat made = TRY(sys::stat_of(to));
+  if (((made.st_mode ^ status.st_mode) & kPermissionBits) != 0 &&
+      ::fchmod(to.get(), status.st_mode & kPermissionBits) == -1) {
     return errno_error("set mode");
   }
   const std::array<timespec, 2> times = {status.st_atim, status.st_mtim};

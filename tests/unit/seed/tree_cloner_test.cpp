@@ -122,6 +122,16 @@ TEST_P(TreeClonerTest, TheCloneEqualsTheSourceWhateverTheNumberOfThreads) {
   EXPECT_EQ(list_tree(trees.from), source);
 }
 
+TEST_P(TreeClonerTest, ModesDoNotDependOnTheUmask) {
+  Trees trees;
+  fill(trees);
+  const mode_t before = ::umask(0777);
+  const auto cloned = trees.clone(options());
+  ::umask(before);
+  ASSERT_TRUE(ok(cloned));
+  EXPECT_EQ(list_tree(trees.to), list_tree(trees.from));
+}
+
 TEST_P(TreeClonerTest, CloningAgainOntoTheCloneChangesNothing) {
   Trees trees;
   fill(trees);
