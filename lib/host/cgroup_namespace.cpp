@@ -1,7 +1,6 @@
 #include <host/cgroup_namespace.hpp>
 
 #include <sys/file.hpp>
-#include <sys/mount.hpp>
 
 #include <sched.h>
 #include <sys/mount.h>
@@ -14,6 +13,21 @@ namespace dind::host {
 namespace {
 
 constexpr std::size_t kFileLimit = 64U << 10U;
+
+// mount(2) refuses a filesystem where it is mounted already, as it is here.
+Result<void> mount_on_top(const fs::path& root) {
+  const Fd context(::fsopen("cgroup2", FSOPEN_CLOEXEC));
+  if (!context || ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == -1) {
+    return errno_error("open cgroup2");
+  }
+  constexpr unsigned kAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  const Fd detached(::fsmount(context.get(), FSMOUNT_CLOEXEC, kAttributes));
+  if (!detached ||
+      ::move_mount(detached.get(), "", AT_FDCWD, root.c_str(), MOVE_MOUNT_F_EMPTY_PATH) == -1) {
+    return errno_error("mount cgroup2 on {}", root.native());
+  }
+  return {};
+}
 
 } // namespace
 
@@ -43,8 +57,7 @@ Result<bool> make_private_cgroup_namespace(const fs::path& root) {
     return errno_error("make a cgroup namespace");
   }
   // A mount shows the namespace that it was made in. The old one stays below.
-  auto mounted =
-      sys::mount("cgroup2", root, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "");
+  auto mounted = mount_on_top(root);
   if (!mounted) {
     std::ignore = ::setns(shared.get(), CLONE_NEWCGROUP);
     return std::move(mounted).error();
