@@ -91,7 +91,7 @@ wait_reload() { # COUNT
 
 @test "a setting in the file and as a flag is named" {
   echo '{"debug": true}' >"$etc/daemon.json"
-  refuses '--debug.*"debug"' -v "$etc:/etc/docker:ro" -- --debug
+  refuses '--debug.*debug.*daemon.json' -v "$etc:/etc/docker:ro" -- --debug
 }
 
 @test "every variable with a bad value ends in 64 and one line that names it" {

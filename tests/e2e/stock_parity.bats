@@ -253,7 +253,7 @@ own_cgroup='mount -t cgroup2 cgroup2 /sys/fs/cgroup && mkdir -p /sys/fs/cgroup/e
 remove_cgroups() { # they outlive the container
   local root
   for root in /sys/fs/cgroup /sys/fs/cgroup/unified; do
-    if [ -e "$root/cgroup.procs" ]; then find "$root" -depth -type d -path "$root/e2e-*" -exec rmdir {} + 2>/dev/null || true; fi
+    if [ -e "$root/cgroup.procs" ]; then find "$root" -depth -type d \( -path "$root/e2e-*" -o -path "$root/init" \) -exec rmdir {} + 2>/dev/null || true; fi
   done
 }
 
@@ -284,7 +284,9 @@ has_cgroup2() { [ -e /sys/fs/cgroup/cgroup.controllers ] || [ -e /sys/fs/cgroup/
   needs "cgroup v2" has_cgroup2
   run_subject --cgroupns host --entrypoint sh -- -c "$own_cgroup && exec dockerd-entrypoint.sh"
   wait_until "$dind" 60 docker version
-  [ "$(in_shell 'grep ^0:: /proc/1/cgroup; nsenter -t 1 -C grep ^0:: /proc/1/cgroup' | tail -n 1)" = 0::/init ]
+  # As the host sees it, it is below what it was put into.
+  run grep ^0:: "/proc/$(docker inspect -f '{{.State.Pid}}' "$dind")/cgroup"
+  [[ "$output" == */e2e-1/init ]]
   in_shell 'grep -qx 1 /sys/fs/cgroup/init/cgroup.procs'
   runs_a_container
 }
