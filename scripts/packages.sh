@@ -12,12 +12,13 @@ checks=(
   clang-format-14 clang-tidy-14 shellcheck codespell # style
   libarchive-tools attr zstd xz-utils acl            # archives that other programs write
   util-linux procps iproute2 busybox-static          # namespaces and processes
+  openssl                                            # looks at certificates
   libcap2-bin xfsprogs btrfs-progs e2fsprogs fuse-overlayfs
   strace rsync                                       # kills at system calls; rivals of the benchmark
 )
 images=(debootstrap busybox-static jq iproute2) # stand-ins and an engine to run them
 e2e=(
-  bats debootstrap busybox-static docker-registry g++ jq libcap2-bin libssl-dev python3 skopeo iproute2 file
+  bats debootstrap busybox-static docker-registry g++ jq libcap2-bin libssl-dev openssl python3 skopeo iproute2 file
   xfsprogs btrfs-progs e2fsprogs fuse-overlayfs docker-compose
 )
 
