@@ -5,9 +5,11 @@
 #include <boot/become.hpp>
 #include <boot/caches.hpp>
 #include <boot/engine_settings.hpp>
+#include <boot/key_making.hpp>
 #include <boot/loading.hpp>
 #include <boot/packet_filter.hpp>
 #include <boot/promotion.hpp>
+#include <boot/public_sockets.hpp>
 #include <boot/seeding.hpp>
 #include <boot/status.hpp>
 #include <daemon/daemon_json.hpp>
@@ -22,6 +24,7 @@
 #include <init/signals.hpp>
 #include <init/stop_at_once.hpp>
 #include <init/supervisor.hpp>
+#include <sys/listen.hpp>
 #include <sys/spawn.hpp>
 
 #include <fmt/ranges.h>
@@ -154,9 +157,11 @@ void promote(const Wishes& wishes, const Findings& found, StatusBoard& board) {
 }
 
 // A stop, wherever it finds the seeding, has nothing to wait for or to tidy up.
-Result<Seeding> seed_until_stopped(const Wishes& wishes, StatusBoard& board) {
+Result<Seeding> seed_until_stopped(const Wishes& wishes, PublicSockets& sockets,
+                                   StatusBoard& board) {
   const auto at_once = TRY(init::StopAtOnce::begin());
-  return seed_data_root(wishes, Purpose::boot, board);
+  return seed_data_root(wishes, Purpose::boot, board,
+                        [&](const seed::SeedPlan& plan) { sockets.listen_before(plan); });
 }
 
 // Everything between the options and dockerd. Each stage is a function from
@@ -185,10 +190,25 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   if (!keys.errors.empty()) {
     return end(board, {kUsage, fmt::format("{}", fmt::join(keys.errors, "; "))});
   }
-  for (const auto* warnings : {&options.warnings, &keys.warnings}) {
+  const auto listeners =
+      daemon::plan_listeners({.environment = options.invocation.environment,
+                              .flags = options.flags,
+                              .file = file->settings,
+                              .default_listeners = options.invocation.default_listeners,
+                              .wishes = wishes->engine});
+  if (!listeners) {
+    return end(board, {kUsage, listeners.error().describe()});
+  }
+  for (const auto* warnings : {&options.warnings, &keys.warnings, &listeners->warnings}) {
     for (const std::string& warning : *warnings) {
       board.warn(warning);
     }
+  }
+
+  board.begin("sockets");
+  auto sockets = PublicSockets::claim(*listeners, wishes->engine.activate);
+  if (!sockets) {
+    return end(board, {kHostUnprepared, sockets.error().describe()});
   }
 
   board.begin("prepare");
@@ -211,7 +231,15 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
       prepare_packet_filter(filter_use(options.flags, file->settings),
                             std::move(invocation.environment), *runtime_dir, board);
 
-  const auto seeding = seed_until_stopped(*wishes, board);
+  if (!listeners->certificates.empty()) {
+    board.begin("tls");
+  }
+  KeyMaking certificates(
+      listeners->certificates, wishes->engine.tls_key,
+      daemon::find_variable(options.invocation.environment, "DOCKER_TLS_SAN").value_or(""),
+      stopped);
+
+  const auto seeding = seed_until_stopped(*wishes, *sockets, board);
   if (stopped()) {
     return end(board, {stop_code(), "stopped before dockerd was started"});
   }
@@ -223,6 +251,15 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   if (!refusal.empty()) {
     return end(board, {kDriverUnavailable, refusal});
   }
+  const auto made_in = certificates.finish();
+  if (!made_in && stopped()) {
+    return end(board, {stop_code(), "stopped before dockerd was started"});
+  }
+  if (!made_in) { // never without TLS where it was asked for
+    return end(board, {kHostUnprepared, made_in.error().describe()});
+  }
+  board.lengthen("tls", *made_in);
+
   board.begin("configure");
   const auto notify = daemon::NotifySocket::open(*runtime_dir);
   if (!notify) {
@@ -230,8 +267,8 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   }
   daemon::EngineChoice choice = choice_of(*seeding, *wishes);
   choice.settings = engine_settings(wishes->engine, options.flags, *file);
-  const auto launch = daemon::configure(invocation, options.flags, *file, choice, *runtime_dir,
-                                        notify->path().native());
+  auto launch = daemon::configure(invocation, options.flags, *file, choice, *listeners,
+                                  *runtime_dir, notify->path().native());
   if (!launch) {
     return end(board, {kUsage, launch.error().describe()});
   }
@@ -261,6 +298,11 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   board.status().api = launch->api;
   board.status().images_there = images_there(*seeding, board.status());
 
+  auto handed = sockets->hand_over();
+  if (!handed) {
+    return end(board, {kHostUnprepared, handed.error().describe()});
+  }
+  launch->sockets = std::move(handed).value();
   const bool had_layers = !seeding->found.state.prior_drivers.empty();
   const int code = supervise(*launch, *notify, *runtime_dir, announcement, signals, board, [&]() {
     const std::string warning = store_warning(*wishes, choice, had_layers, board.status().engine);
@@ -270,6 +312,7 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
     }
     promote(*wishes, seeding->found, board);
   });
+  sys::stop_listening(launch->sockets);
   announcement.stopping();
   return code;
 }

@@ -129,7 +129,8 @@ std::vector<std::string> images_there(const Seeding& seeding, const Status& stat
   return there;
 }
 
-Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board) {
+Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board,
+                               const PlanListener& planned) {
   board.begin("probe");
   Seeding seeding;
   auto looked = find_out(wishes, purpose, board);
@@ -150,6 +151,9 @@ Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoar
   board.begin("plan");
   seeding.plan = seed::make_plan(found.plan_input(wishes));
   tell_decision(found, seeding.plan, board);
+  if (planned) {
+    planned(seeding.plan);
+  }
   if (!seeding.plan.cold_why.empty() || !found.driver.refusal.empty()) {
     report_cold(found, seeding.plan, wishes.seed != SeedWish::off, board.status());
     if (seeding.plan.is_error) {

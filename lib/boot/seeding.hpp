@@ -6,6 +6,7 @@
 #include <boot/status.hpp>
 #include <seed/plan.hpp>
 
+#include <functional>
 #include <string>
 
 namespace dind::boot {
@@ -20,9 +21,11 @@ struct Seeding {
 // Finds out what caches, host and data root are like, plans, and seeds, reporting
 // to `board`. A cache that cannot be used is a cold start, told in `failure`, not an
 // error. Images that must be loaded (plan.by_load) are left to who starts the engine.
-// A rehearsal ends with the plan. EBUSY if another daemon has the data root. May be killed at any
-// moment: the next call goes on.
-Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board);
+// A rehearsal ends with the plan; else `planned` is told of it before anything is done. EBUSY if
+// another daemon has the data root. May be killed at any moment: the next call goes on.
+using PlanListener = std::function<void(const seed::SeedPlan&)>;
+Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board,
+                               const PlanListener& planned = nullptr);
 
 // The images of the caches that the engine has by now, and shall go on having, as people call them:
 // all that are planned, less those missing by `status` and those that the user removed.

@@ -234,6 +234,15 @@ void StatusBoard::end() {
   publish();
 }
 
+void StatusBoard::lengthen(std::string_view phase,
+                           std::chrono::duration<double, std::milli> duration) {
+  for (Phase& done : status_.phases) {
+    if (done.name == phase) {
+      done.duration_ms = duration.count();
+    }
+  }
+}
+
 void StatusBoard::enter(State state) {
   status_.state = state;
   publish();

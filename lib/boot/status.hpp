@@ -77,7 +77,9 @@ public:
   void publish_in(const fs::path& dir);
 
   void begin(std::string_view phase);
-  void end();              // of the running phase, if there is one
+  void end(); // of the running phase, if there is one
+  // What a phase really took whose work went on beside the phases after it.
+  void lengthen(std::string_view phase, std::chrono::duration<double, std::milli> duration);
   void enter(State state); // and publishes
   // Logs a warning and keeps it for the report.
   void warn(std::string message);

@@ -23,6 +23,8 @@ struct CommandLine {
   std::optional<bool> iptables;              // --iptables; absent, too, if it is no boolean
   std::optional<bool> ip6tables;             // --ip6tables
   std::string firewall_backend;              // --firewall-backend
+  std::optional<std::string> group;          // --group, -G
+  std::optional<bool> tls;                   // --tls
   std::vector<std::string> given;            // long names of all options that were given, once each
   std::size_t options_end = 0;               // how many arguments come before "--"
   bool answers_at_once = false; // --help, --version or --validate: no daemon is started

@@ -147,16 +147,6 @@ void add_settings(Effective& effective, const CommandLine& flags, const json::ob
   }
 }
 
-Result<void> take_hosts(Effective& effective) {
-  const auto hosts = TRY(json::Fields(effective.settings).texts_or_none("hosts"));
-  for (const std::string& host : hosts) {
-    effective.arguments.push_back("--host=" + host);
-  }
-  effective.gone.emplace_back("hosts");
-  effective.differs = effective.settings.erase("hosts") > 0 || effective.differs;
-  return {};
-}
-
 } // namespace
 
 Result<json::object> parse_daemon_json(std::string_view text) {
@@ -248,7 +238,8 @@ Result<Effective> merge(const json::object& file, const CommandLine& flags,
   }
   add_settings(effective, flags, choice.settings);
   if (hosts == Hosts::take) {
-    TRY(take_hosts(effective));
+    effective.gone.emplace_back("hosts");
+    effective.differs = effective.settings.erase("hosts") > 0 || effective.differs;
   }
   return effective;
 }

@@ -61,8 +61,8 @@ struct Effective {
 // Puts our choice beside the user's settings, never over them: a contradiction is an error.
 // The same option as flag and in the file is fatal for dockerd even when equal,
 // so what is given as a flag is left to the flags. "features" is merged key by key.
-// With `take_hosts` the file's "hosts" become --host arguments, since
-// dockerd's default listeners are given as such.
+// With Hosts::take the file's "hosts" are left out: they are among the listeners that are
+// given to dockerd by --host.
 enum class Hosts { keep, take };
 Result<Effective> merge(const json::object& file, const CommandLine& flags,
                         const EngineChoice& choice, Hosts hosts);

@@ -7,7 +7,7 @@ namespace dind::daemon {
 namespace {
 
 constexpr std::array<Variable, 36> kOurs = {{
-    {"DIND_ACTIVATE"},
+    {"DIND_ACTIVATE", true},
     {"DIND_BIP", true},
     {"DIND_CACHE_DIGEST", true},
     {"DIND_CACHE_DIR", true},
@@ -40,8 +40,8 @@ constexpr std::array<Variable, 36> kOurs = {{
     {"DIND_STOP_TIMEOUT"},
     {"DIND_STORAGE_DRIVER", true},
     {"DIND_STORE", true},
-    {"DIND_TCP_BIND"},
-    {"DIND_TLS_KEY"},
+    {"DIND_TCP_BIND", true},
+    {"DIND_TLS_KEY", true},
     {"DIND_VERIFY", true},
 }};
 

@@ -1,7 +1,6 @@
 #include <daemon/launch.hpp>
 
 #include <daemon/effective_file.hpp>
-#include <daemon/listeners.hpp>
 #include <sys/file.hpp>
 
 #include <array>
@@ -15,34 +14,27 @@ void append(std::vector<std::string>& to, std::span<const std::string> what) {
   to.insert(to.end(), what.begin(), what.end());
 }
 
-// The addresses that dockerd will listen on, from whichever place it takes them.
-Result<std::vector<std::string>> hosts_of(std::span<const std::string> argv,
-                                          const json::object& settings) {
-  std::vector<std::string> hosts = parse_command_line(argv.subspan(1)).hosts;
-  append(hosts, TRY(json::Fields(settings).texts_or_none("hosts")));
-  return hosts;
+// The user's options, less those that our own stand for.
+std::vector<std::string> options_of(const Invocation& invocation, const CommandLine& flags,
+                                    const ListenerPlan& listeners) {
+  constexpr std::array<std::string_view, 1> kHosts = {"host"};
+  const auto options = std::span(invocation.arguments).first(flags.options_end);
+  return listeners.moves_hosts ? without_options(options, kHosts)
+                               : std::vector<std::string>(options.begin(), options.end());
 }
 
 } // namespace
 
 Result<Launch> configure(const Invocation& invocation, const CommandLine& flags,
                          const DaemonFile& file, const EngineChoice& choice,
-                         const fs::path& runtime_dir, std::string_view notify_socket) {
-  const Hosts policy = invocation.default_listeners ? Hosts::take : Hosts::keep;
+                         const ListenerPlan& listeners, const fs::path& runtime_dir,
+                         std::string_view notify_socket) {
+  const Hosts policy = listeners.moves_hosts ? Hosts::take : Hosts::keep;
   Effective effective = TRY(merge(file.settings, flags, choice, policy));
 
   Launch launch;
   launch.environment = daemon_environment(invocation.environment, notify_socket);
-  launch.argv = {"dockerd"};
-  if (invocation.default_listeners) {
-    std::vector<std::string> named = flags.hosts;
-    append(named, TRY(json::Fields(file.settings).texts_or_none("hosts")));
-    Listeners listeners = default_listeners(invocation.environment, named);
-    for (const std::string& host : listeners.hosts) {
-      launch.argv.push_back("--host=" + host);
-    }
-    launch.warnings = std::move(listeners.warnings);
-  }
+  launch.api = listeners.api;
 
   TRY(forget_effective_file(runtime_dir));
   if (effective.differs) {
@@ -62,13 +54,13 @@ Result<Launch> configure(const Invocation& invocation, const CommandLine& flags,
         key));
   }
 
-  // Ours come last among the options: the last --config-file is the one that counts.
-  const std::span<const std::string> theirs = invocation.arguments;
-  append(launch.argv, theirs.first(flags.options_end));
+  // The last --config-file is the one that counts, so ours comes last among the options. Of
+  // those for the listeners, the user's count.
+  launch.argv = {"dockerd"};
+  append(launch.argv, listeners.arguments);
+  append(launch.argv, options_of(invocation, flags, listeners));
   append(launch.argv, effective.arguments);
-  append(launch.argv, theirs.subspan(flags.options_end));
-
-  launch.api = api_socket(TRY(hosts_of(launch.argv, effective.settings)));
+  append(launch.argv, std::span(invocation.arguments).subspan(flags.options_end));
   return launch;
 }
 

@@ -5,6 +5,7 @@
 #include <daemon/argv.hpp>
 #include <daemon/daemon_json.hpp>
 #include <daemon/environment.hpp>
+#include <daemon/listeners.hpp>
 
 #include <boost/filesystem/path.hpp>
 
@@ -38,7 +39,8 @@ struct Launch {
 // written; if the default one is missing, an empty object is made to mount on.
 Result<Launch> configure(const Invocation& invocation, const CommandLine& flags,
                          const DaemonFile& file, const EngineChoice& choice,
-                         const fs::path& runtime_dir, std::string_view notify_socket);
+                         const ListenerPlan& listeners, const fs::path& runtime_dir,
+                         std::string_view notify_socket);
 
 // The same daemon before anybody can see it: its one listener, its pid file and its
 // daemon.json, which has no hosts, are in `dir`, a directory of mode 0700. It starts no

@@ -41,7 +41,8 @@ protected:
       flags.config_file = file.path.native();
       file = TRY(read_daemon_file(flags));
     }
-    return configure({{}, false, {}}, {}, file, {"overlay2", std::nullopt, {}}, run_.path(), "");
+    return configure({{}, false, {}}, {}, file, {"overlay2", std::nullopt, {}}, {}, run_.path(),
+                     "");
   }
 
   test::TempDir etc_;

@@ -105,7 +105,7 @@ const MergeCase kMergeCases[] = {
      {},
      R"({"debug":true})",
      true,
-     {"--host=tcp://1.2.3.4:5", "--host=fd://"}},
+     {}},
 };
 
 INSTANTIATE_TEST_SUITE_P(Every, MergeTest, testing::ValuesIn(kMergeCases),

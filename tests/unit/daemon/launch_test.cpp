@@ -12,48 +12,59 @@ using test::fails_saying;
 using test::ok;
 using Words = std::vector<std::string>;
 
-constexpr const char* kUnixHost = "--host=unix:///var/run/docker.sock";
-constexpr const char* kTcpHost = "--host=tcp://0.0.0.0:2375";
+const ListenerPlan kNoListeners;
 
-// A launch that adds nothing to the file, so that nothing is mounted.
-Result<Launch> launch_plain(Words arguments, bool default_listeners = true,
-                            const json::object& settings = {}) {
-  const Invocation invocation{std::move(arguments), default_listeners, {"PATH=/bin"}};
-  DaemonFile file;
-  file.settings = settings;
-  return configure(invocation, parse_command_line(invocation.arguments), file, {}, "/nowhere",
-                   "/n");
+ListenerPlan handed_over() {
+  ListenerPlan plan;
+  plan.moves_hosts = true;
+  plan.arguments = {"--host=fd://", "--tls=false"};
+  plan.api = "/var/run/docker.sock";
+  return plan;
 }
 
-TEST(LaunchTest, StartsDockerdWithDefaultListenersThenTheArguments) {
-  const auto launch = launch_plain({"--debug", "--mtu", "1400"});
+// A launch that adds nothing to the file, so that nothing is mounted.
+Result<Launch> launch_plain(Words arguments, const ListenerPlan& listeners,
+                            const json::object& settings = {}) {
+  const Invocation invocation{std::move(arguments), true, {"PATH=/bin"}};
+  DaemonFile file;
+  file.settings = settings;
+  return configure(invocation, parse_command_line(invocation.arguments), file, {}, listeners,
+                   "/nowhere", "/n");
+}
+
+TEST(LaunchTest, StartsDockerdWithTheListenersThenTheArguments) {
+  const auto launch = launch_plain({"--debug", "--mtu", "1400"}, handed_over());
   ASSERT_TRUE(ok(launch));
-  EXPECT_EQ(launch->argv, (Words{"dockerd", kUnixHost, kTcpHost, "--debug", "--mtu", "1400"}));
+  EXPECT_EQ(launch->argv,
+            (Words{"dockerd", "--host=fd://", "--tls=false", "--debug", "--mtu", "1400"}));
   EXPECT_EQ(launch->environment, (Words{"PATH=/bin", "container=docker", "NOTIFY_SOCKET=/n"}));
   EXPECT_EQ(launch->api, "/var/run/docker.sock");
   EXPECT_FALSE(launch->file_written);
   EXPECT_TRUE(launch->warnings.empty());
 }
 
-TEST(LaunchTest, LeavesAnExplicitDockerdAsItWasWritten) {
-  const auto launch = launch_plain({"-H", "tcp://:1"}, false);
+TEST(LaunchTest, GivesNoHostTwice) {
+  const auto launch =
+      launch_plain({"-DH", "tcp://:1", "--host=unix:///y", "--", "-H"}, handed_over());
   ASSERT_TRUE(ok(launch));
-  EXPECT_EQ(launch->argv, (Words{"dockerd", "-H", "tcp://:1"}));
-  EXPECT_EQ(launch->api, "");
+  EXPECT_EQ(launch->argv,
+            (Words{"dockerd", "--host=fd://", "--tls=false", "--debug=true", "--", "-H"}));
 }
 
-TEST(LaunchTest, FindsTheApiOfAnExplicitDockerdInTheFile) {
-  const auto launch =
-      launch_plain({}, false, parse_daemon_json(R"({"hosts":["unix:///y.sock"]})").value());
+TEST(LaunchTest, LeavesTheUsersHostsWhereNothingIsInTheirPlace) {
+  const auto launch = launch_plain({"-H", "tcp://:1"}, kNoListeners);
   ASSERT_TRUE(ok(launch));
-  EXPECT_EQ(launch->argv, Words{"dockerd"});
-  EXPECT_EQ(launch->api, "/y.sock");
+  EXPECT_EQ(launch->argv, (Words{"dockerd", "-H", "tcp://:1"}));
+  const auto with_file =
+      launch_plain({}, kNoListeners, parse_daemon_json(R"({"hosts":["unix:///y.sock"]})").value());
+  ASSERT_TRUE(ok(with_file));
+  EXPECT_FALSE(with_file->file_written);
 }
 
 TEST(LaunchTest, PutsOurFlagsBeforeTheEndOfOptions) {
   const Invocation invocation{{"--feature=cdi", "--", "x"}, false, {}};
   const auto launch = configure(invocation, parse_command_line(invocation.arguments), {},
-                                {"", false, {}}, "/nowhere", "");
+                                {"", false, {}}, kNoListeners, "/nowhere", "");
   ASSERT_TRUE(ok(launch));
   EXPECT_EQ(launch->argv, (Words{"dockerd", "--feature=cdi",
                                  "--feature=containerd-snapshotter=false", "--", "x"}));
@@ -63,8 +74,8 @@ TEST(LaunchTest, ReportsAContradictionBeforeAnythingIsWritten) {
   DaemonFile file;
   file.settings = parse_daemon_json(R"({"storage-driver":"vfs"})").value();
   const test::TempDir run;
-  EXPECT_TRUE(fails_saying("this host needs overlay2",
-                           configure({}, {}, file, {"overlay2", {}, {}}, run.path(), "")));
+  EXPECT_TRUE(fails_saying("this host needs overlay2", configure({}, {}, file, {"overlay2", {}, {}},
+                                                                 kNoListeners, run.path(), "")));
   EXPECT_FALSE(run.has("daemon.json"));
 }
 

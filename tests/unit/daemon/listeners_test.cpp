@@ -1,61 +1,203 @@
 #include <daemon/listeners.hpp>
 
+#include <support/expect.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 namespace dind::daemon {
 namespace {
 
+using test::fails_saying;
+using test::ok;
 using Words = std::vector<std::string>;
+
+struct Asked {
+  Words environment = {};
+  Words arguments = {};
+  const char* file = "{}";
+  bool explicit_dockerd = false;
+  EngineWishes wishes = {};
+};
+
+Result<ListenerPlan> plan_for(const Asked& asked) {
+  const CommandLine flags = parse_command_line(asked.arguments);
+  const json::object file = parse_daemon_json(asked.file).value();
+  return plan_listeners({.environment = asked.environment,
+                         .flags = flags,
+                         .file = file,
+                         .default_listeners = !asked.explicit_dockerd,
+                         .wishes = asked.wishes});
+}
+
+EngineWishes off() {
+  EngineWishes wishes;
+  wishes.activate = ActivateWish::off;
+  return wishes;
+}
+
+EngineWishes bound_to(const char* ip) {
+  EngineWishes wishes;
+  wishes.tcp_bind = ip;
+  return wishes;
+}
+
+// What is bound, and behind a bar what dockerd is told.
+std::string told(const ListenerPlan& plan) {
+  Words bound;
+  for (const HostAddress& host : plan.bound) {
+    bound.push_back(host.is_unix() ? host.path : fmt::format("{}:{}", host.ip, host.port));
+  }
+  return fmt::format("{} | {}", fmt::join(bound, " "), fmt::join(plan.arguments, " "));
+}
+
+constexpr const char* kSocket = "/var/run/docker.sock";
+constexpr const char* kTls = "--tlsverify --tlscacert=/certs/server/ca.pem "
+                             "--tlscert=/certs/server/cert.pem --tlskey=/certs/server/key.pem";
 
 struct Case {
   const char* name;
-  Words environment;
-  Words named;
-  Words expected;
+  Asked asked;
+  std::string expected;
 };
 
-class DefaultListenersTest : public testing::TestWithParam<Case> {};
+class ListenersTest : public testing::TestWithParam<Case> {};
 
-TEST_P(DefaultListenersTest, AreTheStockOnesLessThoseNamed) {
-  EXPECT_EQ(default_listeners(GetParam().environment, GetParam().named).hosts, GetParam().expected);
+TEST_P(ListenersTest, AreBoundOrLeftToDockerd) {
+  const auto plan = plan_for(GetParam().asked);
+  ASSERT_TRUE(ok(plan));
+  EXPECT_EQ(told(*plan), GetParam().expected);
 }
 
-constexpr const char* kSocket = "unix:///var/run/docker.sock";
-constexpr const char* kTcp = "tcp://0.0.0.0:2375";
+const std::string kBoth = std::string(kSocket) + " 0.0.0.0:2375 | --host=fd://";
 
 const Case kCases[] = {
-    {"NoTls", {}, {}, {kSocket, kTcp}},
-    {"TlsSwitchedOff", {"DOCKER_TLS_CERTDIR="}, {}, {kSocket, kTcp}},
-    {"Tls", {"DOCKER_TLS_CERTDIR=/certs"}, {}, {kSocket}},
-    {"OtherSocket", {"DOCKER_HOST=unix:///x.sock"}, {}, {"unix:///x.sock", kTcp}},
-    {"DockerHostOfAnotherKind", {"DOCKER_HOST=tcp://docker:2375"}, {}, {kSocket, kTcp}},
-    {"SocketNamed", {}, {kSocket}, {kTcp}},
-    {"SocketNamedOtherwise", {}, {"unix:///run/docker.sock"}, {kTcp}},
-    {"SocketNamedAsDefault", {}, {"unix://"}, {kTcp}},
-    {"OtherSocketNamed", {}, {"unix:///x.sock"}, {kSocket, kTcp}},
-    {"TcpNamed", {}, {kTcp}, {kSocket}},
-    {"TcpNamedOnAnotherAddress", {}, {"tcp://127.0.0.1:2375"}, {kSocket}},
-    {"TcpNamedWithoutScheme", {}, {"127.0.0.1:2375"}, {kSocket}},
-    {"TcpNamedWithoutPort", {}, {"tcp://[::1]"}, {kSocket}},
-    {"TcpNamedOnAnotherPort", {}, {"tcp://[::]:2376"}, {kSocket, kTcp}},
-    {"FdNamed", {}, {"fd://"}, {kSocket, kTcp}},
+    {"H3NoTls", {}, kBoth},
+    {"H3TlsSwitchedOff", {.environment = {"DOCKER_TLS_CERTDIR="}}, kBoth},
+    {"H2Tls",
+     {.environment = {"DOCKER_TLS_CERTDIR=/certs"}},
+     std::string(kSocket) + " 0.0.0.0:2376 | --host=fd:// " + kTls},
+    {"H1DockerHostNamesTheSocket",
+     {.environment = {"DOCKER_HOST=unix:///x.sock"}},
+     "/x.sock 0.0.0.0:2375 | --host=fd://"},
+    {"DockerHostOfAnotherKind", {.environment = {"DOCKER_HOST=tcp://docker:2375"}}, kBoth},
+    {"TheUsersSocketIsTheDefaultOne", {.arguments = {"-H", "unix:///run/docker.sock"}}, kBoth},
+    {"TheUsersPortIsTheDefaultOne", {.arguments = {"--host=tcp://0.0.0.0:2375"}}, kBoth},
+    {"TheUsersPortIsNarrower",
+     {.arguments = {"--host=tcp://127.0.0.1:2375"}},
+     std::string(kSocket) + " 127.0.0.1:2375 | --host=fd://"},
+    {"TheUsersAreOthers",
+     {.arguments = {"--host=tcp://[::1]:1", "-H=unix:///y"}},
+     std::string(kSocket) + " 0.0.0.0:2375 ::1:1 /y | --host=fd://"},
+    {"RepeatedByTheUser",
+     {.arguments = {"-H", "unix:///y", "-H", "unix:///y"}},
+     std::string(kSocket) + " 0.0.0.0:2375 /y | --host=fd://"},
+    {"OfTheFile",
+     {.file = R"({"hosts": ["unix:///y", "tcp://0.0.0.0:2375"]})"},
+     std::string(kSocket) + " 0.0.0.0:2375 /y | --host=fd://"},
+    {"NotUnderstood",
+     {.arguments = {"--host=tcp://docker:2375"}},
+     std::string(kSocket) + " 0.0.0.0:2375 | --host=fd:// --host=tcp://docker:2375 --tls=false"},
+    {"NotUnderstoodAndTlsIsDecided",
+     {.arguments = {"--host=tcp://docker:2375", "--tls=true"}},
+     std::string(kSocket) + " 0.0.0.0:2376 | --host=fd:// --host=tcp://docker:2375"},
+    {"SocketsOfTheUsersOwn",
+     {.arguments = {"--host=fd://"}},
+     " | --host=unix:///var/run/docker.sock --host=tcp://0.0.0.0:2375 --host=fd:// --tls=false"},
+    {"A3DockerdInFull", {.explicit_dockerd = true}, std::string(kSocket) + " | --host=fd://"},
+    {"A3DockerdInFullWithTls", {.arguments = {"--tlsverify"}, .explicit_dockerd = true}, " | "},
+    {"A3DockerdInFullHasNoCertificatesOfOurs",
+     {.environment = {"DOCKER_TLS_CERTDIR=/certs"},
+      .arguments = {"--host=unix:///var/run/docker.sock", "--group=123"},
+      .explicit_dockerd = true},
+     std::string(kSocket) + " | --host=fd://"},
+    {"A3HostsOfTheFile",
+     {.file = R"({"hosts": ["tcp://127.0.0.1:5"]})", .explicit_dockerd = true},
+     "127.0.0.1:5 | --host=fd://"},
+    {"A3NothingUnderstood", {.arguments = {"--host=fd://"}, .explicit_dockerd = true}, " | "},
+    {"Off",
+     {.wishes = off()},
+     " | --host=unix:///var/run/docker.sock --host=tcp://0.0.0.0:2375 --tls=false"},
+    {"OffWithATlsFlagOfTheUsers",
+     {.arguments = {"--tls=false"}, .wishes = off()},
+     " | --host=unix:///var/run/docker.sock --host=tcp://0.0.0.0:2375"},
+    {"OffWithTls",
+     {.environment = {"DOCKER_TLS_CERTDIR=/certs"}, .wishes = off()},
+     std::string(" | --host=unix:///var/run/docker.sock --host=tcp://0.0.0.0:2376 ") + kTls},
+    {"OffA3",
+     {.arguments = {"-H", "tcp://0.0.0.0:5"}, .explicit_dockerd = true, .wishes = off()},
+     " | --tls=false"},
+    {"TcpBind",
+     {.wishes = bound_to("127.0.0.1")},
+     std::string(kSocket) + " 127.0.0.1:2375 | --host=fd://"},
+    {"TcpBindIPv6", {.wishes = bound_to("::")}, std::string(kSocket) + " :::2375 | --host=fd://"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Every, DefaultListenersTest, testing::ValuesIn(kCases),
+INSTANTIATE_TEST_SUITE_P(Every, ListenersTest, testing::ValuesIn(kCases),
                          [](const auto& row) { return row.param.name; });
 
-TEST(ListenersTest, WarnsOnceThatTlsIsNotThere) {
-  const auto listeners = default_listeners(Words{"DOCKER_TLS_CERTDIR=/certs"}, {});
-  ASSERT_EQ(listeners.warnings.size(), 1U);
-  EXPECT_NE(listeners.warnings[0].find("no TCP listener"), std::string::npos);
-  EXPECT_TRUE(default_listeners({}, {}).warnings.empty());
+TEST(ListenerPlanTest, MakesCertificatesForTheDefaultListenersOnly) {
+  const Words with_tls = {"DOCKER_TLS_CERTDIR=/certs"};
+  EXPECT_EQ(plan_for({.environment = with_tls})->certificates, "/certs");
+  EXPECT_EQ(plan_for({.environment = with_tls, .explicit_dockerd = true})->certificates, "");
+  EXPECT_EQ(plan_for({})->certificates, "");
 }
 
-TEST(ListenersTest, FindTheApiOnTheFirstUnixSocket) {
-  EXPECT_EQ(api_socket({}), "/var/run/docker.sock");
-  EXPECT_EQ(api_socket(Words{"tcp://:1", "unix:///a", "unix:///b"}), "/a");
-  EXPECT_EQ(api_socket(Words{"unix://"}), "/var/run/docker.sock");
-  EXPECT_EQ(api_socket(Words{"tcp://:1", "fd://"}), "");
+TEST(ListenerPlanTest, RefusesTlsSettingsInTheFileBesideCertificatesOfOurs) {
+  const Words with_tls = {"DOCKER_TLS_CERTDIR=/certs"};
+  EXPECT_TRUE(fails_saying("\"tlscert\" is in daemon.json",
+                           plan_for({.environment = with_tls, .file = R"({"tlscert": "/c"})"})));
+  EXPECT_TRUE(ok(plan_for({.file = R"({"tlscert": "/c"})"})));
+}
+
+TEST(ListenerPlanTest, LeavesAnExplicitDockerdAsItIsWhereNothingIsBound) {
+  EXPECT_FALSE(plan_for({.explicit_dockerd = true, .wishes = off()})->moves_hosts);
+  EXPECT_TRUE(plan_for({.explicit_dockerd = true})->moves_hosts);
+  EXPECT_TRUE(plan_for({.wishes = off()})->moves_hosts);
+}
+
+TEST(ListenerPlanTest, SaysLoudlyThatPlainTcpIsOpenToOthers) {
+  const auto warnings = [](const Asked& asked) { return plan_for(asked)->warnings; };
+  ASSERT_EQ(warnings({}).size(), 1U);
+  EXPECT_NE(warnings({})[0].find("tcp://0.0.0.0:2375"), std::string::npos);
+  EXPECT_NE(warnings({})[0].find("DOCKER_TLS_CERTDIR"), std::string::npos);
+  EXPECT_EQ(warnings({.wishes = off()}).size(), 1U);
+  EXPECT_EQ(warnings({.arguments = {"--host=tcp://[::]:1"}}).size(), 2U);
+  EXPECT_TRUE(warnings({.wishes = bound_to("127.0.0.1")}).empty());
+  EXPECT_TRUE(warnings({.environment = {"DOCKER_TLS_CERTDIR=/certs"}}).empty());
+  EXPECT_TRUE(warnings({.arguments = {"--tlsverify"}}).empty());
+  EXPECT_TRUE(warnings({.file = R"({"tls": true})"}).empty());
+  EXPECT_FALSE(warnings({.arguments = {"--tls=false"}}).empty());
+}
+
+TEST(ListenerPlanTest, FindsTheApiOnTheFirstUnixSocket) {
+  EXPECT_EQ(plan_for({})->api, kSocket);
+  EXPECT_EQ(plan_for({.environment = {"DOCKER_HOST=unix:///x"}, .wishes = off()})->api, "/x");
+  EXPECT_EQ(plan_for({.arguments = {"-H", "tcp://:1", "-H", "unix:///a", "-H", "unix:///b"},
+                      .explicit_dockerd = true})
+                ->api,
+            "/a");
+  EXPECT_EQ(plan_for({.arguments = {"-H", "tcp://:1"}, .explicit_dockerd = true})->api, "");
+}
+
+TEST(ListenerPlanTest, TakesTheGroupFromWhereDockerdTakesIt) {
+  EXPECT_EQ(plan_for({})->group, "docker");
+  EXPECT_EQ(plan_for({.arguments = {"-G", "ci"}})->group, "ci");
+  EXPECT_EQ(plan_for({.arguments = {"--group="}})->group, "");
+  EXPECT_EQ(plan_for({.file = R"({"group": "ops"})"})->group, "ops");
+}
+
+TEST(FindGroupTest, ReadsNamesAndNumbers) {
+  const std::string_view file = "root:x:0:\nbroken\n123:x:9:\ndocker:x:2375:alice,bob\nlast:x:77";
+  EXPECT_EQ(find_group(file, "docker"), 2375U);
+  EXPECT_EQ(find_group(file, "last"), 77U);
+  EXPECT_EQ(find_group(file, "1001"), 1001U);
+  EXPECT_EQ(find_group(file, "123"), 9U); // a name comes first
+  EXPECT_EQ(find_group(file, "dock"), std::nullopt);
+  EXPECT_EQ(find_group(file, "broken"), std::nullopt);
+  EXPECT_EQ(find_group("", "docker"), std::nullopt);
+  EXPECT_EQ(find_group(file, "-1"), std::nullopt);
 }
 
 } // namespace

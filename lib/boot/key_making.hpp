@@ -1,0 +1,33 @@
+#pragma once
+
+#include <base/result.hpp>
+#include <base/wishes.hpp>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace dind::boot {
+
+// Keys and certificates for TLS, made on a thread of their own while the volume is seeded.
+class KeyMaking {
+public:
+  // `dir` is DOCKER_TLS_CERTDIR, or "": there is nothing to make. `added` is DOCKER_TLS_SAN.
+  KeyMaking(std::string dir, TlsKeyWish kind, std::string added, std::function<bool()> stopped);
+
+  // Ends what goes on: an RSA key may take seconds.
+  ~KeyMaking() = default;
+  KeyMaking(const KeyMaking&) = delete;
+  KeyMaking& operator=(const KeyMaking&) = delete;
+
+  // Waits for the end, and returns how long it took. ECANCELED if `stopped` became true.
+  Result<std::chrono::duration<double, std::milli>> finish();
+
+private:
+  Result<void> made_;
+  std::chrono::duration<double, std::milli> duration_{0};
+  std::jthread thread_; // the last member: it is joined before what it writes to goes
+};
+
+} // namespace dind::boot

@@ -1,0 +1,129 @@
+#include <boot/public_sockets.hpp>
+
+#include <base/log.hpp>
+#include <sys/file.hpp>
+#include <sys/listen.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <tuple>
+
+namespace dind::boot {
+namespace {
+
+constexpr const char* kGroupFile = "/etc/group";
+constexpr std::size_t kGroupFileLimit = 4U << 20U;
+constexpr mode_t kSocketMode = 0660;
+
+// As dockerd does it: the group `docker` is for where there is one, any other must exist.
+Result<gid_t> socket_group(const std::string& name) {
+  if (name.empty()) {
+    return ::getegid();
+  }
+  const auto text = sys::read_file(kGroupFile, kGroupFileLimit);
+  if (const auto found = daemon::find_group(text ? *text : "", name)) {
+    return *found;
+  }
+  if (name != daemon::kDefaultSocketGroup) {
+    return input_error("--group={}: {} has no such group", name, kGroupFile);
+  }
+  log::info("the API's socket is root's alone: there is no group {}", name);
+  return ::getegid();
+}
+
+// The failure in words that tell what to do.
+Error obstacle(const daemon::HostAddress& at, Error error) {
+  if (!error.is(std::errc::address_in_use)) {
+    return error;
+  }
+  return at.is_unix()
+             ? input_error("another process listens at {}: end it, or give this engine a socket "
+                           "elsewhere by --host",
+                           at.path)
+             : input_error("port {} is taken on {}: end what listens there, or name another port "
+                           "by --host",
+                           at.port, at.ip);
+}
+
+} // namespace
+
+bool is_instant(const seed::SeedPlan& plan) {
+  return !plan.by_load &&
+         std::none_of(plan.layers.begin(), plan.layers.end(), [](const seed::LayerStep& step) {
+           return step.method == seed::Method::copy || step.method == seed::Method::load;
+         });
+}
+
+Result<PublicSockets> PublicSockets::claim(const daemon::ListenerPlan& plan, ActivateWish when) {
+  PublicSockets sockets(when, plan.bound.empty() ? 0 : TRY(socket_group(plan.group)));
+  for (const daemon::HostAddress& at : plan.bound) {
+    if (at.is_unix()) {
+      if (auto cleared = sys::clear_socket_at(at.path); !cleared) {
+        return obstacle(at, std::move(cleared).error());
+      }
+      sockets.sockets_.push_back({at, Fd()});
+      continue;
+    }
+    auto bound = sys::bind_tcp(at.ip, at.port);
+    if (!bound) {
+      return obstacle(at, std::move(bound).error());
+    }
+    sockets.sockets_.push_back({at, std::move(bound).value()});
+  }
+  if (when == ActivateWish::early) {
+    TRY(sockets.listen(Where::outside_tmp));
+  }
+  return sockets;
+}
+
+PublicSockets::~PublicSockets() {
+  std::vector<Fd> left;
+  for (Socket& socket : sockets_) {
+    if (socket.fd) {
+      left.push_back(std::move(socket.fd));
+    }
+  }
+  sys::stop_listening(left);
+}
+
+Result<void> PublicSockets::listen(Where where) {
+  for (Socket& socket : sockets_) {
+    if (where == Where::outside_tmp && socket.at.path.starts_with("/tmp/")) {
+      continue;
+    }
+    if (socket.at.is_unix() && !socket.fd) {
+      auto made = sys::listen_at(socket.at.path, group_, kSocketMode);
+      if (!made && made.error().is(std::errc::invalid_argument)) {
+        log::warn("{}: the user namespace does not have it", made.error().describe());
+        made = sys::listen_at(socket.at.path, ::getegid(), kSocketMode);
+      }
+      if (!made) {
+        return obstacle(socket.at, std::move(made).error());
+      }
+      socket.fd = std::move(made).value();
+    } else if (const auto listens = sys::start_listening(socket.fd); !listens) {
+      return obstacle(socket.at, listens.error());
+    }
+  }
+  return {};
+}
+
+void PublicSockets::listen_before(const seed::SeedPlan& plan) {
+  const bool may_wait = when_ == ActivateWish::automatic && is_instant(plan);
+  if (may_wait || when_ == ActivateWish::early) {
+    std::ignore = listen(Where::everywhere);
+  }
+}
+
+Result<std::vector<Fd>> PublicSockets::hand_over() {
+  TRY(listen(Where::everywhere));
+  std::vector<Fd> handed;
+  for (Socket& socket : sockets_) {
+    handed.push_back(std::move(socket.fd));
+  }
+  sockets_.clear();
+  return handed;
+}
+
+} // namespace dind::boot
