@@ -15,7 +15,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 
 once=(programs.bats bake.bats probe.bats)
-each=(content.bats load.bats use.bats registry.bats boot.bats stop.bats stock_parity.bats matrix.bats volumes.bats)
+each=(content.bats load.bats use.bats registry.bats boot.bats listeners.bats tls.bats stop.bats stock_parity.bats matrix.bats volumes.bats)
 newest=(settings.bats forms.bats)
 cells=()
 files=()
@@ -82,7 +82,7 @@ run_files "${cells[0]}" "${chosen[@]}" -- "$@"
 for cell in "${cells[@]}"; do
   # The Alpine layout changes how programs are found and started, not what an engine makes of layers.
   case "$cell" in
-    alpine) mapfile -t chosen < <(wanted boot.bats stock_parity.bats) ;;
+    alpine) mapfile -t chosen < <(wanted boot.bats listeners.bats tls.bats stock_parity.bats) ;;
     28 | custom) mapfile -t chosen < <(wanted "${each[@]}" "${newest[@]}") ;;
     *) mapfile -t chosen < <(wanted "${each[@]}") ;;
   esac
