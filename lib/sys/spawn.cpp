@@ -11,6 +11,7 @@
 
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,8 +60,9 @@ class Preparation : public bp::extend::handler {
 public:
   Preparation(std::vector<std::string>& argv, SpawnOptions& options, const Streams* streams,
               const Handover& handover)
-      : mask_(options.mask), own_group_(options.own_group), streams_(streams), handover_(handover),
-        argv_(pointers_to(argv)) {
+      : mask_(options.mask), own_group_(options.own_group),
+        dies_with_parent_(options.dies_with_parent), error_output_(options.error_output),
+        streams_(streams), handover_(handover), argv_(pointers_to(argv)) {
     if (options.environment) {
       environment_ = pointers_to(*options.environment);
     }
@@ -75,6 +77,12 @@ public:
     }
     if (own_group_) {
       lead_group();
+    }
+    if (dies_with_parent_) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    }
+    if (error_output_) {
+      ::dup2(error_output_->get(), STDERR_FILENO);
     }
     if (streams_) {
       ::dup2(streams_->input.get(), STDIN_FILENO);
@@ -115,6 +123,8 @@ private:
 
   sigset_t mask_;
   bool own_group_;
+  bool dies_with_parent_;
+  const Fd* error_output_;
   const Streams* streams_;
   const Handover& handover_;
   std::vector<char*> argv_;

@@ -23,7 +23,9 @@ struct ExitStatus {
 struct SpawnOptions {
   sigset_t mask{};                                     // the signal mask it gets
   std::optional<std::vector<std::string>> environment; // NAME=value; ours if absent
-  std::span<const Fd> sockets; // it finds them at 3, 4, ..., and LISTEN_FDS and LISTEN_PID set
+  std::span<const Fd> sockets;      // it finds them at 3, 4, ..., and LISTEN_FDS and LISTEN_PID set
+  const Fd* error_output = nullptr; // its standard error; ours if absent
+  bool dies_with_parent = false;    // killed when the thread that started it ends
   bool own_group = true; // a process group of its own, the terminal's foreground one if ours was
 };
 
