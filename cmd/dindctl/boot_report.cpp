@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <time.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -33,6 +36,33 @@ std::string state_of(const boot::Status& status) {
   const std::string_view state = boot::name_of(status.state);
   return status.result ? fmt::format("{}, seeding {}", state, boot::name_of(*status.result))
                        : std::string(state);
+}
+
+// How long ago that was, by the clock that PID 1 counts from: its own start.
+std::string age_of(const boot::Status& status, double since_ms) {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  const double started =
+      static_cast<double>(status.start_ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  const double up = static_cast<double>(now.tv_sec) - started;
+  const auto seconds = static_cast<long long>(std::max(0.0, up - since_ms / 1000));
+  constexpr long long kMinute = 60;
+  constexpr long long kHour = 60 * kMinute;
+  constexpr long long kDay = 24 * kHour;
+  if (seconds < kMinute) {
+    return fmt::format("{} s", seconds);
+  }
+  if (seconds < kHour) {
+    return fmt::format("{} min {} s", seconds / kMinute, seconds % kMinute);
+  }
+  return seconds < kDay ? fmt::format("{} h {} min", seconds / kHour, seconds % kHour / kMinute)
+                        : fmt::format("{} d {} h", seconds / kDay, seconds % kDay / kHour);
+}
+
+std::string stage_of(const boot::Status& status) {
+  const std::string age = age_of(status, status.state_since_ms);
+  return status.state_reason.empty() ? fmt::format("for {}", age)
+                                     : fmt::format("for {}: {}", age, status.state_reason);
 }
 
 std::string strategy_of(const boot::Status& status) {
@@ -89,6 +119,9 @@ Result<boot::Status> find_report(const ReportOptions& options) {
 std::string describe(const boot::Status& status) {
   std::string out;
   put_line(out, "state", state_of(status));
+  put_line(out, "", stage_of(status));
+  put_line(out, "runs",
+           fmt::format("for {}, dockerd restarted {} times", age_of(status, 0), status.restarts));
   put_line(out, "engine", or_unknown(status.engine));
   put_line(out, "api", status.api.empty() ? "no unix socket" : status.api);
   put_line(out, "store", or_unknown(status.store));

@@ -34,6 +34,10 @@ void Announcement::ready() const {
   }
 }
 
+void Announcement::unready() const {
+  remove(ready_file_);
+}
+
 void Announcement::stopping() const {
   remove(ready_file_);
   notify("STOPPING=1");

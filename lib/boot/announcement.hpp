@@ -15,6 +15,7 @@ public:
   Announcement(std::string ready_file, std::span<const std::string> environment);
 
   void ready() const;    // to be called last, when everything else is in place
+  void unready() const;  // for a while: only the file tells
   void stopping() const; // and first
 
 private:

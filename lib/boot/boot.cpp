@@ -8,13 +8,13 @@
 #include <boot/key_making.hpp>
 #include <boot/loading.hpp>
 #include <boot/packet_filter.hpp>
+#include <boot/policy.hpp>
 #include <boot/promotion.hpp>
 #include <boot/public_sockets.hpp>
 #include <boot/seeding.hpp>
 #include <boot/status.hpp>
+#include <boot/supervision.hpp>
 #include <daemon/daemon_json.hpp>
-#include <daemon/effective_file.hpp>
-#include <daemon/engine_api.hpp>
 #include <daemon/launch.hpp>
 #include <daemon/notify.hpp>
 #include <daemon/rootless.hpp>
@@ -23,9 +23,6 @@
 #include <init/reaper.hpp>
 #include <init/signals.hpp>
 #include <init/stop_at_once.hpp>
-#include <init/supervisor.hpp>
-#include <sys/listen.hpp>
-#include <sys/spawn.hpp>
 
 #include <fmt/ranges.h>
 
@@ -33,7 +30,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <functional>
 
 namespace dind::boot {
 namespace {
@@ -44,9 +40,6 @@ constexpr int kDriverUnavailable = 69;
 constexpr int kHostUnprepared = 71;
 constexpr int kDataRootLocked = 75;
 constexpr int kSignalBase = 128;
-
-// How long PID 1 lets itself be kept by the engine, once, for an answer.
-constexpr auto kQuestionTimeout = std::chrono::milliseconds(500);
 
 // Why the boot ends before dockerd runs, and the exit code that says so.
 struct Ending {
@@ -75,85 +68,25 @@ daemon::EngineChoice choice_of(const Seeding& seeding, const Wishes& wishes) {
   return choice;
 }
 
-// Tells the world once that the engine serves.
-void become_ready(const daemon::Launch& launch, StatusBoard& board) {
-  if (!launch.api.empty()) {
-    const daemon::EngineApi engine(launch.api, kQuestionTimeout);
-    const auto version = engine.version();
-    board.status().engine = version ? *version : "";
-    const auto driver = engine.driver(); // its own choice, where the choice was left to it
-    if (driver) {
-      board.status().driver = *driver;
-    }
-  }
-  board.end();
-  board.enter(State::ready);
-  log::info("ready: engine {}, {} images, driver {}", board.status().engine, board.status().images,
-            board.status().driver);
-}
-
-// The user's file may have changed. If it cannot be read, dockerd keeps what it has.
-void renew_file(const fs::path& runtime_dir) {
-  if (const auto renewed = daemon::renew_effective_file(runtime_dir); !renewed) {
-    log::warn("daemon.json is not read again: {}", renewed.error().describe());
-  }
-}
-
-// Runs dockerd to its end. From the start of the loop on, nothing but that ends PID 1.
-int supervise(const daemon::Launch& launch, const daemon::NotifySocket& notify,
-              const fs::path& runtime_dir, const Announcement& announcement,
-              const init::SignalSource& signals, StatusBoard& board,
-              const std::function<void()>& once_ready) {
-  board.begin("launch");
-  board.enter(State::launching);
-  const auto dockerd = sys::spawn(launch.argv, {.mask = signals.original_mask(),
-                                                .environment = launch.environment,
-                                                .sockets = launch.sockets});
-  if (!dockerd) {
-    return end(board, {sys::exit_code_for(dockerd.error()), dockerd.error().describe()});
-  }
-  board.begin("ready");
-  bool ready = false;
-  bool early_reload = false;
-  const init::Watch readiness{notify.fd(), [&]() {
-                                const auto said = notify.receive(*dockerd);
-                                if (said && said->ready && !ready) {
-                                  ready = true;
-                                  become_ready(launch, board);
-                                  once_ready();
-                                  announcement.ready();
-                                  if (early_reload) {
-                                    renew_file(runtime_dir);
-                                    ::kill(*dockerd, SIGHUP);
-                                  }
-                                }
-                                if (said && said->stopping) {
-                                  announcement.stopping();
-                                  board.enter(State::stopping);
-                                }
-                              }};
-  // dockerd reads its file when it gets SIGHUP, and cannot take one before it serves.
-  const auto forwards = [&](int signal) {
-    if (signal == SIGHUP && ready) {
-      renew_file(runtime_dir);
-    }
-    early_reload = early_reload || (signal == SIGHUP && !ready);
-    return signal != SIGHUP || ready;
-  };
-  return init::supervise(*dockerd, signals, {&readiness, 1}, forwards);
-}
-
-// Gives layers that users stand on files of their own, before their cache goes.
-void promote(const Wishes& wishes, const Findings& found, StatusBoard& board) {
+// The driver whose borrowed layers get files of their own while dockerd runs, before
+// their cache goes; empty if none do.
+std::string driver_to_promote(const Wishes& wishes, const Findings& found) {
   const std::string& driver = found.driver.driver;
   const bool may_be_borrowed =
       found.driver.means == seed::Means::layers && !seed::has_full_trees(driver);
-  if (!may_be_borrowed || !wants_promotion(wishes.promote, found.receipt)) {
-    return;
-  }
-  if (const auto started = start_promotion(wishes.data_root, driver); !started) {
-    board.warn(started.error().describe());
-  }
+  return may_be_borrowed && wants_promotion(wishes.promote, found.receipt) ? driver : "";
+}
+
+// Leaves dockerd's start and all that follows to a fresh program. From there on, nothing
+// but dockerd's end ends PID 1.
+int hand_over(Baton state, const init::SignalSource& signals, StatusBoard& board) {
+  board.end();
+  state.status = print_status(board.status());
+  state.started_ns = std::chrono::nanoseconds(board.start().time_since_epoch()).count();
+  state.mask = signals.original_mask();
+  const Error failure = start_anew(state);
+  log::warn("supervising with all the memory of the boot: {}", failure.describe());
+  return supervise(std::move(state), signals);
 }
 
 // A stop, wherever it finds the seeding, has nothing to wait for or to tidy up.
@@ -166,7 +99,8 @@ Result<Seeding> seed_until_stopped(const Wishes& wishes, PublicSockets& sockets,
 
 // Everything between the options and dockerd. Each stage is a function from
 // value to value, and after the probe nobody asks the host again.
-int run_daemon(const Options& options, const init::SignalSource& signals) {
+int run_daemon(std::span<const std::string> arguments, const Options& options,
+               const init::SignalSource& signals) {
   StatusBoard board;
   const auto stopped = []() { return init::SignalSource::pending_stop().has_value(); };
   const auto stop_code = []() {
@@ -199,10 +133,16 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   if (!listeners) {
     return end(board, {kUsage, listeners.error().describe()});
   }
+  if (const auto refusal = objection(wishes->supervision, ::getpid() == 1)) {
+    return end(board, {kUsage, *refusal});
+  }
   for (const auto* warnings : {&options.warnings, &keys.warnings, &listeners->warnings}) {
     for (const std::string& warning : *warnings) {
       board.warn(warning);
     }
+  }
+  if (const auto warning = grace_warning(wishes->supervision)) {
+    board.warn(*warning);
   }
 
   board.begin("sockets");
@@ -213,7 +153,7 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
 
   board.begin("prepare");
   init::adopt_orphans();
-  const Announcement announcement(wishes->supervision.ready_file, options.invocation.environment);
+  Announcement(wishes->supervision.ready_file, {}); // of an earlier start
   if (!rootless) {
     for (const std::string& warning :
          host::prepare_host({.cgroup_namespace = wishes->cgroup_namespace})) {
@@ -225,6 +165,7 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   if (!runtime_dir) {
     return end(board, {kHostUnprepared, runtime_dir.error().describe()});
   }
+  board.measure_in(wishes->supervision.metrics_file);
   board.publish_in(*runtime_dir);
   daemon::Invocation invocation = options.invocation;
   invocation.environment =
@@ -239,7 +180,7 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
       daemon::find_variable(options.invocation.environment, "DOCKER_TLS_SAN").value_or(""),
       stopped);
 
-  const auto seeding = seed_until_stopped(*wishes, *sockets, board);
+  auto seeding = seed_until_stopped(*wishes, *sockets, board);
   if (stopped()) {
     return end(board, {stop_code(), "stopped before dockerd was started"});
   }
@@ -297,29 +238,40 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
   board.status().store = wishes->store == StoreWish::containerd ? "containerd" : "graph";
   board.status().api = launch->api;
   board.status().images_there = images_there(*seeding, board.status());
+  if (wishes->supervision.drain.count() > 0 && launch->api.empty()) {
+    board.warn("DIND_DRAIN: the engine has no unix socket to be asked at, so that a drain "
+               "takes all of its time");
+  }
 
   auto handed = sockets->hand_over();
   if (!handed) {
     return end(board, {kHostUnprepared, handed.error().describe()});
   }
-  launch->sockets = std::move(handed).value();
-  const bool had_layers = !seeding->found.state.prior_drivers.empty();
-  const int code = supervise(*launch, *notify, *runtime_dir, announcement, signals, board, [&]() {
-    const std::string warning = store_warning(*wishes, choice, had_layers, board.status().engine);
-    if (!warning.empty()) {
-      board.warn(warning);
-      board.publish();
-    }
-    promote(*wishes, seeding->found, board);
-  });
-  sys::stop_listening(launch->sockets);
-  announcement.stopping();
-  return code;
+  Baton state;
+  state.arguments.assign(arguments.begin(), arguments.end());
+  state.argv = launch->argv;
+  state.environment = launch->environment;
+  state.choice = choice;
+  state.store_is_settled = wishes->store != StoreWish::automatic ||
+                           !seeding->found.state.prior_drivers.empty();
+  state.runtime_dir = runtime_dir->native();
+  state.data_root = wishes->data_root;
+  state.promote = driver_to_promote(*wishes, seeding->found);
+  state.sockets = std::move(handed).value();
+  state.lock = std::move(seeding->found.lock);
+  return hand_over(std::move(state), signals, board);
 }
 
 } // namespace
 
 int run(std::span<const std::string> arguments, std::span<const std::string> environment) {
+  if (auto handed = take_baton(arguments)) {
+    if (*handed) {
+      return supervise(std::move(*handed).value());
+    }
+    log::error("{}", handed->error().describe());
+    return kHostUnprepared;
+  }
   // Before the first thread: threads inherit the signal mask.
   const auto signals = init::SignalSource::open();
   if (!signals) {
@@ -344,7 +296,7 @@ int run(std::span<const std::string> arguments, std::span<const std::string> env
     }
     break;
   }
-  return run_daemon(*options, *signals);
+  return remapped(options->wishes.supervision, run_daemon(arguments, *options, *signals));
 }
 
 } // namespace dind::boot

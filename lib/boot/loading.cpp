@@ -123,6 +123,7 @@ public:
       status.layers += number;
     }
     status.bytes = bytes_;
+    status.bytes_by_method.emplace_back("load", bytes_);
     status.result = missing_.empty() ? Outcome::ok
                     : images_ > 0    ? Outcome::degraded
                                      : Outcome::cold;

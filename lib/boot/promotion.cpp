@@ -6,11 +6,9 @@
 #include <store/state.hpp>
 #include <sys/file.hpp>
 
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <tuple>
 
 namespace dind::boot {
@@ -21,7 +19,7 @@ constexpr int kIdleClass = 3 << 13;
 constexpr int kWhoProcess = 1;
 constexpr int kNicest = 19;
 
-Result<void> promote(const std::string& data_root, const std::string& driver) {
+Result<void> copy_layers(const std::string& data_root, const std::string& driver) {
   const auto state = store::read_state(data_root);
   if (!state) {
     return state.error();
@@ -54,23 +52,12 @@ bool wants_promotion(PromoteWish wish, const seed::Receipt& receipt_of_earlier_s
          (wish == PromoteWish::automatic && !receipt_of_earlier_starts.boot_id.empty());
 }
 
-Result<pid_t> start_promotion(const std::string& data_root, const std::string& driver) {
-  const pid_t child = ::fork();
-  if (child == -1) {
-    return errno_error("start the promotion of layers");
-  }
-  if (child > 0) {
-    return child;
-  }
-  // Nothing waits for this: all that it does is whole, or not there.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+void promote(const std::string& data_root, const std::string& driver) {
   std::ignore = ::nice(kNicest);
   ::syscall(SYS_ioprio_set, kWhoProcess, 0, kIdleClass);
-  const auto promoted = promote(data_root, driver);
-  if (!promoted) {
-    log::warn("layers are not promoted: {}", promoted.error().describe());
+  if (const auto copied = copy_layers(data_root, driver); !copied) {
+    log::warn("layers are not promoted: {}", copied.error().describe());
   }
-  ::_exit(promoted ? 0 : 1);
 }
 
 } // namespace dind::boot

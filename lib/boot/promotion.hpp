@@ -1,12 +1,8 @@
 #pragma once
 
-#include <base/result.hpp>
 #include <base/wishes.hpp>
 #include <seed/receipt.hpp>
 
-#include <sys/types.h>
-
-#include <optional>
 #include <string>
 
 namespace dind::boot {
@@ -15,8 +11,8 @@ namespace dind::boot {
 // itself once the volume has outlived a start, as a CI job's own never does.
 bool wants_promotion(PromoteWish wish, const seed::Receipt& receipt_of_earlier_starts);
 
-// Copies them in a child of its own, at idle priority, while dockerd runs. The
-// child's end is reaped like any orphan's. To be called from a single thread.
-Result<pid_t> start_promotion(const std::string& data_root, const std::string& driver);
+// Copies them, at idle priority: for a child, which may be killed at any moment, since all
+// that this does is whole, or not there.
+void promote(const std::string& data_root, const std::string& driver);
 
 } // namespace dind::boot

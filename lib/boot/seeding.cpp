@@ -40,6 +40,7 @@ void report(const seed::SeedReport& done, const seed::DriverChoice& driver, Stat
   }
   for (const auto& [method, bytes] : done.bytes) {
     status.bytes += bytes;
+    status.bytes_by_method.emplace_back(seed::name_of(method), bytes);
   }
   status.bytes_written = done.bytes_written;
   status.files_written = done.files_written;

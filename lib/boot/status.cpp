@@ -2,9 +2,11 @@
 
 #include <base/json.hpp>
 #include <base/log.hpp>
+#include <boot/metrics.hpp>
 #include <host/runtime_dir.hpp>
 #include <sys/boot_id.hpp>
 #include <sys/file.hpp>
+#include <sys/process.hpp>
 
 #include <unistd.h>
 
@@ -18,7 +20,6 @@ namespace {
 
 constexpr std::uint64_t kStatusVersion = 1;
 constexpr std::size_t kStatusLimit = 16U << 20U;
-constexpr std::size_t kProcLimit = 4096;
 constexpr std::array<std::string_view, 8> kStateNames = {
     "starting", "seeding", "launching", "ready", "restarting", "draining", "stopping", "failed"};
 constexpr std::array<std::string_view, 3> kOutcomeNames = {"ok", "degraded", "cold"};
@@ -28,21 +29,6 @@ std::optional<T> parse_name(const std::array<std::string_view, Count>& names,
                             std::string_view text) {
   const auto* found = std::find(names.begin(), names.end(), text);
   return found == names.end() ? std::nullopt : std::optional(static_cast<T>(found - names.begin()));
-}
-
-// Field 22 of /proc/<pid>/stat. The second field is a name in parentheses that
-// may itself hold spaces and parentheses, so counting begins behind the last one.
-Result<std::uint64_t> start_ticks_of(pid_t pid) {
-  const std::string path = fmt::format("/proc/{}/stat", pid);
-  const std::string text = TRY(sys::read_file(path, kProcLimit));
-  std::size_t at = text.rfind(')');
-  for (int field = 3; field <= 22 && at != std::string::npos; ++field) {
-    at = text.find(' ', at + 1);
-  }
-  if (at == std::string::npos) {
-    return input_error("{}: too few fields", path);
-  }
-  return static_cast<std::uint64_t>(std::strtoull(text.c_str() + at, nullptr, 10));
 }
 
 double tenths(double ms) {
@@ -57,9 +43,11 @@ json::array texts(const std::vector<std::string>& from) {
   return items;
 }
 
-json::object methods_of(const Status& status) {
+using ByMethod = std::vector<std::pair<std::string, std::uint64_t>>;
+
+json::object print_methods(const ByMethod& counts) {
   json::object members;
-  for (const auto& [method, count] : status.layers_by_method) {
+  for (const auto& [method, count] : counts) {
     members[method] = count;
   }
   return members;
@@ -85,16 +73,15 @@ Result<double> milliseconds(const json::object& members, std::string_view key) {
   return ms;
 }
 
-Result<void> read_methods(const json::Fields& fields, Status& status) {
-  const json::object* methods = TRY(fields.child_or_none("layers_by_method"));
-  if (!methods) {
-    return {};
+Result<ByMethod> read_methods(const json::Fields& fields, std::string_view key) {
+  ByMethod counts;
+  if (const json::object* methods = TRY(fields.child_or_none(key))) {
+    for (const auto& member : *methods) {
+      const std::string method(member.key());
+      counts.emplace_back(method, TRY(json::Fields(*methods).number(method)));
+    }
   }
-  for (const auto& member : *methods) {
-    const std::string method(member.key());
-    status.layers_by_method.emplace_back(method, TRY(json::Fields(*methods).number(method)));
-  }
-  return {};
+  return counts;
 }
 
 Result<void> read_phases(const json::Fields& fields, Status& status) {
@@ -119,6 +106,11 @@ Result<void> read_state(const json::Fields& fields, const json::object& members,
     return input_error("unknown \"state\" {}", state);
   }
   status.state = *known;
+  if (fields.has("state_since_ms")) {
+    status.state_since_ms = TRY(milliseconds(members, "state_since_ms"));
+  }
+  status.state_reason = TRY(fields.text_or("state_reason", ""));
+  status.restarts = TRY(fields.number_or("restarts", 0));
   const json::value* result = members.if_contains("result");
   if (result && !result->is_null()) {
     status.result = parse_name<Outcome>(kOutcomeNames, TRY(fields.text("result")));
@@ -146,6 +138,9 @@ std::string print_status(const Status& status) {
                                  {"pid", status.pid},
                                  {"start_ticks", status.start_ticks},
                                  {"state", name_of(status.state)},
+                                 {"state_since_ms", tenths(status.state_since_ms)},
+                                 {"state_reason", status.state_reason},
+                                 {"restarts", status.restarts},
                                  {"result", result},
                                  {"engine", status.engine},
                                  {"store", status.store},
@@ -156,8 +151,9 @@ std::string print_status(const Status& status) {
                                  {"images_missing", texts(status.images_missing)},
                                  {"images_there", texts(status.images_there)},
                                  {"layers", status.layers},
-                                 {"layers_by_method", methods_of(status)},
+                                 {"layers_by_method", print_methods(status.layers_by_method)},
                                  {"bytes", status.bytes},
+                                 {"bytes_by_method", print_methods(status.bytes_by_method)},
                                  {"bytes_written", status.bytes_written},
                                  {"files_written", status.files_written},
                                  {"warnings", texts(status.warnings)},
@@ -186,8 +182,9 @@ Result<Status> parse_status(std::string_view text) {
   status.images_missing = TRY(fields.texts_or_none("images_missing"));
   status.images_there = TRY(fields.texts_or_none("images_there"));
   status.layers = TRY(fields.number_or("layers", 0));
-  TRY(read_methods(fields, status));
+  status.layers_by_method = TRY(read_methods(fields, "layers_by_method"));
   status.bytes = TRY(fields.number_or("bytes", 0));
+  status.bytes_by_method = TRY(read_methods(fields, "bytes_by_method"));
   status.bytes_written = TRY(fields.number_or("bytes_written", 0));
   status.files_written = TRY(fields.number_or("files_written", 0));
   status.warnings = TRY(fields.texts_or_none("warnings"));
@@ -202,8 +199,8 @@ StatusBoard::StatusBoard() : start_(std::chrono::steady_clock::now()) {
   if (auto id = sys::kernel_boot_id()) {
     status_.boot_id = std::move(id).value();
   }
-  if (const auto ticks = start_ticks_of(status_.pid)) {
-    status_.start_ticks = *ticks;
+  if (const auto self = sys::read_process_stat(status_.pid)) {
+    status_.start_ticks = self->start_ticks;
   }
 }
 
@@ -243,8 +240,10 @@ void StatusBoard::lengthen(std::string_view phase,
   }
 }
 
-void StatusBoard::enter(State state) {
+void StatusBoard::enter(State state, std::string reason) {
   status_.state = state;
+  status_.state_since_ms = now_ms();
+  status_.state_reason = std::move(reason);
   publish();
 }
 
@@ -254,14 +253,18 @@ void StatusBoard::warn(std::string message) {
 }
 
 void StatusBoard::publish() {
-  if (dir_.empty()) {
-    return;
+  const auto put = [this](const fs::path& file, const std::string& text) {
+    const auto written = sys::replace_file(file, text, 0644, sys::Durable::no);
+    if (!written && !failed_before_) {
+      failed_before_ = true;
+      log::warn("no boot report: {}", written.error().describe());
+    }
+  };
+  if (!dir_.empty()) {
+    put(dir_ / kStatusName, print_status(status_));
   }
-  const auto written =
-      sys::replace_file(dir_ / kStatusName, print_status(status_), 0644, sys::Durable::no);
-  if (!written && !failed_before_) {
-    failed_before_ = true;
-    log::warn("no boot report: {}", written.error().describe());
+  if (!metrics_file_.empty()) {
+    put(metrics_file_, print_metrics(status_));
   }
 }
 
@@ -272,8 +275,8 @@ Result<Status> read_living_status(const fs::path& dir) {
   if (status.boot_id != TRY(sys::kernel_boot_id())) {
     return input_error("{} is of an earlier boot of this machine", path.native());
   }
-  const auto ticks = start_ticks_of(status.pid);
-  if (!ticks || *ticks != status.start_ticks) {
+  const auto process = sys::read_process_stat(status.pid);
+  if (!process || process->start_ticks != status.start_ticks) {
     return input_error("{} is of a dind-init that runs no more (pid {})", path.native(),
                        status.pid);
   }

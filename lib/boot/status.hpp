@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -21,6 +22,9 @@ namespace fs = boost::filesystem;
 inline constexpr const char* kStatusName = "status.json";
 
 enum class State { starting, seeding, launching, ready, restarting, draining, stopping, failed };
+inline constexpr std::array kStates = {State::starting, State::seeding,    State::launching,
+                                       State::ready,    State::restarting, State::draining,
+                                       State::stopping, State::failed};
 enum class Outcome { ok, degraded, cold };
 
 // One stage of the boot, in milliseconds since this process began to run.
@@ -37,6 +41,9 @@ struct Status {
   pid_t pid = 0;                 // of dind-init
   std::uint64_t start_ticks = 0; // when that process started: proc(5), field 22 of stat
   State state = State::starting;
+  double state_since_ms = 0;     // since this process began to run, as in phases
+  std::string state_reason;      // empty for what needs none
+  std::uint64_t restarts = 0;    // of dockerd
   std::optional<Outcome> result; // unknown until seeding is over
   std::string engine;            // version of dockerd; empty while unknown
   std::string store;             // "graph" or "containerd"
@@ -49,6 +56,7 @@ struct Status {
   std::uint64_t layers = 0;
   std::vector<std::pair<std::string, std::uint64_t>> layers_by_method;
   std::uint64_t bytes = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> bytes_by_method;
   std::uint64_t bytes_written = 0;
   std::uint64_t files_written = 0;
   std::vector<std::string> warnings;
@@ -69,18 +77,24 @@ public:
   // Looks up boot ID, pid and start time of this process and starts the clock.
   // To be made first thing.
   StatusBoard();
+  // Goes on with a report of this very process, whose clock was started then.
+  StatusBoard(Status status, std::chrono::steady_clock::time_point start)
+      : status_(std::move(status)), start_(start) {}
 
   Status& status() { return status_; }
   const Status& status() const { return status_; }
 
   // From the first call on, each change of phase or state is written to `dir`.
   void publish_in(const fs::path& dir);
+  std::chrono::steady_clock::time_point start() const { return start_; }
+  // The same as metrics, in a file of its own (0644) at the same moments.
+  void measure_in(std::string file) { metrics_file_ = std::move(file); }
 
   void begin(std::string_view phase);
   void end(); // of the running phase, if there is one
   // What a phase really took whose work went on beside the phases after it.
   void lengthen(std::string_view phase, std::chrono::duration<double, std::milli> duration);
-  void enter(State state); // and publishes
+  void enter(State state, std::string reason = ""); // and publishes
   // Logs a warning and keeps it for the report.
   void warn(std::string message);
 
@@ -96,6 +110,7 @@ private:
   bool phase_runs_ = false;
   bool failed_before_ = false;
   fs::path dir_; // empty: not published yet
+  std::string metrics_file_;
 };
 
 // Reads `dir`/status.json and makes sure that it is about a process that runs

@@ -4,6 +4,8 @@
 
 #include <boost/filesystem/path.hpp>
 
+#include <time.h>
+
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -43,6 +45,12 @@ public:
   Result<std::string> driver() const;        // GET /info, "overlay2"
   Result<bool> has_containerd_store() const; // GET /info: images are known by their manifests
   Result<std::vector<ImageSummary>> images() const;
+
+  // What the engine works on. Whoever has the label `ignored` ("key" or "key=value", or "" for
+  // nobody) does not count.
+  Result<std::size_t> running_containers(const std::string& ignored) const;
+  Result<std::size_t> open_requests() const; // but this one, and listeners of events
+  Result<bool> had_events(timespec since, timespec until, const std::string& ignored) const;
 
   // POST /images/load: hands an archive of `docker save`'s to the engine, at the engine's
   // pace, a piece in memory at a time. The timeout holds for each step, a piece written

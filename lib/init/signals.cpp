@@ -19,7 +19,7 @@ constexpr std::array kStops = {SIGTERM, SIGINT, SIGQUIT};
 
 } // namespace
 
-Result<SignalSource> SignalSource::open() {
+Result<SignalSource> SignalSource::open(const std::optional<sigset_t>& original_mask) {
   sigset_t blocked;
   ::sigfillset(&blocked);
   for (const int fault : kFaults) {
@@ -40,7 +40,7 @@ Result<SignalSource> SignalSource::open() {
   if (raw == -1) {
     return errno_error("open a signalfd");
   }
-  return SignalSource(Fd(raw), original);
+  return SignalSource(Fd(raw), original_mask.value_or(original));
 }
 
 Result<Signal> SignalSource::next() const {

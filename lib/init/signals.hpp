@@ -24,7 +24,9 @@ class SignalSource {
 public:
   // To be called before the first thread starts, which inherits the mask.
   // SIGCHLD is set to its default: ignored, it would cost every exit status.
-  static Result<SignalSource> open();
+  // After an exec in which all stayed blocked, so that none got lost, `original` is the
+  // mask from before the first `open`.
+  static Result<SignalSource> open(const std::optional<sigset_t>& original = std::nullopt);
 
   // The mask from before `open`, for children.
   const sigset_t& original_mask() const { return original_mask_; }

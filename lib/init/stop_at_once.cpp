@@ -22,29 +22,31 @@ Result<StopAtOnce> StopAtOnce::begin() {
   action.sa_handler = end_process; // PID 1 gets no signal that has no handler
   sigset_t stops;
   ::sigemptyset(&stops);
-  for (const int stop : kStops) {
-    ::sigaddset(&stops, stop);
-    if (::sigaction(stop, &action, nullptr) == -1) {
-      return errno_error("handle signal {}", stop);
+  StopAtOnce stop_at_once;
+  for (std::size_t i = 0; i < kStops.size(); ++i) {
+    ::sigaddset(&stops, kStops[i]);
+    if (::sigaction(kStops[i], &action, &stop_at_once.actions_[i]) == -1) {
+      return errno_error("handle signal {}", kStops[i]);
     }
   }
-  sigset_t before;
-  if (const int code = ::pthread_sigmask(SIG_UNBLOCK, &stops, &before); code != 0) {
+  if (const int code = ::pthread_sigmask(SIG_UNBLOCK, &stops, &stop_at_once.before_); code != 0) {
     return Error("unblock signals", code);
   }
-  return StopAtOnce(before);
+  stop_at_once.active_ = true;
+  return stop_at_once;
 }
 
 StopAtOnce::StopAtOnce(StopAtOnce&& other) noexcept
-    : before_(other.before_), active_(std::exchange(other.active_, false)) {}
+    : before_(other.before_), actions_(other.actions_), active_(std::exchange(other.active_, false)) {}
 
 StopAtOnce::~StopAtOnce() {
   if (!active_) {
     return;
   }
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  for (const int stop : kStops) {
-    ::signal(stop, SIG_DFL);
+  // One that was ignored is so for dockerd, too.
+  for (std::size_t i = 0; i < kStops.size(); ++i) {
+    ::sigaction(kStops[i], &actions_[i], nullptr);
   }
 }
 

@@ -4,6 +4,8 @@
 
 #include <signal.h>
 
+#include <array>
+
 namespace dind::init {
 
 // While one lives, SIGTERM, SIGINT and SIGQUIT end this process in the instant that they come,
@@ -19,10 +21,11 @@ public:
   StopAtOnce& operator=(StopAtOnce&&) = delete;
 
 private:
-  explicit StopAtOnce(const sigset_t& before) : before_(before) {}
+  StopAtOnce() = default;
 
-  sigset_t before_; // the mask
-  bool active_ = true;
+  sigset_t before_{}; // the mask
+  std::array<struct sigaction, 3> actions_{};
+  bool active_ = false;
 };
 
 } // namespace dind::init

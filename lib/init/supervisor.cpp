@@ -3,78 +3,257 @@
 #include <base/log.hpp>
 #include <init/reaper.hpp>
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
-#include <optional>
-#include <vector>
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
 
 namespace dind::init {
 namespace {
 
 constexpr short kGone = POLLHUP | POLLRDHUP | POLLERR | POLLNVAL;
-constexpr int kUnwatched = -1; // poll(2) skips negative descriptors
+constexpr std::size_t kAnswerLimit = 256U << 10U;
+constexpr int kSignalBase = 128;
 
-std::vector<pollfd> polled_for(const SignalSource& signals, std::span<const Watch> watches) {
-  std::vector<pollfd> polled = {{signals.fd().get(), POLLIN, 0}};
-  for (const Watch& watch : watches) {
-    polled.push_back({watch.fd.get(), POLLIN | POLLRDHUP, 0});
+int poll_timeout(std::optional<Time> deadline) {
+  if (!deadline) {
+    return -1;
   }
-  return polled;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now());
+  return static_cast<int>(std::clamp<long long>(left.count(), 0, 1'000'000));
 }
 
-void serve(std::span<const Watch> watches, std::span<pollfd> polled) {
-  for (std::size_t i = 0; i < watches.size(); ++i) {
-    if ((polled[i].revents & POLLIN) != 0) {
-      watches[i].readable();
+void write_answer(int fd, const std::string& answer) {
+  std::size_t done = 0;
+  while (done < answer.size()) {
+    const ssize_t put = ::write(fd, answer.data() + done, answer.size() - done);
+    if (put == -1 && errno != EINTR) {
+      return;
     }
-    // A hang-up is never over: it would be reported at once, for ever.
-    if ((polled[i].revents & kGone) != 0) {
-      polled[i].fd = kUnwatched;
-    }
+    done += put > 0 ? static_cast<std::size_t>(put) : 0;
   }
-}
-
-// Takes one signal. Returns how `main` ended if that is what it was about.
-std::optional<sys::ExitStatus> take_signal(pid_t main, const SignalSource& signals,
-                                           const std::function<bool(int)>& forwards) {
-  const Result<Signal> signal = signals.next();
-  if (!signal) {
-    log::warn("{}", signal.error().describe());
-    return std::nullopt;
-  }
-  if (signal->number == SIGCHLD) {
-    return reap_all(main);
-  }
-  // Our own doing (SIGPIPE from a log that nobody reads) concerns nobody else.
-  if (signal->sender != ::getpid() && (!forwards || forwards(signal->number))) {
-    ::kill(main, signal->number); // ESRCH cannot be: only we reap it
-  }
-  return std::nullopt;
 }
 
 } // namespace
 
-int supervise(pid_t main, const SignalSource& signals, std::span<const Watch> watches,
-              const std::function<bool(int signal)>& forwards) {
-  std::vector<pollfd> polled = polled_for(signals, watches);
-  for (;;) {
-    if (::poll(polled.data(), polled.size(), -1) == -1) {
-      if (errno == EINTR) {
-        continue;
-      }
-      // Without poll the signals still arrive, one blocking read at a time.
-      log::warn("{}", errno_error("poll while supervising").describe());
-      polled.assign(1, {signals.fd().get(), POLLIN, POLLIN});
-      watches = {};
+Supervisor::Supervisor(const SignalSource& signals, Policy policy, Service service)
+    : signals_(signals), lifecycle_(std::move(policy)), service_(std::move(service)) {}
+
+int Supervisor::run() {
+  if (const auto stop = SignalSource::pending_stop()) {
+    log::warn("stopped before it was started");
+    return kSignalBase + *stop;
+  }
+  start_main();
+  while (!code_) {
+    turn();
+  }
+  if (group_ > 0) {
+    ::kill(-group_, SIGTERM); // ESRCH mostly: nobody is left
+  }
+  return *code_;
+}
+
+// Watches before signals: an answer is read before its errand is reaped.
+void Supervisor::turn() {
+  std::vector<pollfd> polled = {{signals_.fd().get(), POLLIN, 0}};
+  for (const Watch& watch : watches_) {
+    polled.push_back({watch.fd, POLLIN | POLLRDHUP, 0});
+  }
+  wait_for_something(polled);
+  for (const pollfd& seen : std::span(polled).subspan(1)) {
+    if (seen.revents == 0) {
+      continue;
     }
-    serve(watches, std::span(polled).subspan(1));
-    if (polled.front().revents != 0) {
-      if (const auto ended = take_signal(main, signals, forwards)) {
-        return ended->code;
-      }
+    const auto is_it = [&](const Watch& watch) { return watch.fd == seen.fd; };
+    const auto found = std::find_if(watches_.begin(), watches_.end(), is_it);
+    if (found == watches_.end()) {
+      continue; // another watch has let go of it in this very turn
+    }
+    const auto readable = found->readable; // it may add watches
+    if ((seen.revents & kGone) != 0) {
+      watches_.erase(found); // a hang-up is never over: it would be reported at once, for ever
+    }
+    if ((seen.revents & (POLLIN | kGone)) != 0) {
+      readable();
     }
   }
+  if (polled.front().revents != 0) {
+    take_signal();
+  }
+  heed(lifecycle_.time(Clock::now()));
+}
+
+void Supervisor::wait_for_something(std::vector<pollfd>& polled) {
+  if (::poll(polled.data(), polled.size(), poll_timeout(lifecycle_.deadline())) >= 0) {
+    return;
+  }
+  for (pollfd& one : polled) {
+    one.revents = 0;
+  }
+  if (errno != EINTR) {
+    // Without poll the signals still arrive, one blocking read at a time.
+    log::warn("{}", errno_error("poll while supervising").describe());
+    polled.front().revents = POLLIN;
+  }
+}
+
+void Supervisor::take_signal() {
+  const Result<Signal> signal = signals_.next();
+  if (!signal) {
+    log::warn("{}", signal.error().describe());
+    return;
+  }
+  if (signal->number == SIGCHLD) {
+    if (const auto ended = reap_all(main_)) {
+      main_ = 0;
+      if (main_has_terminal_) {
+        ::tcsetpgrp(STDIN_FILENO, ::getpgrp()); // to be given to the next one
+      }
+      heed(lifecycle_.died(ended->code, Clock::now()));
+    }
+    return;
+  }
+  // Our own doing (SIGPIPE from a log that nobody reads) concerns nobody else.
+  if (signal->sender != ::getpid()) {
+    heed(lifecycle_.signal(signal->number, Clock::now()));
+  }
+}
+
+void Supervisor::watch(const Fd& fd, std::function<void()> readable) {
+  watches_.push_back({fd.get(), std::move(readable)});
+}
+
+pid_t Supervisor::send_out(const Work& work, Answered answered) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) == -1) {
+    log::warn("{}", errno_error("make a pipe").describe());
+    return 0;
+  }
+  Fd reader(ends[0]);
+  const Fd writer(ends[1]);
+  ::fcntl(reader.get(), F_SETFL, O_NONBLOCK); // of this end alone
+  const pid_t pid = ::fork();
+  if (pid == -1) {
+    log::warn("{}", errno_error("fork").describe());
+    return 0;
+  }
+  if (pid == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    write_answer(writer.get(), work());
+    ::_exit(0);
+  }
+  errands_.push_back(std::make_unique<Errand>(
+      Errand{.pid = pid, .fd = std::move(reader), .text = "", .answered = std::move(answered)}));
+  watch(errands_.back()->fd, [this, pid]() { read_errand(pid); });
+  return pid;
+}
+
+void Supervisor::read_errand(pid_t pid) {
+  const auto found = find_errand(pid);
+  std::array<char, 4096> chunk{};
+  ssize_t got = 0;
+  while ((got = ::read((*found)->fd.get(), chunk.data(), chunk.size())) > 0) {
+    const std::size_t room = kAnswerLimit - (*found)->text.size();
+    (*found)->text.append(chunk.data(), std::min(static_cast<std::size_t>(got), room));
+  }
+  if (got == -1 && (errno == EAGAIN || errno == EINTR)) {
+    return;
+  }
+  const auto errand = std::move(*found);
+  forget(errand->fd);
+  errands_.erase(found);
+  errand->answered(errand->text);
+}
+
+Supervisor::Errands::iterator Supervisor::find_errand(pid_t pid) {
+  return std::find_if(errands_.begin(), errands_.end(),
+                      [pid](const auto& errand) { return errand->pid == pid; });
+}
+
+void Supervisor::forget(const Fd& fd) {
+  std::erase_if(watches_, [&](const Watch& watch) { return watch.fd == fd.get(); });
+}
+
+void Supervisor::call_off(pid_t pid) {
+  const auto found = find_errand(pid);
+  if (found == errands_.end()) {
+    return; // it has answered
+  }
+  forget((*found)->fd);
+  errands_.erase(found);
+  ::kill(pid, SIGKILL);
+}
+
+void Supervisor::ready() {
+  heed(lifecycle_.ready());
+}
+
+void Supervisor::idle() {
+  heed(lifecycle_.idle(Clock::now()));
+}
+
+void Supervisor::finish(int code, std::string why) {
+  heed(lifecycle_.finish(code, std::move(why), Clock::now()));
+}
+
+void Supervisor::send(int signal) {
+  if (main_ > 0) {
+    ::kill(main_, signal); // ESRCH cannot be: only we reap it
+  }
+}
+
+void Supervisor::heed(const Decision& decision) {
+  if (!decision.why.empty() && log::is_on(decision.level)) {
+    log::write(decision.level, decision.why);
+  }
+  // Told first, so that nobody is sent here any more when the service hears of it.
+  if (std::exchange(told_, lifecycle_.stage()) != lifecycle_.stage() && service_.entered) {
+    service_.entered(decision.why);
+  }
+  for (const Step& step : decision.steps) {
+    do_step(step);
+  }
+}
+
+void Supervisor::do_step(const Step& step) {
+  const auto call = [](const std::function<void()>& part) {
+    if (part) {
+      part();
+    }
+  };
+  switch (step.verb) {
+  case Verb::start:
+    return start_main();
+  case Verb::send:
+    return send(step.number);
+  case Verb::reload:
+    return service_.reload ? service_.reload() : send(SIGHUP);
+  case Verb::drain:
+    return call(service_.drain);
+  case Verb::close:
+    return call(service_.close);
+  case Verb::end:
+    code_ = step.number;
+  }
+}
+
+void Supervisor::start_main() {
+  lifecycle_.started(Clock::now());
+  heed({});
+  const auto main = service_.start();
+  if (!main) {
+    log::error("{}", main.error().describe());
+    return heed(lifecycle_.died(sys::exit_code_for(main.error()), Clock::now()));
+  }
+  main_ = *main;
+  group_ = *main;
+  main_has_terminal_ = ::tcgetpgrp(STDIN_FILENO) == group_;
 }
 
 } // namespace dind::init

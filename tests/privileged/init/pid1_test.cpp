@@ -9,12 +9,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
+
 namespace dind::init {
 namespace {
 
 using test::exit_code_of;
 using test::fork_into_pid1;
 using test::Pipe;
+
+// Keeps what `start` starts, which counts as ready at once.
+int supervise(const SignalSource& signals, const std::function<Result<pid_t>()>& start) {
+  Supervisor* self = nullptr;
+  Service service;
+  service.start = [&] {
+    self->ready();
+    return start();
+  };
+  Supervisor supervisor(signals, {}, service);
+  self = &supervisor;
+  return supervisor.run();
+}
 
 // What the entry point does, as PID 1 of a namespace of its own. `started`
 // hears the moment in which the program runs and everything is set up.
@@ -25,14 +40,11 @@ pid_t start_pid1(const std::vector<std::string>& argv, const Pipe& started) {
       return 71;
     }
     adopt_orphans();
-    sys::SpawnOptions options;
-    options.mask = signals->original_mask();
-    const auto main = sys::spawn(argv, options);
-    if (!main) {
-      return sys::exit_code_for(main.error());
-    }
-    started.send();
-    return supervise(*main, *signals, {});
+    return supervise(*signals, [&]() -> Result<pid_t> {
+      const pid_t main = TRY(sys::spawn(argv, {.mask = signals->original_mask()}));
+      started.send();
+      return main;
+    });
   });
 }
 
@@ -83,11 +95,12 @@ TEST_F(Pid1Test, TakesTheRestAlongWhenItEnds) {
   Pipe alive;
   const pid_t pid1 = fork_into_pid1([&] {
     const auto signals = SignalSource::open();
-    const pid_t main = test::fork_into([&] {
-      test::fork_into([] { return ::pause(); }); // holds `alive` open until it dies
-      return 4;
+    return supervise(*signals, []() -> Result<pid_t> {
+      return test::fork_into([] {
+        test::fork_into([] { return ::pause(); }); // holds `alive` open until it dies
+        return 4;
+      });
     });
-    return signals ? supervise(main, *signals, {}) : 71;
   });
   EXPECT_EQ(exit_code_of(pid1), 4);
   alive.writer = Fd();
@@ -98,7 +111,8 @@ TEST_F(Pid1Test, ReapsOrphansWithoutBeingASubreaper) {
   const pid_t pid1 = fork_into_pid1([] {
     const auto signals = SignalSource::open();
     adopt_orphans();
-    if (!signals || supervise(test::fork_into(test::leave_an_orphan), *signals, {}) != 0) {
+    const auto start = []() -> Result<pid_t> { return test::fork_into(test::leave_an_orphan); };
+    if (!signals || supervise(*signals, start) != 0) {
       return 71;
     }
     return ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD ? 0 : 1;

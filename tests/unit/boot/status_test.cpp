@@ -22,6 +22,8 @@ Status full_status() {
   status.pid = 1;
   status.start_ticks = 42;
   status.state = State::ready;
+  status.state_since_ms = 412.3;
+  status.restarts = 1;
   status.result = Outcome::degraded;
   status.engine = "28.5.2";
   status.store = "graph";
@@ -34,6 +36,7 @@ Status full_status() {
   status.layers = 31;
   status.layers_by_method = {{"link", 29}, {"copy", 2}};
   status.bytes = 681574400;
+  status.bytes_by_method = {{"link", 681574400}};
   status.bytes_written = 180224;
   status.files_written = 310;
   status.warnings = {"mind the gap"};
@@ -49,6 +52,9 @@ TEST(StatusTest, IsPrintedWithTheDocumentedMembers) {
   "pid": 1,
   "start_ticks": 42,
   "state": "ready",
+  "state_since_ms": 412.3,
+  "state_reason": "",
+  "restarts": 1,
   "result": "degraded",
   "engine": "28.5.2",
   "store": "graph",
@@ -68,6 +74,9 @@ TEST(StatusTest, IsPrintedWithTheDocumentedMembers) {
     "copy": 2
   },
   "bytes": 681574400,
+  "bytes_by_method": {
+    "link": 681574400
+  },
   "bytes_written": 180224,
   "files_written": 310,
   "warnings": [

@@ -2,6 +2,7 @@
 #include <init/supervisor.hpp>
 #include <support/child.hpp>
 #include <support/expect.hpp>
+#include <sys/spawn.hpp>
 
 #include <errno.h>
 #include <signal.h>
@@ -11,6 +12,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace dind::init {
@@ -45,25 +49,44 @@ int record_signals(const Pipe& report) {
   }
 }
 
-// Forks a process that supervises `body`, as the entry point does.
-pid_t fork_supervised(const std::function<int()>& body) {
+// Supervises `body`, which counts as ready from the start. `prepare` gets the supervisor first.
+int supervise(const SignalSource& signals, const std::function<int()>& body,
+              const std::function<void(Supervisor&)>& prepare = {}, Policy policy = {}) {
+  Supervisor* self = nullptr;
+  Service service;
+  service.start = [&]() -> Result<pid_t> {
+    self->ready();
+    return fork_into(body);
+  };
+  Supervisor supervisor(signals, std::move(policy), service);
+  self = &supervisor;
+  if (prepare) {
+    prepare(supervisor);
+  }
+  return supervisor.run();
+}
+
+// Forks a process that does so, as the entry point does.
+pid_t fork_supervised(const std::function<int()>& body,
+                      const std::function<void(Supervisor&)>& prepare = {},
+                      const Policy& policy = {}) {
   return fork_into([&] {
     const auto signals = SignalSource::open();
     if (!signals) {
       return 71;
     }
     adopt_orphans();
-    return supervise(fork_into(body), *signals, {});
+    return supervise(*signals, body, prepare, policy);
   });
 }
 
-TEST(SuperviseTest, EndsAsMainEnds) {
+TEST(SupervisorTest, EndsAsMainEnds) {
   for (const int code : {0, 1, 2, 42, 125, 126, 127, 128, 143, 254, 255}) {
     EXPECT_EQ(exit_code_of(fork_supervised([code] { return code; })), code);
   }
 }
 
-TEST(SuperviseTest, SaysWhichSignalKilledMain) {
+TEST(SupervisorTest, SaysWhichSignalKilledMain) {
   for (const int signal : {SIGKILL, SIGSEGV, SIGABRT}) {
     const pid_t init = fork_supervised([signal] {
       ::signal(signal, SIG_DFL); // sanitizers would make an exit of it
@@ -73,14 +96,13 @@ TEST(SuperviseTest, SaysWhichSignalKilledMain) {
   }
 }
 
-TEST(SuperviseTest, ForwardsEverySignalExactlyOnce) {
+TEST(SupervisorTest, ForwardsEverySignalExactlyOnce) {
   const Pipe report;
   const pid_t init = fork_supervised([&] { return record_signals(report); });
   ASSERT_EQ(report.receive(), kStarted);
   // Two of one ordinary signal would merge while pending; of real-time ones, none gets lost.
-  const std::vector<int> sent = {SIGRTMIN + 1, SIGHUP,   SIGINT,  SIGQUIT, SIGUSR1,
-                                 SIGRTMIN + 3, SIGUSR2,  SIGALRM, SIGCONT, SIGPIPE,
-                                 SIGWINCH,     SIGRTMAX, SIGTERM};
+  const std::vector<int> sent = {SIGRTMIN + 1, SIGHUP,  SIGQUIT, SIGUSR1,  SIGRTMIN + 3, SIGUSR2,
+                                 SIGALRM,      SIGCONT, SIGPIPE, SIGWINCH, SIGRTMAX,     SIGTERM};
   for (const int signal : sent) {
     ASSERT_EQ(::kill(init, signal), 0);
     ASSERT_EQ(report.receive(), signal);
@@ -88,60 +110,64 @@ TEST(SuperviseTest, ForwardsEverySignalExactlyOnce) {
   EXPECT_EQ(exit_code_of(init), kEnough);
 }
 
-TEST(SuperviseTest, KeepsWhatItDidToItselfToItself) {
+TEST(SupervisorTest, KeepsWhatItDidToItselfToItself) {
   const Pipe report;
   EXPECT_TRUE(holds_in_child([&] {
     const auto signals = SignalSource::open();
     ASSERT_TRUE(ok(signals));
     const pid_t self = ::getpid();
     ::kill(self, SIGPIPE);
-    const pid_t main = fork_into([&] { return record_signals(report); });
-    const pid_t other = fork_into([&] { return ::kill(self, SIGTERM); });
-    EXPECT_GT(other, 0);
-    EXPECT_EQ(supervise(main, *signals, {}), kEnough);
+    EXPECT_EQ(supervise(*signals,
+                        [&] {
+                          fork_into([self] { return ::kill(self, SIGTERM); });
+                          return record_signals(report);
+                        }),
+              kEnough);
   }));
   EXPECT_EQ(report.receive(), kStarted);
   EXPECT_EQ(report.receive(), SIGTERM);
 }
 
-TEST(SuperviseTest, ReapsOrphansToo) {
+TEST(SupervisorTest, ReapsOrphansToo) {
   EXPECT_TRUE(holds_in_child([] {
     const auto signals = SignalSource::open();
     ASSERT_TRUE(ok(signals));
     adopt_orphans();
-    EXPECT_EQ(supervise(fork_into(test::leave_an_orphan), *signals, {}), 0);
+    EXPECT_EQ(supervise(*signals, test::leave_an_orphan), 0);
     EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
     EXPECT_EQ(errno, ECHILD);
   }));
 }
 
-TEST(SuperviseTest, ServesAWatchAsOftenAsSomethingArrives) {
+TEST(SupervisorTest, ServesAWatchAsOftenAsSomethingArrives) {
   EXPECT_TRUE(holds_in_child([] {
     const auto signals = SignalSource::open();
     ASSERT_TRUE(ok(signals));
     const Pipe news;
     const Pipe go;
     std::vector<int> heard;
-    const std::array watches = {Watch{news.reader, [&] {
-                                        heard.push_back(news.receive());
-                                        if (heard.size() == 3) {
-                                          go.send(8);
-                                        }
-                                      }}};
-    const pid_t main = fork_into([&] {
+    const auto listen = [&](Supervisor& supervisor) {
+      supervisor.watch(news.reader, [&] {
+        heard.push_back(news.receive());
+        if (heard.size() == 3) {
+          go.send(8);
+        }
+      });
+    };
+    const auto main = [&] {
       for (const int word : {1, 2, 3}) {
         news.send(word);
       }
       return go.receive();
-    });
-    EXPECT_EQ(supervise(main, *signals, watches), 8);
+    };
+    EXPECT_EQ(supervise(*signals, main, listen), 8);
     EXPECT_EQ(heard, (std::vector<int>{1, 2, 3}));
   }));
 }
 
 // A loop that spins serves a descriptor at each turn, and takes a turn at least
 // for each signal: so the number of turns need not be known, nor waited for.
-TEST(SuperviseTest, LetsGoOfAWatchThatHasHungUp) {
+TEST(SupervisorTest, LetsGoOfAWatchThatHasHungUp) {
   const Pipe report;
   const Pipe calls;
   const pid_t init = fork_into([&] {
@@ -154,12 +180,14 @@ TEST(SuperviseTest, LetsGoOfAWatchThatHasHungUp) {
     const Fd theirs(ends[1]);
     ::shutdown(theirs.get(), SHUT_WR); // from now on `ours` is readable, and empty
     int served = 0;
-    const std::array watches = {Watch{ours, [&] {
-                                        char byte = 0;
-                                        served += ::read(ours.get(), &byte, 1) == 0 ? 1 : 100;
-                                      }}};
-    const int code =
-        supervise(fork_into([&] { return record_signals(report); }), *signals, watches);
+    const auto listen = [&](Supervisor& supervisor) {
+      supervisor.watch(ours, [&] {
+        char byte = 0;
+        served += ::read(ours.get(), &byte, 1) == 0 ? 1 : 100;
+      });
+    };
+    const int code = supervise(
+        *signals, [&] { return record_signals(report); }, listen);
     calls.send(std::min(served, 255)); // it is a byte
     return code;
   });
@@ -171,6 +199,137 @@ TEST(SuperviseTest, LetsGoOfAWatchThatHasHungUp) {
   ::kill(init, SIGTERM);
   EXPECT_EQ(exit_code_of(init), kEnough);
   EXPECT_EQ(calls.receive(), 1);
+}
+
+TEST(SupervisorTest, HearsWhatAnErrandFoundOut) {
+  const Pipe go;
+  const auto ask = [&](Supervisor& supervisor) {
+    supervisor.send_out(
+        [] { return std::string(100'000, 'x'); },
+        [&](const std::string& answer) { go.send(answer == std::string(100'000, 'x') ? 6 : 1); });
+  };
+  EXPECT_EQ(exit_code_of(fork_supervised([&] { return go.receive(); }, ask)), 6);
+}
+
+TEST(SupervisorTest, HearsNothingOfAnErrandThatDied) {
+  const Pipe go;
+  const auto ask = [&](Supervisor& supervisor) {
+    supervisor.send_out(
+        []() -> std::string {
+          ::kill(::getpid(), SIGKILL);
+          return "no";
+        },
+        [&](const std::string& answer) { go.send(answer.empty() ? 6 : 1); });
+  };
+  EXPECT_EQ(exit_code_of(fork_supervised([&] { return go.receive(); }, ask)), 6);
+}
+
+TEST(SupervisorTest, AnErrandWaitsForItsOwnChildren) {
+  const Pipe go;
+  const auto ask = [&](Supervisor& supervisor) {
+    supervisor.send_out(
+        [] {
+          const auto finished = sys::run({"sh", "-c", "exit 3"});
+          return finished ? std::to_string(finished->status.code) : "lost";
+        },
+        [&](const std::string& answer) { go.send(answer == "3" ? 6 : 1); });
+  };
+  EXPECT_EQ(exit_code_of(fork_supervised([&] { return go.receive(); }, ask)), 6);
+}
+
+TEST(SupervisorTest, AnErrandThatIsCalledOffIsKilledAndSaysNothing) {
+  const Pipe go;
+  const auto ask = [&](Supervisor& supervisor) {
+    const pid_t errand = supervisor.send_out(
+        [&] {
+          ::pause();
+          return std::string();
+        },
+        [&](const std::string&) { go.send(1); });
+    supervisor.call_off(errand);
+    supervisor.send_out([] { return std::string("next"); },
+                        [&](const std::string&) { go.send(6); });
+  };
+  EXPECT_EQ(exit_code_of(fork_supervised([&] { return go.receive(); }, ask)), 6);
+}
+
+TEST(SupervisorTest, KillsWhatDoesNotStopInTime) {
+  const Pipe report;
+  Policy policy;
+  policy.stop_timeout = std::chrono::milliseconds(50);
+  const auto stubborn = [&] {
+    report.send(kStarted); // everything is blocked, as for its parent
+    return ::pause();
+  };
+  const pid_t init = fork_supervised(stubborn, {}, policy);
+  ASSERT_EQ(report.receive(), kStarted);
+  ::kill(init, SIGTERM);
+  EXPECT_EQ(exit_code_of(init), 137);
+}
+
+TEST(SupervisorTest, AStopBeforeReadyIsToldByTheExitCode) {
+  const Pipe report;
+  const pid_t init = fork_into([&] {
+    const auto signals = SignalSource::open();
+    Service service;
+    service.start = [&]() -> Result<pid_t> {
+      return fork_into([&] { return record_signals(report); });
+    };
+    Supervisor supervisor(*signals, {}, service);
+    return supervisor.run();
+  });
+  ASSERT_EQ(report.receive(), kStarted);
+  ::kill(init, SIGTERM);
+  EXPECT_EQ(exit_code_of(init), 143);
+}
+
+TEST(SupervisorTest, StartsAgainWhatFailed) {
+  const Pipe starts;
+  Policy policy;
+  policy.restart = true;
+  policy.most_restarts = 2;
+  const auto fail = [&] {
+    starts.send(7);
+    return 9;
+  };
+  EXPECT_EQ(exit_code_of(fork_supervised(fail, {}, policy)), 9);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(starts.receive(), 7);
+  }
+}
+
+TEST(SupervisorTest, AProgramThatCannotBeStartedHasTheShellsExitCode) {
+  const pid_t init = fork_into([] {
+    const auto signals = SignalSource::open();
+    Service service;
+    service.start = [&] {
+      return sys::spawn({"no-such-program"}, {.mask = signals->original_mask()});
+    };
+    Supervisor supervisor(*signals, {}, service);
+    return supervisor.run();
+  });
+  EXPECT_EQ(exit_code_of(init), 127);
+}
+
+// Children that nobody has waited for become ours, dead, when their parent ends.
+TEST(SupervisorTest, ReapsThousandsOfOrphansAtOnce) {
+  EXPECT_TRUE(holds_in_child([] {
+    const auto signals = SignalSource::open();
+    ASSERT_TRUE(ok(signals));
+    adopt_orphans();
+    const auto main = [] {
+      return exit_code_of(fork_into([] {
+        for (int i = 0; i < 2'000; ++i) {
+          if (::fork() == 0) {
+            ::_exit(0);
+          }
+        }
+        return 0;
+      }));
+    };
+    EXPECT_EQ(supervise(*signals, main), 0);
+    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a zombie is left";
+  }));
 }
 
 } // namespace

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <base/fd.hpp>
+#include <base/result.hpp>
+#include <daemon/daemon_json.hpp>
+#include <daemon/launch.hpp>
+
+#include <signal.h>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dind::boot {
+
+// What the boot leaves to the supervising stage, which starts as a fresh program: a boot
+// has used threads and megabytes, and PID 1 lives for months.
+struct Baton {
+  std::vector<std::string> arguments; // of this program, as they were given
+  std::vector<std::string> argv;      // of dockerd
+  daemon::Environment environment;    // of dockerd
+  daemon::EngineChoice choice; // but its settings
+  std::optional<bool> store_is_settled; // by the user, or by what the data root held
+  std::string runtime_dir;
+  std::string data_root;
+  std::string promote;      // the driver whose borrowed layers may be promoted; empty if none shall
+  std::string status;       // the report so far
+  long long started_ns = 0; // of the steady clock
+  sigset_t mask{};          // from before all signals were blocked
+
+  Fd lock; // on the data root; none if nothing was seeded
+  std::vector<Fd> sockets;
+};
+
+// As text without descriptors: "key=value", each ended by a NUL, in which values may have any
+// other byte. `parse_baton` takes over what descriptors it names.
+std::string print_baton(const Baton& baton);
+Result<Baton> parse_baton(std::string_view text);
+
+// Starts this program anew with the state in a sealed memfd. Signals stay blocked, and those
+// that wait go on waiting. Returns only if it cannot be done.
+Error start_anew(const Baton& baton);
+
+// The state, if these are the arguments of a program that was started anew.
+std::optional<Result<Baton>> take_baton(std::span<const std::string> arguments);
+
+} // namespace dind::boot
