@@ -42,6 +42,7 @@ int run(int argc, char** argv) {
   add_probe(app, exit_code);
   add_seed(app, exit_code);
   add_status(app, exit_code);
+  add_doctor(app, exit_code);
   add_plot(app, exit_code);
   add_ready(app, exit_code);
   add_live(app, exit_code);
