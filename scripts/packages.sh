@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a purpose needs, and that are not there yet:
-#   scripts/packages.sh [build|checks|images|e2e]...     (build)
+#   scripts/packages.sh [build|checks|images|e2e|valgrind]...     (build)
 set -euo pipefail
 
 build=(
@@ -29,6 +29,7 @@ for purpose in "${@:-build}"; do
     checks) wanted+=("${checks[@]}") ;;
     images) wanted+=("${images[@]}") ;;
     e2e) wanted+=("${e2e[@]}") ;;
+    valgrind) wanted+=(valgrind) ;;
     *)
       sed -n '2,3s/^# \{0,1\}//p' "$0" >&2
       exit 64

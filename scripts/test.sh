@@ -5,7 +5,7 @@
 #
 #   scripts/test.sh [--full] [STAGE]...
 #
-# Stages: style dev asan release e2e; --full adds tsan, tidy, crash (every kill) and every cell of e2e.
+# Stages: style dev asan release soak e2e; --full adds tsan, tidy, valgrind, crash (every kill) and every cell of e2e.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ stages=()
 for argument in "$@"; do
   case "$argument" in
     --full) full=1 ;;
-    style | dev | asan | tsan | tidy | release | crash | e2e) stages+=("$argument") ;;
+    style | dev | asan | tsan | tidy | valgrind | release | soak | crash | e2e) stages+=("$argument") ;;
     *)
       sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
       exit 64
@@ -22,8 +22,8 @@ for argument in "$@"; do
   esac
 done
 if [ ${#stages[@]} -eq 0 ]; then
-  stages=(style dev asan release e2e)
-  if [ -n "$full" ]; then stages=(style dev asan tsan tidy release crash e2e); fi
+  stages=(style dev asan release soak e2e)
+  if [ -n "$full" ]; then stages=(style dev asan tsan tidy valgrind release soak crash e2e); fi
 fi
 
 # Another clone of the same sources finds what this one compiled.
@@ -58,6 +58,20 @@ stage_release() {
   configure release
   cmake --build --preset release --target dind-init dindctl
   ctest --preset release -L lint
+}
+
+stage_valgrind() {
+  scripts/packages.sh valgrind
+  configure dev
+  cmake --build --preset dev --target unit_init
+  # Each test forks, and a forked child must be as clean; what exec'd programs do is theirs.
+  valgrind -q --error-exitcode=99 --leak-check=full --child-silent-after-fork=no build/dev/tests/unit_init \
+    --gtest_filter=-*Thousands*
+}
+
+stage_soak() {
+  if [ ! -x build/release/bin/dind-init ]; then stage_release; fi
+  scripts/soak.sh 120
 }
 
 stage_crash() {

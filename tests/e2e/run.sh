@@ -14,9 +14,9 @@ set -euo pipefail
 # shellcheck source=support/load.bash
 source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 
-once=(programs.bats bake.bats probe.bats)
+once=(programs.bats pid1.bats bake.bats probe.bats)
 each=(content.bats load.bats use.bats registry.bats boot.bats listeners.bats tls.bats stop.bats stock_parity.bats matrix.bats volumes.bats)
-newest=(settings.bats forms.bats)
+newest=(settings.bats forms.bats lifecycle.bats)
 cells=()
 files=()
 full=""
