@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <functional>
+#include <ostream>
 
 namespace dind::init {
 namespace {
@@ -48,6 +49,11 @@ struct Story {
   std::vector<std::function<Decision(Lifecycle&)>> events;
   const char* expected;
 };
+
+// googletest would print its bytes, padding and all.
+void PrintTo(const Story& story, std::ostream* out) {
+  *out << story.name;
+}
 
 using Event = std::function<Decision(Lifecycle&)>;
 
