@@ -18,10 +18,10 @@ namespace dind::boot {
 // What the boot leaves to the supervising stage, which starts as a fresh program: a boot
 // has used threads and megabytes, and PID 1 lives for months.
 struct Baton {
-  std::vector<std::string> arguments; // of this program, as they were given
-  std::vector<std::string> argv;      // of dockerd
-  daemon::Environment environment;    // of dockerd
-  daemon::EngineChoice choice; // but its settings
+  std::vector<std::string> arguments;   // of this program, as they were given
+  std::vector<std::string> argv;        // of dockerd
+  daemon::Environment environment;      // of dockerd
+  daemon::EngineChoice choice;          // but its settings
   std::optional<bool> store_is_settled; // by the user, or by what the data root held
   std::string runtime_dir;
   std::string data_root;

@@ -252,8 +252,8 @@ int run_daemon(std::span<const std::string> arguments, const Options& options,
   state.argv = launch->argv;
   state.environment = launch->environment;
   state.choice = choice;
-  state.store_is_settled = wishes->store != StoreWish::automatic ||
-                           !seeding->found.state.prior_drivers.empty();
+  state.store_is_settled =
+      wishes->store != StoreWish::automatic || !seeding->found.state.prior_drivers.empty();
   state.runtime_dir = runtime_dir->native();
   state.data_root = wishes->data_root;
   state.promote = driver_to_promote(*wishes, seeding->found);

@@ -84,7 +84,7 @@ PublicSockets::~PublicSockets() {
       left.push_back(std::move(socket.fd));
     }
   }
-  sys::stop_listening(left);
+  std::ignore = sys::stop_listening(left);
 }
 
 Result<void> PublicSockets::listen(Where where) {

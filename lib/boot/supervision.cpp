@@ -92,6 +92,7 @@ private:
   void relay();
   void finish_relay();
   void limit_files() const;
+  void stop_listening();
 
   Baton state_;
   SupervisionWishes wishes_;
@@ -105,6 +106,7 @@ private:
   pid_t idleness_ = 0;
   pid_t relaying_ = 0;
   bool has_been_ready_ = false;
+  std::vector<fs::path> served_; // unix sockets that dockerd had still when we let them go
 };
 
 init::Service Supervision::service() {
@@ -116,7 +118,7 @@ init::Service Supervision::service() {
     supervisor_.call_off(idleness_);
     wait_for_idleness(kDrainQuiet, [this]() { supervisor_.idle(); });
   };
-  service.close = [this]() { sys::stop_listening(state_.sockets); };
+  service.close = [this]() { served_ = sys::stop_listening(state_.sockets); };
   return service;
 }
 
@@ -138,15 +140,12 @@ int Supervision::run() {
   }
   supervisor_.watch(notify_.fd(), [this]() { listen(); });
   if (await_the_end()) {
+    stop_listening();
     return 0;
   }
-  const bool bound_sockets = !state_.sockets.empty();
   const int code = supervisor_.run();
-  sys::stop_listening(state_.sockets);
-  if (bound_sockets && !board_.status().api.empty()) {
-    ::unlink(board_.status().api.c_str()); // dockerd removes what it has bound itself
-  }
   finish_relay();
+  stop_listening();
   return code;
 }
 
@@ -180,8 +179,7 @@ void Supervision::listen() {
     const std::string& api = board_.status().api;
     const HookSetting hooks = {.environment = hook_environment(state_.environment, api),
                                .mask = state_.mask};
-    introduction_ =
-        send_out([api, hooks]() { return print_introduction(introduce(api, hooks)); },
+    introduction_ = send_out([api, hooks]() { return print_introduction(introduce(api, hooks)); },
                              [this](const std::string& text) {
                                introduction_ = 0;
                                become_ready(parse_introduction(text));
@@ -223,8 +221,9 @@ void Supervision::become_ready(const Introduction& told) {
   }
   board_.end();
   const std::string warning =
-      has_been_ready_ ? "" : store_warning({}, state_.choice, state_.store_is_settled == true,
-                                           status.engine);
+      has_been_ready_
+          ? ""
+          : store_warning({}, state_.choice, state_.store_is_settled == true, status.engine);
   if (!warning.empty()) {
     board_.warn(warning);
   }
@@ -396,6 +395,14 @@ void Supervision::finish_relay() {
   const Fd watched(static_cast<int>(::syscall(SYS_pidfd_open, relaying_, 0)));
   pollfd polled{watched.get(), POLLIN, 0};
   ::poll(&polled, 1, kRelayPatience);
+}
+
+// dockerd leaves the files of sockets that it was handed.
+void Supervision::stop_listening() {
+  std::ignore = sys::stop_listening(state_.sockets);
+  for (const fs::path& file : served_) {
+    std::ignore = sys::clear_socket_at(file);
+  }
 }
 
 } // namespace

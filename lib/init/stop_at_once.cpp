@@ -37,7 +37,8 @@ Result<StopAtOnce> StopAtOnce::begin() {
 }
 
 StopAtOnce::StopAtOnce(StopAtOnce&& other) noexcept
-    : before_(other.before_), actions_(other.actions_), active_(std::exchange(other.active_, false)) {}
+    : before_(other.before_), actions_(other.actions_),
+      active_(std::exchange(other.active_, false)) {}
 
 StopAtOnce::~StopAtOnce() {
   if (!active_) {

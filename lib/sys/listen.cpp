@@ -177,17 +177,17 @@ Result<void> start_listening(const Fd& socket) {
   return {};
 }
 
-void stop_listening(std::vector<Fd>& sockets) {
+std::vector<fs::path> stop_listening(std::vector<Fd>& sockets) {
+  std::vector<fs::path> served;
   for (Fd& socket : sockets) {
     const std::string file = file_of(socket);
     socket = Fd();
-    // Another daemon may have put its own socket there, and serve.
-    const auto listened = file.empty() ? Result<bool>(true) : is_listened_at(file);
-    if (listened && !*listened) {
-      ::unlink(file.c_str());
+    if (!file.empty() && !clear_socket_at(file)) {
+      served.emplace_back(file);
     }
   }
   sockets.clear();
+  return served;
 }
 
 } // namespace dind::sys

@@ -34,7 +34,8 @@ Result<Fd> listen_at(const fs::path& path, gid_t group, mode_t mode);
 Result<Fd> bind_tcp(const std::string& ip, std::uint16_t port);
 Result<void> start_listening(const Fd& socket); // once more is fine
 
-// Closes listeners, and removes the files of those on unix sockets that nobody else serves.
-void stop_listening(std::vector<Fd>& sockets);
+// Closes listeners, and removes the files of those on unix sockets that nobody else serves, as a
+// child may that got them. Returns the files that stay.
+std::vector<fs::path> stop_listening(std::vector<Fd>& sockets);
 
 } // namespace dind::sys
