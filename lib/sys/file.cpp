@@ -145,7 +145,8 @@ Result<void> replace_file_at(At at, std::string_view content, mode_t mode, Durab
   std::ignore = unlink_at(draft_at); // an interrupted predecessor's
   const auto fill = [&]() -> Result<void> {
     const Fd fd = TRY(open_at(draft_at, O_WRONLY | O_CREAT | O_EXCL, mode));
-    if (::fchmod(fd.get(), mode) == -1) { // whatever the umask
+    // Whatever the umask; setting it in vain would be a transaction of the filesystem.
+    if ((TRY(stat_of(fd)).st_mode & 07777U) != mode && ::fchmod(fd.get(), mode) == -1) {
       return errno_error("set the mode of {}", draft);
     }
     TRY(write_all(fd, content).within(draft));
