@@ -95,7 +95,7 @@ const Case kCases[] = {
      std::string(kSocket) + " 0.0.0.0:2375 /y | --host=fd://"},
     {"OfTheFile",
      {.file = R"({"hosts": ["unix:///y", "tcp://0.0.0.0:2375"]})"},
-     std::string(kSocket) + " 0.0.0.0:2375 /y | --host=fd://"},
+     std::string(kSocket) + " /y 0.0.0.0:2375 | --host=fd://"},
     {"NotUnderstood",
      {.arguments = {"--host=tcp://docker:2375"}},
      std::string(kSocket) + " 0.0.0.0:2375 | --host=fd:// --host=tcp://docker:2375 --tls=false"},
