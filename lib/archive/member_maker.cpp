@@ -45,18 +45,6 @@ private:
 
 } // namespace
 
-timespec layer_time(const TarEntry& entry) {
-  // The last moment that Go's nanoseconds since the epoch can tell.
-  constexpr std::int64_t kLastSecond = 9'223'372'036;
-  constexpr std::uint32_t kLastNanosecond = 854'775'807;
-  const bool too_late =
-      entry.mtime > kLastSecond || (entry.mtime == kLastSecond && entry.mtime_ns > kLastNanosecond);
-  if (entry.mtime < 0 || too_late) {
-    return {0, 0};
-  }
-  return {static_cast<time_t>(entry.mtime), static_cast<long>(entry.mtime_ns)};
-}
-
 Result<void> MemberMaker::directory(const Place& place, const TarEntry& entry, Exists exists) {
   if (exists == Exists::no && ::mkdirat(place.parent->get(), place.name.c_str(), S_IRWXU) == -1) {
     return failure("make directory", place.path);

@@ -23,13 +23,13 @@ public:
 
   // A directory that is there already only gets the metadata. Its times come last of
   // all: `set_time`.
-  enum class Exists { no, yes };
+  using Exists = TreeMaker::Exists;
   Result<void> directory(const Place& place, const TarEntry& entry, Exists exists);
   // 0755 root, setgid if its parent is: mkdir(2) inherits that.
   static Result<void> implied_directory(const Place& place);
   Result<void> file(const Place& place, const TarEntry& entry, TarReader& reader);
   Result<void> symlink(const Place& place, const TarEntry& entry);
-  enum class Target { file, symlink };
+  using Target = TreeMaker::Target;
   Result<void> hard_link(const Place& place, const TarEntry& entry, const Place& target,
                          Target kind);
   static Result<void> set_time(const Place& place, timespec time);

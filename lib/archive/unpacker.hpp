@@ -1,5 +1,6 @@
 #pragma once
 
+#include <archive/layer_rules.hpp>
 #include <archive/member_path.hpp>
 #include <archive/tar_reader.hpp>
 #include <sys/file.hpp>
@@ -8,10 +9,6 @@
 #include <string>
 
 namespace dind::archive {
-
-// The time that an engine gives a member: that of its header, but the epoch
-// where it is before 1970 or after 2262 (moby's Chtimes).
-timespec layer_time(const TarEntry& entry);
 
 // What a layer's tar says that is no plain file, directory or link. How it is
 // written down depends on who unpacks: the graph driver's marks for a layer of
@@ -38,18 +35,9 @@ public:
   virtual Result<void> xattr(sys::At at, const std::string& path, const Xattr& xattr) = 0;
 };
 
-// Applies the members of one layer's tar to an empty directory, with the results
-// and in the order of moby's archive.Unpack as the overlay2 driver calls it
-// (pkg/archive/archive.go and archive_linux.go, 20.10 to 28): the root's own
-// entry is ignored; missing parents are made 0755 root; an entry for a directory
-// that is there already gives it its metadata; owner, attributes, mode, times in
-// this order, for hard links too, so that the last link's count; directory times last.
-//
-// Stricter than moby where its result could not be saved, verified or trusted. Errors
-// are: a parent that is a symlink, "..", an absolute name (a hard link's target may be
-// absolute: it starts at the root), a hard link to nowhere, a name that occurs twice, a
-// whiteout of a name that the layer has just made, an entry that would remove a
-// directory with content, a directory whose name begins with ".wh.".
+// Applies the members of one layer's tar to an empty directory by the rules of LayerRules:
+// owner, attributes, mode, times in this order, for hard links too, so that the last
+// link's count.
 //
 // Everything is reached beneath the given descriptor, component by component and
 // with no symlink followed.
@@ -63,8 +51,6 @@ public:
 
   // `reader` stands at `entry` and gives its payload.
   Result<void> add(const TarEntry& entry, TarReader& reader);
-  // Implied directories, then the times of all: a directory without an entry has that of
-  // the member that implied it, the root that of the first member (or 0 if there is none).
   // Call it once, after the last member.
   Result<void> finish();
 

@@ -1,0 +1,280 @@
+#include <archive/layer_rules.hpp>
+
+#include <archive/member_path.hpp>
+#include <base/utf8.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace dind::archive {
+namespace {
+
+constexpr std::string_view kWhiteout = ".wh.";
+constexpr std::string_view kOpaque = ".wh..wh..opq";
+
+// What has a name so far. The tree was empty and is ours alone, so that this is
+// all there is in it and nothing has to be asked of whoever makes it.
+enum class Kind : std::uint8_t { implied_directory, directory, file, symlink, node, whiteout };
+
+struct Member {
+  Kind kind = Kind::file;
+  std::uint32_t inode = 0;
+};
+
+bool is_directory(Kind kind) {
+  return kind == Kind::directory || kind == Kind::implied_directory;
+}
+
+struct PathHash {
+  using is_transparent = void; // NOLINT(readability-identifier-naming): the library's name
+  std::size_t operator()(std::string_view path) const noexcept {
+    return std::hash<std::string_view>()(path);
+  }
+};
+using Names = std::unordered_map<std::string, Member, PathHash, std::equal_to<>>;
+
+std::string join(std::string_view parent, std::string_view name) {
+  std::string path(parent);
+  if (!path.empty()) {
+    path += '/';
+  }
+  return path.append(name);
+}
+
+} // namespace
+
+struct LayerRules::State {
+  explicit State(TreeMaker& to) : maker(to) {}
+
+  Result<void> add(const TarEntry& entry, TarReader& reader);
+  Result<void> require_parent(std::string_view path, timespec time);
+  Result<void> imply(std::string_view path, timespec time);
+  Result<void> add_opaque(std::string_view dir);
+  Result<void> add_whiteout(std::string_view dir, std::string_view name, const TarEntry& entry);
+  Result<void> make_room(const std::string& path, const TarEntry& entry);
+  Result<void> make(const std::string& path, const TarEntry& entry, TarReader& reader);
+  Result<void> make_directory(const std::string& path, const TarEntry& entry);
+  Result<void> make_hard_link(const std::string& path, const TarEntry& entry);
+  Result<void> finish();
+  // Gives `path` a name and an inode of its own.
+  Spot take(const std::string& path, Kind kind) {
+    const Member& member = names.emplace(path, Member{kind, inodes++}).first->second;
+    return {path, member.inode};
+  }
+
+  TreeMaker& maker;
+  Names names;
+  std::uint32_t inodes = 0;
+  std::unordered_set<std::string> opaque_dirs;
+  std::vector<std::string> implied; // in the order of the tar
+  std::vector<std::pair<std::string, timespec>> dir_times;
+  std::optional<timespec> root_time;
+  bool root_seen = false;
+};
+
+Result<void> LayerRules::State::add(const TarEntry& entry, TarReader& reader) {
+  if (entry.type == EntryType::global_header) {
+    return {};
+  }
+  const timespec time = layer_time(entry);
+  root_time = root_time.value_or(time);
+  const std::string path = TRY(clean_path(entry.name));
+  if (path.empty()) {
+    if (entry.type != EntryType::directory) {
+      return input_error("the layer's root is no directory");
+    }
+    return std::exchange(root_seen, true) ? Result<void>(input_error("duplicate entry ."))
+                                          : Result<void>();
+  }
+  const std::string_view parent = parent_of(path);
+  const std::string_view name = base_of(path);
+  TRY(require_parent(parent, time));
+  if (name == kOpaque) {
+    return add_opaque(parent);
+  }
+  if (name.starts_with(kWhiteout)) {
+    return add_whiteout(parent, name.substr(kWhiteout.size()), entry);
+  }
+  TRY(make_room(path, entry));
+  return make(path, entry, reader);
+}
+
+Result<void> LayerRules::State::require_parent(std::string_view path, timespec time) {
+  if (path.empty()) {
+    return {};
+  }
+  const auto found = names.find(path);
+  if (found == names.end()) {
+    TRY(require_parent(parent_of(path), time));
+    return imply(path, time);
+  }
+  switch (found->second.kind) {
+  case Kind::directory:
+  case Kind::implied_directory:
+    return {};
+  case Kind::symlink:
+    return input_error("{}: a member's parent is a symlink", printable(path));
+  case Kind::whiteout:
+    return input_error("{}: a member's parent is deleted by the same layer", printable(path));
+  case Kind::file:
+  case Kind::node:
+    break;
+  }
+  return input_error("{}: a member's parent is no directory", printable(path));
+}
+
+Result<void> LayerRules::State::imply(std::string_view path, timespec time) {
+  if (base_of(path).starts_with(kWhiteout)) {
+    return input_error("{}: no layer can hold a directory of that name", printable(path));
+  }
+  const std::string whole(path);
+  TRY(maker.implied_directory(take(whole, Kind::implied_directory)));
+  implied.emplace_back(path);
+  dir_times.emplace_back(path, time);
+  return {};
+}
+
+Result<void> LayerRules::State::add_opaque(std::string_view dir) {
+  const std::string path(dir);
+  if (!opaque_dirs.insert(path).second) {
+    return input_error("duplicate entry {}", printable(join(dir, kOpaque)));
+  }
+  return maker.opaque(path);
+}
+
+Result<void> LayerRules::State::add_whiteout(std::string_view dir, std::string_view name,
+                                             const TarEntry& entry) {
+  if (name.empty() || name == "." || name == "..") {
+    return input_error("{}: a whiteout of nothing", printable(entry.name));
+  }
+  const std::string path = join(dir, name);
+  if (const auto found = names.find(path); found != names.end()) {
+    return found->second.kind == Kind::whiteout
+               ? input_error("duplicate entry {}", printable(entry.name))
+               : input_error("{}: the layer deletes what it has made", printable(path));
+  }
+  return maker.whiteout(take(path, Kind::whiteout), entry);
+}
+
+// Takes away what `entry` replaces, and refuses what must not be replaced.
+Result<void> LayerRules::State::make_room(const std::string& path, const TarEntry& entry) {
+  const auto found = names.find(path);
+  if (found == names.end()) {
+    return {};
+  }
+  if (found->second.kind == Kind::whiteout) {
+    const std::uint32_t inode = found->second.inode;
+    names.erase(found);
+    return maker.override_whiteout({path, inode});
+  }
+  if (found->second.kind != Kind::implied_directory) {
+    return input_error("duplicate entry {}", printable(entry.name));
+  }
+  if (entry.type != EntryType::directory) {
+    return input_error("{}: would replace a directory that the same layer has filled",
+                       printable(path));
+  }
+  return {};
+}
+
+Result<void> LayerRules::State::make(const std::string& path, const TarEntry& entry,
+                                     TarReader& reader) {
+  switch (entry.type) {
+  case EntryType::directory:
+    return make_directory(path, entry);
+  case EntryType::file:
+    return maker.file(take(path, Kind::file), entry, reader);
+  case EntryType::symlink:
+    return maker.symlink(take(path, Kind::symlink), entry);
+  case EntryType::hard_link:
+    return make_hard_link(path, entry);
+  case EntryType::char_device:
+  case EntryType::block_device:
+  case EntryType::fifo:
+    return maker.node(take(path, Kind::node), entry);
+  case EntryType::global_header:
+    break;
+  }
+  return {};
+}
+
+Result<void> LayerRules::State::make_directory(const std::string& path, const TarEntry& entry) {
+  dir_times.emplace_back(path, layer_time(entry));
+  if (const auto found = names.find(path); found != names.end()) {
+    found->second.kind = Kind::directory;
+    return maker.directory({path, found->second.inode}, entry, TreeMaker::Exists::yes);
+  }
+  return maker.directory(take(path, Kind::directory), entry, TreeMaker::Exists::no);
+}
+
+Result<void> LayerRules::State::make_hard_link(const std::string& path, const TarEntry& entry) {
+  const std::size_t start =
+      std::min(entry.link_name.find_first_not_of('/'), entry.link_name.size());
+  const std::string target = TRY(clean_path(entry.link_name.substr(start)));
+  const auto found = names.find(target);
+  if (found == names.end() || found->second.kind == Kind::whiteout) {
+    return input_error("hard link {} leads to {}, which the layer does not have", printable(path),
+                       printable(entry.link_name));
+  }
+  const Member existing = found->second;
+  if (is_directory(existing.kind)) {
+    return input_error("hard link {} leads to {}, which is a directory", printable(path),
+                       printable(target));
+  }
+  names.emplace(path, existing);
+  const Spot spot{path, existing.inode};
+  if (existing.kind == Kind::node) {
+    return maker.link_node(spot, target, entry);
+  }
+  return maker.hard_link(spot, entry, target,
+                         existing.kind == Kind::symlink ? TreeMaker::Target::symlink
+                                                        : TreeMaker::Target::file);
+}
+
+Result<void> LayerRules::State::finish() {
+  for (const std::string& path : implied) {
+    // An entry may have come behind the content.
+    if (names.find(path)->second.kind == Kind::implied_directory) {
+      TRY(maker.implied(path));
+    }
+  }
+  for (const auto& [path, time] : dir_times) {
+    TRY(maker.set_time(path, time));
+  }
+  return maker.set_time("", root_time.value_or(timespec{0, 0}));
+}
+
+LayerRules::LayerRules(TreeMaker& maker) : state_(std::make_unique<State>(maker)) {}
+
+LayerRules::~LayerRules() = default;
+
+Result<void> LayerRules::add(const TarEntry& entry, TarReader& reader) {
+  return state_->add(entry, reader);
+}
+
+Result<void> LayerRules::finish() {
+  return state_->finish();
+}
+
+std::optional<std::uint32_t> LayerRules::inode_of(std::string_view path) const {
+  const auto found = state_->names.find(path);
+  return found == state_->names.end() ? std::nullopt : std::optional(found->second.inode);
+}
+
+timespec layer_time(const TarEntry& entry) {
+  // The last moment that Go's nanoseconds since the epoch can tell.
+  constexpr std::int64_t kLastSecond = 9'223'372'036;
+  constexpr std::uint32_t kLastNanosecond = 854'775'807;
+  const bool too_late =
+      entry.mtime > kLastSecond || (entry.mtime == kLastSecond && entry.mtime_ns > kLastNanosecond);
+  if (entry.mtime < 0 || too_late) {
+    return {0, 0};
+  }
+  return {static_cast<time_t>(entry.mtime), static_cast<long>(entry.mtime_ns)};
+}
+
+} // namespace dind::archive
