@@ -1,4 +1,6 @@
 #include "failure.hpp"
+#include "interrupt.hpp"
+#include "sources.hpp"
 #include "verbs.hpp"
 
 #include <bake/bake.hpp>
@@ -6,7 +8,6 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -19,16 +20,7 @@ namespace dind::ctl {
 namespace {
 
 constexpr std::string_view kVerb = "bake";
-constexpr const char* kExamples = R"(Sources:
-  docker-archive:FILE[:REF]  what `docker save` writes, of any version; FILE may be -
-  oci:DIR[:REF]              an OCI image layout, as skopeo and buildx make it
-  oci-archive:FILE[:REF]     the same in a tar
-  -                          a `docker save` stream on standard input
-  PATH                       one of these, told by what it holds
-  Archives and their layers may be plain, gzip or zstd. REF picks one image; without
-  it, all are taken. REF also names an image of an OCI layout that says only its tag.
-
-Examples:
+constexpr const char* kExamples = R"(Examples:
   docker save alpine:3.20 node:22 | dindctl bake -o /var/lib/dind-cache -
   dindctl bake -o /var/lib/dind-cache docker-archive:images.tar oci:builder:acme/builder:1.4
   dindctl bake -o out/cache --copy acme/builder:1.4 images.tar.gz
@@ -39,36 +31,9 @@ struct BakeArguments {
   std::string target;
   std::vector<std::string> sources;
   std::vector<std::string> copies;
+  std::string platform = bake::host_platform();
   std::string progress = "auto";
 };
-
-bake::ProgressStyle style_of(const std::string& name) {
-  return name == "auto"    ? bake::ProgressStyle::automatic
-         : name == "plain" ? bake::ProgressStyle::plain
-                           : bake::ProgressStyle::none;
-}
-
-// Set by the signals that end a program politely.
-bake::StopFlag stop_requested{false};
-volatile sig_atomic_t stop_signal = 0;
-
-void request_stop(int signal) {
-  stop_signal = signal;
-  stop_requested = true;
-}
-
-void catch_stop_signals() {
-  struct sigaction action {};
-  action.sa_handler = request_stop;
-  action.sa_flags = static_cast<int>(SA_RESETHAND); // a second one does not wait for the clean-up
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction before {};
-    ::sigaction(signal, nullptr, &before);
-    if (before.sa_handler != SIG_IGN) { // nohup
-      ::sigaction(signal, &action, nullptr);
-    }
-  }
-}
 
 void print_summary(const std::string& target, const bake::BakeReport& report,
                    std::chrono::steady_clock::duration took) {
@@ -78,33 +43,42 @@ void print_summary(const std::string& target, const bake::BakeReport& report,
              bake::readable_size(report.bytes), std::chrono::duration<double>(took).count());
 }
 
+// Without an errno it is the arguments that do not do.
+int fail_arguments(const Error& error) {
+  return error.code() == 0 ? fail_usage(kVerb, error) : fail(kVerb, error);
+}
+
 int fail_bake(const Error& error) {
-  return fail(kVerb, stop_requested ? Error("stopped, nothing is left of it") : error);
+  return fail(kVerb, stop_flag() ? Error("stopped, nothing is left of it") : error);
 }
 
 int run_bake(const BakeArguments& arguments) {
   const auto began = std::chrono::steady_clock::now();
-  std::vector<bake::SourceSpec> sources;
-  for (const std::string& text : arguments.sources) {
-    auto spec = bake::parse_source_spec(text);
-    if (!spec) {
-      return fail_usage(kVerb, spec.error());
-    }
-    sources.push_back(std::move(spec).value());
+  const auto sources = read_sources(arguments.sources);
+  if (!sources) {
+    return fail_arguments(sources.error());
+  }
+  const auto platform = parse_platform(arguments.platform);
+  if (!platform) {
+    return fail_usage(kVerb, platform.error());
   }
   catch_stop_signals();
   auto writer = bake::CacheWriter::create(arguments.target);
   if (!writer) {
-    // Without an errno it is the target that does not do.
-    return writer.error().code() == 0 ? fail_usage(kVerb, writer.error())
-                                      : fail(kVerb, writer.error());
+    return fail_arguments(writer.error());
   }
-  bake::Progress progress(style_of(arguments.progress), STDERR_FILENO);
-  auto collection = bake::collect(sources, (*writer)->root(), stop_requested,
-                                  [&progress](std::uint64_t bytes) { progress.spooled(bytes); });
+  bake::Progress progress(progress_style(arguments.progress), STDERR_FILENO);
+  EngineExports exports;
+  auto collection = bake::collect(
+      *sources,
+      {.scratch = (*writer)->root(),
+       .stop = stop_flag(),
+       .progress = [&progress](std::uint64_t bytes) { progress.spooled(bytes); },
+       .platform = *platform,
+       .open_engine = [&exports](const std::string& name) { return exports.open(name); }});
   if (!collection) {
     progress.finish();
-    return fail_bake(collection.error());
+    return fail_bake(exports.failure().value_or(collection.error()));
   }
   for (const std::string& reference : arguments.copies) {
     if (const auto marked = collection->mark_copy(reference); !marked) {
@@ -112,7 +86,7 @@ int run_bake(const BakeArguments& arguments) {
       return fail_usage(kVerb, Error("--copy: " + marked.error().describe()));
     }
   }
-  const auto report = bake::bake(**writer, *collection, progress, stop_requested);
+  const auto report = bake::bake(**writer, *collection, progress, stop_flag());
   progress.finish();
   for (const std::string& warning : collection->warnings()) {
     warn(kVerb, warning);
@@ -132,7 +106,7 @@ int run_bake(const BakeArguments& arguments) {
 void add_bake(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<BakeArguments>();
   auto* const verb = app.add_subcommand("bake", "makes a cache from images");
-  verb->footer(kExamples);
+  verb->footer(std::string(kSourcesHelp) + "\n" + kExamples);
   verb->add_option("-o,--output", arguments->target,
                    "the cache, a directory that does not exist yet")
       ->type_name("DIR")
@@ -145,18 +119,14 @@ void add_bake(CLI::App& app, int& exit_code) {
                    "images that mount overlays over their own root; may be given again")
       ->type_name("REF")
       ->allow_extra_args(false);
-  verb->add_option("--progress", arguments->progress,
-                   "auto is a bar on a terminal, else plain lines")
-      ->type_name("")
-      ->default_str("auto")
-      ->check(CLI::IsMember({"auto", "plain", "none"}));
+  verb->add_option("--platform", arguments->platform,
+                   "which image to take where there are several, such as linux/arm64")
+      ->type_name("PLATFORM")
+      ->capture_default_str();
+  add_progress_option(*verb, arguments->progress);
   verb->callback([arguments, &exit_code] {
     exit_code = run_bake(*arguments);
-    if (stop_signal != 0) {
-      // Everything is removed; now end as the signal would have ended us.
-      ::signal(stop_signal, SIG_DFL);
-      ::raise(stop_signal);
-    }
+    end_by_signal();
   });
 }
 

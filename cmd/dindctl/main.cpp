@@ -37,6 +37,7 @@ int run(int argc, char** argv) {
 
   int exit_code = kDone;
   add_bake(app, exit_code);
+  add_image(app, exit_code);
   add_inspect(app, exit_code);
   add_verify(app, exit_code);
   add_probe(app, exit_code);

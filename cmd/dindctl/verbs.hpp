@@ -14,6 +14,7 @@ inline constexpr int kIoError = 74;
 // Each registers a verb with a callback that does the work, reports errors
 // as one line on standard error and sets `exit_code`, which must outlive the app.
 void add_bake(CLI::App& app, int& exit_code);
+void add_image(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);
 void add_probe(CLI::App& app, int& exit_code);

@@ -1,6 +1,5 @@
 #include <bake/collection.hpp>
 
-#include <bake/source.hpp>
 #include <cache/reference.hpp>
 
 #include <algorithm>
@@ -51,9 +50,10 @@ std::set<std::string> repositories_of(const std::vector<std::string>& names) {
   return repositories;
 }
 
-// "alpine@sha256:..." for each repository and each digest that is known of it.
+// "alpine@sha256:..." for each repository and each digest that is known of it, besides those
+// that an engine told.
 void name_digests(cache::Image& image) {
-  std::set<std::string> digests;
+  std::set<std::string> digests(image.digests.begin(), image.digests.end());
   for (const std::string& name : image.names) {
     const auto parsed = cache::parse_reference(name);
     for (const auto& digest : {image.manifest, image.index}) {
@@ -108,6 +108,7 @@ void Collection::add_image(SourceImage source) {
   cache::Image& same = images_[at->second].image;
   std::copy_if(image.names.begin(), image.names.end(), std::back_inserter(same.names),
                [&](const std::string& name) { return !has(same.names, name); });
+  same.digests.insert(same.digests.end(), image.digests.begin(), image.digests.end());
   if (!same.manifest) {
     same.manifest = image.manifest;
     same.index = image.index;
@@ -145,7 +146,8 @@ void Collection::settle() {
     }
   }
   for (const PlannedImage& planned : images_) {
-    if (planned.image.names.empty() && !parents.contains(planned.image.id)) {
+    if (planned.image.names.empty() && planned.image.digests.empty() &&
+        !parents.contains(planned.image.id)) {
       warnings_.push_back(fmt::format("{} has no name, so it can be used by its ID only; a source "
                                       "names it as oci:DIR:NAME:TAG",
                                       planned.image.id.text()));
@@ -173,12 +175,11 @@ Result<void> Collection::mark_copy(const std::string& reference) {
   return found ? Result<void>() : input_error("no image {}: there is {}", reference, there);
 }
 
-Result<Collection> collect(const std::vector<SourceSpec>& sources, const Fd& scratch,
-                           const StopFlag& stop, const SpoolProgress& progress) {
+Result<Collection> collect(const std::vector<SourceSpec>& sources, const Reading& reading) {
   Collection collection;
   for (const SourceSpec& spec : sources) {
     Warnings warnings;
-    auto images = TRY(read_source(spec, scratch, stop, progress, warnings));
+    auto images = TRY(read_source(spec, reading, warnings));
     TRY(collection.add(std::move(images), warnings));
   }
   collection.settle();

@@ -1,8 +1,7 @@
 #pragma once
 
 #include <bake/image.hpp>
-#include <bake/source_spec.hpp>
-#include <bake/spool.hpp>
+#include <bake/source.hpp>
 
 #include <string>
 #include <unordered_map>
@@ -52,7 +51,6 @@ private:
   Warnings warnings_;
 };
 
-Result<Collection> collect(const std::vector<SourceSpec>& sources, const Fd& scratch,
-                           const StopFlag& stop, const SpoolProgress& progress);
+Result<Collection> collect(const std::vector<SourceSpec>& sources, const Reading& reading);
 
 } // namespace dind::bake

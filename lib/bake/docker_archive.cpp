@@ -103,9 +103,9 @@ bool is_from_registry(const SourceImage& image) {
 }
 
 void adopt_digests(std::vector<SourceImage>& images, const std::shared_ptr<const Bundle>& bundle,
-                   Warnings& warnings) {
+                   Warnings& warnings, const std::string& platform) {
   Warnings ignored; // of platforms, and said again for the image itself
-  const auto described = read_oci_layout(bundle, "", ignored);
+  const auto described = read_oci_layout(bundle, "", ignored, platform);
   if (!described) {
     warnings.push_back(fmt::format("{} is not used, so digests of manifests are not known: {}",
                                    kOciIndex, described.error().describe()));
@@ -136,7 +136,8 @@ std::string names_of(const std::vector<SourceImage>& images) {
 
 Result<std::vector<SourceImage>> read_docker_archive(std::shared_ptr<const Bundle> bundle,
                                                      const std::string& reference,
-                                                     Warnings& warnings) {
+                                                     Warnings& warnings,
+                                                     const std::string& platform) {
   const std::string text = TRY(bundle->read_document(kDockerManifest));
   const json::value document = TRY(json::parse(text).within(kDockerManifest));
   const json::array* const items = document.if_array();
@@ -155,14 +156,13 @@ Result<std::vector<SourceImage>> read_docker_archive(std::shared_ptr<const Bundl
                              : input_error("no image {}: there is {}", reference, names_of(others));
   }
   if (bundle->has(kOciIndex)) {
-    adopt_digests(images, bundle, warnings);
+    adopt_digests(images, bundle, warnings, platform);
   }
   for (const SourceImage& image : images) {
-    if (match_platform(image.image.platform, host_platform()) == 0) {
-      warnings.push_back(
-          fmt::format("{} is for {}, and this machine is {}",
-                      image.image.names.empty() ? image.image.id.text() : image.image.names.front(),
-                      image.image.platform, host_platform()));
+    if (match_platform(image.image.platform, platform) == 0) {
+      const auto& names = image.image.names;
+      warnings.push_back(platform_warning(names.empty() ? image.image.id.text() : names.front(),
+                                          image.image.platform, platform));
     }
   }
   return images;

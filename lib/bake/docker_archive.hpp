@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bake/image.hpp>
+#include <bake/image_config.hpp>
 
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@ inline constexpr const char* kDockerManifest = "manifest.json";
 // `reference` picks the image that has this name, or this ID.
 Result<std::vector<SourceImage>> read_docker_archive(std::shared_ptr<const Bundle> bundle,
                                                      const std::string& reference,
-                                                     Warnings& warnings);
+                                                     Warnings& warnings,
+                                                     const std::string& platform = host_platform());
 
 } // namespace dind::bake

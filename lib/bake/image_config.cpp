@@ -74,4 +74,10 @@ std::string host_platform() {
   return "linux/" + std::string(host_architecture());
 }
 
+std::string platform_warning(std::string_view image, std::string_view is_for,
+                             std::string_view wanted) {
+  return fmt::format("{} is for {}, and {} {}", image, is_for,
+                     wanted == host_platform() ? "this machine is" : "wanted is", wanted);
+}
+
 } // namespace dind::bake

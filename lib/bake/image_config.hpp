@@ -22,4 +22,8 @@ Result<ImageConfig> parse_image_config(std::string_view text);
 // The platform that this program was built for: "linux/amd64".
 std::string host_platform();
 
+// That an image is not for the platform that was wanted.
+std::string platform_warning(std::string_view image, std::string_view is_for,
+                             std::string_view wanted);
+
 } // namespace dind::bake

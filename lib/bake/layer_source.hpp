@@ -27,6 +27,7 @@ public:
   Result<std::size_t> read(std::span<std::byte> into) override;
 
   std::uint64_t tar_bytes() const { return tar_->bytes(); }
+  archive::Compression compression() const { return plain_.compression; }
 
 private:
   LayerSource(archive::ByteSource& stored, const LayerDigests& expected);

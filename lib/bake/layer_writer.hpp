@@ -1,17 +1,10 @@
 #pragma once
 
-#include <bake/image.hpp>
 #include <bake/layer_source.hpp>
+#include <bake/layer_tally.hpp>
 #include <base/fd.hpp>
-#include <cache/manifest.hpp>
 
 namespace dind::bake {
-
-// What a layer turned out to be.
-struct WrittenLayer {
-  cache::Layer facts; // without blobs
-  Warnings warnings;
-};
 
 // Unpacks one layer into `dir`, an empty directory: tree/, tar-split.json.gz, and
 // skeleton.json if there is something to say. The same layer gives the same files,

@@ -25,7 +25,7 @@ struct Offer {
     });
   }
   std::string label() const {
-    if (name) {
+    if (name && !name->tag.empty()) {
       return name->familiar_tagged();
     }
     return ref_name.empty() ? descriptors.front().digest.text() : ref_name;
@@ -38,7 +38,7 @@ std::optional<cache::Reference> parse_full_name(const std::string& text) {
     return std::nullopt;
   }
   auto parsed = cache::parse_reference(text);
-  if (!parsed || parsed->tag.empty()) {
+  if (!parsed || (parsed->tag.empty() && !parsed->digest)) {
     return std::nullopt;
   }
   return std::move(parsed).value();
@@ -85,6 +85,10 @@ Result<std::vector<Offer>> select(std::vector<Offer> offers, const std::string& 
   if (parsed && keep_if([&](const Offer& offer) { return is_same_name(offer.name, *parsed); })) {
     return chosen;
   }
+  if (parsed && parsed->digest &&
+      keep_if([&](const Offer& offer) { return offer.has_digest(parsed->digest->text()); })) {
+    return chosen;
+  }
   // A layout may say no more than the tag, or nothing at all.
   const auto full = parse_full_name(reference);
   if (full && keep_if([&](const Offer& offer) {
@@ -106,16 +110,17 @@ Result<std::vector<Offer>> select(std::vector<Offer> offers, const std::string& 
 
 class Reader {
 public:
-  explicit Reader(std::shared_ptr<const Bundle> bundle) : bundle_(std::move(bundle)) {}
+  Reader(std::shared_ptr<const Bundle> bundle, std::string platform)
+      : bundle_(std::move(bundle)), platform_(std::move(platform)) {}
 
   Result<std::vector<Descriptor>> read_top() const {
     const std::string text = TRY(bundle_->read_document(kOciIndex));
     return parse_index(text).within(kOciIndex);
   }
 
-  // Follows indexes down to the manifest for this machine.
+  // Follows indexes down to the manifest for the platform.
   Result<SourceImage> read_image(const Offer& offer) const {
-    Descriptor at = TRY(choose_platform(offer.descriptors, host_platform()));
+    Descriptor at = TRY(choose_platform(offer.descriptors, platform_));
     std::optional<Digest> index;
     for (int nesting = 0; nesting < kMaxNesting; ++nesting) {
       const std::string text = TRY(read_blob(at));
@@ -132,7 +137,7 @@ public:
         index = at.digest;
       }
       const auto choices = TRY(parse_index(text).within(at.digest.text()));
-      at = TRY(choose_platform(choices, host_platform()).within(at.digest.text()));
+      at = TRY(choose_platform(choices, platform_).within(at.digest.text()));
     }
     return input_error("more than {} indexes within each other", kMaxNesting);
   }
@@ -198,14 +203,17 @@ private:
   }
 
   std::shared_ptr<const Bundle> bundle_;
+  std::string platform_;
 };
 
 } // namespace
 
 Result<std::vector<SourceImage>> read_oci_layout(std::shared_ptr<const Bundle> bundle,
-                                                 const std::string& reference, Warnings& warnings) {
-  const Reader reader(std::move(bundle));
+                                                 const std::string& reference, Warnings& warnings,
+                                                 const std::string& platform) {
+  const Reader reader(std::move(bundle), platform);
   auto offers = group_by_name(TRY(reader.read_top()));
+  const auto wanted = parse_full_name(reference);
   if (!reference.empty()) {
     offers = TRY(select(std::move(offers), reference));
   }
@@ -215,12 +223,14 @@ Result<std::vector<SourceImage>> read_oci_layout(std::shared_ptr<const Bundle> b
   std::vector<SourceImage> images;
   for (const Offer& offer : offers) {
     SourceImage image = TRY(reader.read_image(offer).within(offer.label()));
-    if (match_platform(image.image.platform, host_platform()) == 0) {
-      warnings.push_back(fmt::format("{} is for {}, and this machine is {}", offer.label(),
-                                     image.image.platform, host_platform()));
+    if (match_platform(image.image.platform, platform) == 0) {
+      warnings.push_back(platform_warning(offer.label(), image.image.platform, platform));
     }
-    if (offer.name) {
+    if (offer.name && !offer.name->tag.empty()) {
       image.image.names = {offer.name->familiar_tagged()};
+    }
+    if (wanted && wanted->digest) {
+      image.image.digests = {wanted->familiar_digested(*wanted->digest)};
     }
     images.push_back(std::move(image));
   }

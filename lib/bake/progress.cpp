@@ -1,5 +1,7 @@
 #include <bake/progress.hpp>
 
+#include <base/json.hpp>
+
 #include <fmt/format.h>
 
 #include <sys/ioctl.h>
@@ -16,6 +18,8 @@ using namespace std::chrono_literals;
 
 constexpr auto kRedraw = 100ms;
 constexpr auto kPlainInterval = 5s;
+constexpr auto kJsonInterval = 500ms;
+constexpr std::string_view kReading = "reading";
 constexpr unsigned kBarWidth = 24;
 constexpr unsigned kNarrowest = 60; // columns that a line with a bar needs
 
@@ -50,6 +54,7 @@ std::string readable_time(std::chrono::seconds time) {
 
 Progress::Progress(ProgressStyle style, int fd)
     : fd_(fd), kind_(style == ProgressStyle::none                             ? Kind::none
+                     : style == ProgressStyle::json                           ? Kind::json
                      : style == ProgressStyle::automatic && ::isatty(fd) == 1 ? Kind::bar
                                                                               : Kind::plain) {}
 
@@ -58,11 +63,17 @@ Progress::~Progress() {
 }
 
 void Progress::spooled(std::uint64_t bytes) {
+  if (stage_ != kReading || bytes < done_) {
+    begin(kReading, 0);
+  }
   done_ = bytes;
-  show(&Progress::spool_state);
+  show();
 }
 
-void Progress::begin(std::uint64_t bytes_in_all) {
+void Progress::begin(std::string_view stage, std::uint64_t bytes_in_all) {
+  const std::lock_guard lock(drawing_);
+  end_stage();
+  stage_ = stage;
   in_all_ = bytes_in_all;
   done_ = 0;
   began_ = Clock::now();
@@ -70,7 +81,24 @@ void Progress::begin(std::uint64_t bytes_in_all) {
 
 void Progress::add(std::uint64_t bytes) {
   done_ += bytes;
-  show(&Progress::state);
+  show();
+}
+
+void Progress::done() {
+  const std::lock_guard lock(drawing_);
+  end_stage();
+}
+
+void Progress::end_stage() {
+  if (stage_.empty() || kind_ == Kind::none) {
+    return;
+  }
+  erase();
+  const auto now = Clock::now();
+  put(kind_ == Kind::json
+          ? document(now, true)
+          : fmt::format("{}: {} in {:.1f} s\n", stage_, readable_size(done_), seconds(now)));
+  stage_.clear();
 }
 
 void Progress::say(std::string_view line) {
@@ -79,7 +107,9 @@ void Progress::say(std::string_view line) {
   }
   const std::lock_guard lock(drawing_);
   erase();
-  put(fmt::format("{}\n", line));
+  put((kind_ == Kind::json ? json::print(json::object{{"message", line}}, json::Style::compact)
+                           : std::string(line)) +
+      "\n");
 }
 
 void Progress::finish() {
@@ -88,51 +118,78 @@ void Progress::finish() {
 }
 
 // Whoever finds somebody else drawing leaves it to them.
-void Progress::show(std::string (Progress::*what)(Clock::time_point) const) {
+void Progress::show() {
   const std::unique_lock lock(drawing_, std::try_to_lock);
   if (kind_ == Kind::none || !lock) {
     return;
   }
   const auto now = Clock::now();
-  if (now - last_shown_ < (kind_ == Kind::bar ? Clock::duration(kRedraw) : kPlainInterval)) {
+  const Clock::duration pause = kind_ == Kind::bar    ? kRedraw
+                                : kind_ == Kind::json ? kJsonInterval
+                                                      : Clock::duration(kPlainInterval);
+  if (now - last_shown_ < pause) {
     return;
   }
   last_shown_ = now;
-  const std::string text = (this->*what)(now);
-  if (kind_ == Kind::plain) {
-    put(text + "\n");
-    return;
+  switch (kind_) {
+  case Kind::bar:
+    put("\r\x1b[K" + bar(now));
+    drawn_ = true;
+    break;
+  case Kind::json:
+    put(document(now, false));
+    break;
+  default:
+    put(text(now) + "\n");
   }
-  put("\r\x1b[K" + text);
-  drawn_ = true;
 }
 
-std::string Progress::spool_state(Clock::time_point) const {
-  return fmt::format("reading the archive: {}", readable_size(done_));
+double Progress::seconds(Clock::time_point now) const {
+  return std::chrono::duration<double>(now - began_).count();
 }
 
-std::string Progress::state(Clock::time_point now) const {
-  const std::uint64_t done = std::min<std::uint64_t>(done_, in_all_);
-  const double share = in_all_ == 0 ? 1 : static_cast<double>(done) / static_cast<double>(in_all_);
-  const double seconds = std::chrono::duration<double>(now - began_).count();
-  const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
-  std::string text =
-      fmt::format("{:3.0f} %  {} of {}  {}/s", share * 100, readable_size(done),
-                  readable_size(in_all_), readable_size(static_cast<std::uint64_t>(rate)));
+std::string Progress::document(Clock::time_point now, bool over) const {
+  json::object members{{"stage", stage_}, {"bytes", done_.load()}};
+  if (in_all_ != 0) {
+    members["bytes_in_all"] = in_all_;
+  }
+  members["seconds"] = seconds(now);
+  if (over) {
+    members["done"] = true;
+  }
+  return json::print(members, json::Style::compact) + "\n";
+}
+
+std::string Progress::text(Clock::time_point now) const {
+  const std::uint64_t done = in_all_ == 0 ? done_.load() : std::min<std::uint64_t>(done_, in_all_);
+  const double rate = seconds(now) > 0 ? static_cast<double>(done) / seconds(now) : 0;
+  if (in_all_ == 0) {
+    return fmt::format("{}: {}  {}/s", stage_, readable_size(done),
+                       readable_size(static_cast<std::uint64_t>(rate)));
+  }
+  std::string line = fmt::format("{}: {:3.0f} %  {} of {}  {}/s", stage_,
+                                 static_cast<double>(done) / static_cast<double>(in_all_) * 100,
+                                 readable_size(done), readable_size(in_all_),
+                                 readable_size(static_cast<std::uint64_t>(rate)));
   if (rate > 0) {
     const auto left = static_cast<long>(static_cast<double>(in_all_ - done) / rate);
-    text += fmt::format("  {} left", readable_time(std::chrono::seconds(left)));
+    line += fmt::format("  {} left", readable_time(std::chrono::seconds(left)));
   }
-  if (kind_ == Kind::bar) {
-    const unsigned columns = columns_of(fd_);
-    if (columns >= kNarrowest + kBarWidth) {
-      const auto full = static_cast<std::size_t>(share * kBarWidth);
-      text = fmt::format("[{}{}] {}", std::string(full, '#'), std::string(kBarWidth - full, '.'),
-                         text);
-    }
-    text.resize(std::min<std::size_t>(text.size(), columns - 1)); // a wrapped line stays behind
+  return line;
+}
+
+std::string Progress::bar(Clock::time_point now) const {
+  std::string line = text(now);
+  const unsigned columns = columns_of(fd_);
+  if (columns >= kNarrowest + kBarWidth && in_all_ != 0) {
+    const std::uint64_t done = std::min<std::uint64_t>(done_, in_all_);
+    const auto full = static_cast<std::size_t>(static_cast<double>(done) * kBarWidth /
+                                               static_cast<double>(in_all_));
+    line =
+        fmt::format("[{}{}] {}", std::string(full, '#'), std::string(kBarWidth - full, '.'), line);
   }
-  return text;
+  line.resize(std::min<std::size_t>(line.size(), columns - 1)); // a wrapped line stays behind
+  return line;
 }
 
 void Progress::erase() {

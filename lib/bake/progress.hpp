@@ -9,15 +9,16 @@
 
 namespace dind::bake {
 
-enum class ProgressStyle { automatic, plain, none };
+enum class ProgressStyle { automatic, plain, json, none };
 
 // "681.6 MB", as docker prints sizes: powers of ten.
 std::string readable_size(std::uint64_t bytes);
 // "48 s", "3 min 05 s", "2 h 10 min".
 std::string readable_time(std::chrono::seconds time);
 
-// Tells a person how far a bake is, on standard error: one line that is drawn
-// over and over on a terminal, otherwise a line now and then. Safe from any thread.
+// Tells how far a bake is, stage by stage: on a terminal one line that is drawn over and over
+// and stays when its stage is over; otherwise a line now and then; or, for programs, the same as
+// JSON, one object a line. Safe from any thread.
 class Progress {
 public:
   // `automatic` is the line that moves if `fd` is a terminal.
@@ -28,9 +29,11 @@ public:
 
   // While a stream of unknown length is taken in.
   void spooled(std::uint64_t bytes);
-  // Before the first `add`.
-  void begin(std::uint64_t bytes_in_all);
+  // Another stage: the one before is done.
+  void begin(std::string_view stage, std::uint64_t bytes_in_all);
   void add(std::uint64_t bytes);
+  // The last stage is done.
+  void done();
   // A line that stays, such as "alpine:3.20 is done"; not with `none`.
   void say(std::string_view line);
   // Takes the moving line away.
@@ -38,17 +41,21 @@ public:
 
 private:
   using Clock = std::chrono::steady_clock;
-  enum class Kind { bar, plain, none };
+  enum class Kind { bar, plain, json, none };
 
-  std::string state(Clock::time_point now) const;
-  void show(std::string (Progress::*what)(Clock::time_point) const);
-  std::string spool_state(Clock::time_point now) const;
+  void show();
+  void end_stage(); // `drawing_` is held
+  std::string text(Clock::time_point now) const;
+  std::string bar(Clock::time_point now) const;
+  std::string document(Clock::time_point now, bool over) const;
+  double seconds(Clock::time_point now) const;
   void erase();
   void put(std::string_view text) const;
 
   const int fd_;
   const Kind kind_;
-  std::uint64_t in_all_ = 0;
+  std::string stage_;        // empty: none
+  std::uint64_t in_all_ = 0; // 0: not known
   std::atomic<std::uint64_t> done_{0};
   Clock::time_point began_ = Clock::now();
   std::mutex drawing_;

@@ -1,16 +1,12 @@
 #pragma once
 
 #include <archive/unpacker.hpp>
-#include <cache/skeleton.hpp>
-
-#include <string>
-#include <unordered_map>
-#include <unordered_set>
+#include <bake/skeleton_notes.hpp>
 
 namespace dind::bake {
 
-// Writes down what a layer's tree in a cache cannot hold, instead of making it:
-// an image layer would lose or misread it on the way.
+// Writes down, instead of making it, what a layer's tree in a cache cannot hold. Only
+// capabilities are set in the tree, as they travel.
 class SkeletonMarks final : public archive::Marks {
 public:
   Result<void> whiteout(sys::At at, const std::string& path,
@@ -21,27 +17,12 @@ public:
   Result<void> link_node(sys::At at, const std::string& path, const std::string& target,
                          const archive::TarEntry& entry) override;
   Result<void> implied(const std::string& path) override;
-  // Capabilities go into the tree, as they travel; all others are lost on the way.
   Result<void> xattr(sys::At at, const std::string& path, const archive::Xattr& xattr) override;
 
-  bool is_node(const std::string& path) const { return node_index_.contains(path); }
-
-  // Why the layer must be copied rather than borrowed; empty if there is no reason.
-  const std::string& copy_reason() const { return copy_reason_; }
-  // The first file that has a capability, in the tree too.
-  const std::string& capable() const { return capable_; }
-
-  // All that was written down. Call it once, at the end.
-  cache::Skeleton take();
+  SkeletonNotes& notes() { return notes_; }
 
 private:
-  void lose(const std::string& path, const std::string& name, const std::string& reason);
-
-  cache::Skeleton skeleton_;
-  std::unordered_set<std::string> overridden_;
-  std::unordered_map<std::string, std::size_t> node_index_; // the first link of each node's group
-  std::string copy_reason_;
-  std::string capable_;
+  SkeletonNotes notes_;
 };
 
 } // namespace dind::bake

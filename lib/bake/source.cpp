@@ -32,16 +32,33 @@ bool is_directory(const std::string& path) {
   return found && S_ISDIR(found->st_mode);
 }
 
-Result<std::shared_ptr<const Bundle>> open_bundle(const SourceSpec& spec, const Fd& scratch,
-                                                  const StopFlag& stop,
-                                                  const SpoolProgress& progress) {
+Result<std::shared_ptr<const Bundle>> spool_bundle(Fd input, const Reading& reading) {
+  auto seekable =
+      TRY(make_seekable(std::move(input), reading.scratch, reading.stop, reading.progress));
+  return std::shared_ptr<const Bundle>(TRY(index_tar(std::move(seekable.fd), seekable.start)));
+}
+
+Result<std::shared_ptr<const Bundle>> open_bundle(const SourceSpec& spec, const Reading& reading) {
   if (spec.kind == SourceSpec::Kind::oci_layout ||
       (spec.kind == SourceSpec::Kind::any && is_directory(spec.path))) {
     return std::shared_ptr<const Bundle>(TRY(open_directory(spec.path)));
   }
-  Fd input = TRY(open_input(spec));
-  auto seekable = TRY(make_seekable(std::move(input), scratch, stop, progress));
-  return std::shared_ptr<const Bundle>(TRY(index_tar(std::move(seekable.fd), seekable.start)));
+  return spool_bundle(TRY(open_input(spec)), reading);
+}
+
+// The engine picks the image, and knows digests that its archive does not have.
+Result<std::vector<SourceImage>> read_engine(const SourceSpec& spec, const Reading& reading,
+                                             Warnings& warnings) {
+  if (!reading.open_engine) {
+    return input_error("no engine to ask");
+  }
+  EngineExport exported = TRY(reading.open_engine(spec.reference));
+  auto bundle = TRY(spool_bundle(std::move(exported.stream), reading));
+  auto images = TRY(read_docker_archive(std::move(bundle), "", warnings, reading.platform));
+  for (SourceImage& image : images) {
+    image.image.digests = exported.digests;
+  }
+  return images;
 }
 
 // What a bundle holds, where the source does not say. Docker's newer archives
@@ -60,10 +77,12 @@ Result<SourceSpec::Kind> detect_kind(const Bundle& bundle) {
                      kOciIndex);
 }
 
-Result<std::vector<SourceImage>> read_images(const SourceSpec& spec, const Fd& scratch,
-                                             const StopFlag& stop, const SpoolProgress& progress,
+Result<std::vector<SourceImage>> read_images(const SourceSpec& spec, const Reading& reading,
                                              Warnings& warnings) {
-  auto bundle = TRY(open_bundle(spec, scratch, stop, progress));
+  if (spec.kind == SourceSpec::Kind::docker_daemon) {
+    return read_engine(spec, reading, warnings);
+  }
+  auto bundle = TRY(open_bundle(spec, reading));
   const SourceSpec::Kind found = TRY(detect_kind(*bundle));
   const SourceSpec::Kind kind = spec.kind == SourceSpec::Kind::any ? found : spec.kind;
   if (kind == SourceSpec::Kind::docker_archive) {
@@ -71,22 +90,21 @@ Result<std::vector<SourceImage>> read_images(const SourceSpec& spec, const Fd& s
       return input_error("no {}: this is an OCI layout, so write oci-archive:{}", kDockerManifest,
                          spec.path);
     }
-    return read_docker_archive(std::move(bundle), spec.reference, warnings);
+    return read_docker_archive(std::move(bundle), spec.reference, warnings, reading.platform);
   }
   if (!bundle->has(kOciIndex)) {
     return input_error("no {}: this is a docker archive, so write docker-archive:{}", kOciIndex,
                        spec.path);
   }
-  return read_oci_layout(std::move(bundle), spec.reference, warnings);
+  return read_oci_layout(std::move(bundle), spec.reference, warnings, reading.platform);
 }
 
 } // namespace
 
-Result<std::vector<SourceImage>> read_source(const SourceSpec& spec, const Fd& scratch,
-                                             const StopFlag& stop, const SpoolProgress& progress,
+Result<std::vector<SourceImage>> read_source(const SourceSpec& spec, const Reading& reading,
                                              Warnings& warnings) {
   Warnings own;
-  auto images = read_images(spec, scratch, stop, progress, own);
+  auto images = read_images(spec, reading, own);
   const std::string name = spec.is_stdin() ? "standard input" : spec.name();
   for (const std::string& warning : own) {
     warnings.push_back(name + ": " + warning);

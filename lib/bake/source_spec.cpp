@@ -15,18 +15,19 @@ constexpr std::array kTransports = {
     Transport{"docker-archive", SourceSpec::Kind::docker_archive},
     Transport{"oci", SourceSpec::Kind::oci_layout},
     Transport{"oci-archive", SourceSpec::Kind::oci_archive},
+    Transport{"docker-daemon", SourceSpec::Kind::docker_daemon},
 };
 
 // What other tools read images from; a path is hardly ever named so.
-constexpr std::array<std::string_view, 6> kForeignTransports = {
-    "docker-daemon", "docker", "dir", "containers-storage", "ostree", "sif"};
+constexpr std::array<std::string_view, 5> kForeignTransports = {
+    "docker", "dir", "containers-storage", "ostree", "sif"};
 
 } // namespace
 
 std::string SourceSpec::name() const {
   for (const Transport& transport : kTransports) {
     if (transport.kind == kind) {
-      return std::string(transport.name) + ":" + path;
+      return std::string(transport.name) + ":" + (kind == Kind::docker_daemon ? reference : path);
     }
   }
   return path;
@@ -54,6 +55,10 @@ Result<SourceSpec> parse_source_spec(std::string_view text) {
     return SourceSpec{SourceSpec::Kind::any, std::string(text), ""};
   }
   const std::string_view rest = text.substr(colon + 1);
+  if (transport->kind == SourceSpec::Kind::docker_daemon) {
+    return rest.empty() ? input_error("{}: no image behind \"{}:\"", text, prefix)
+                        : Result<SourceSpec>(SourceSpec{transport->kind, "", std::string(rest)});
+  }
   const std::size_t split = rest.find(':');
   SourceSpec spec{transport->kind, std::string(rest.substr(0, split)), ""};
   if (spec.path.empty()) {
@@ -69,6 +74,23 @@ Result<SourceSpec> parse_source_spec(std::string_view text) {
     return input_error("{}: a directory cannot be read from standard input", text);
   }
   return spec;
+}
+
+Result<std::vector<SourceSpec>> parse_source_list(std::string_view text) {
+  std::vector<SourceSpec> specs;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    line = line.substr(0, line.find('#'));
+    const std::size_t first = line.find_first_not_of(" \t\r");
+    if (first == std::string_view::npos) {
+      continue;
+    }
+    line = line.substr(first, line.find_last_not_of(" \t\r") - first + 1);
+    specs.push_back(TRY(parse_source_spec(line).within(fmt::format("line {}", number))));
+  }
+  return specs;
 }
 
 } // namespace dind::bake

@@ -47,6 +47,8 @@ Result<archive::Compression> detect(const Fd& fd, std::uint64_t start, std::uint
   return TRY(archive::decompress(peek)).compression;
 }
 
+} // namespace
+
 Result<Fd> make_nameless(const Fd& scratch) {
   // Not O_TMPFILE: overlayfs has it only since Linux 6.1.
   const std::string name = ".spool-" + sys::random_hex(8);
@@ -54,8 +56,6 @@ Result<Fd> make_nameless(const Fd& scratch) {
   TRY(sys::unlink_at({scratch, name}));
   return fd;
 }
-
-} // namespace
 
 Error stopped() {
   return Error("stopped", ECANCELED);

@@ -26,6 +26,9 @@ struct Seekable {
 // Told how many bytes have been copied so far.
 using SpoolProgress = std::function<void(std::uint64_t bytes)>;
 
+// An empty file of the directory `scratch` that has no name: it goes with its descriptor.
+Result<Fd> make_nameless(const Fd& scratch);
+
 // `input` itself if it is a regular file that is not compressed. Otherwise its
 // content, decompressed, in a file of `scratch` that no longer has a name: it
 // goes when its last user does, whatever happens. A wait for a pipe's next bytes

@@ -1,7 +1,6 @@
 #include <bake/witnesses.hpp>
 
 #include <base/utf8.hpp>
-#include <cache/canary.hpp>
 
 #include <algorithm>
 
@@ -30,8 +29,7 @@ void Witnesses::see(const std::string& path, const archive::TarEntry& entry) {
   take(file_, is_file, path);
 }
 
-Result<std::vector<cache::Sentinel>> Witnesses::testify(const Fd& tree,
-                                                        const std::string& capable) const {
+std::vector<std::string> Witnesses::paths(const std::string& capable) const {
   std::vector<std::string> paths;
   for (const std::string& path : {setuid_, capable, foreign_, linked_}) {
     if (!path.empty() && is_utf8(path) &&
@@ -42,11 +40,7 @@ Result<std::vector<cache::Sentinel>> Witnesses::testify(const Fd& tree,
   if (paths.empty() && !file_.empty()) {
     paths.push_back(file_);
   }
-  std::vector<cache::Sentinel> sentinels;
-  for (const std::string& path : paths) {
-    sentinels.push_back(TRY(cache::make_sentinel(tree, path)));
-  }
-  return sentinels;
+  return paths;
 }
 
 } // namespace dind::bake

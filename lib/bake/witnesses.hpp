@@ -1,8 +1,6 @@
 #pragma once
 
 #include <archive/tar_entry.hpp>
-#include <base/fd.hpp>
-#include <cache/manifest.hpp>
 
 #include <string>
 #include <vector>
@@ -17,9 +15,8 @@ public:
   // In the order of the tar; only what is in the tree.
   void see(const std::string& path, const archive::TarEntry& entry);
 
-  // How those paths look in the finished tree. `capable` is the first path with a
-  // capability, or empty.
-  Result<std::vector<cache::Sentinel>> testify(const Fd& tree, const std::string& capable) const;
+  // Those paths. `capable` is the first path with a capability, or empty.
+  std::vector<std::string> paths(const std::string& capable) const;
 
 private:
   std::string setuid_;

@@ -138,6 +138,32 @@ Result<bool> make_canary(const Fd& cache) {
   return with_capability;
 }
 
+std::vector<CanaryMember> canary_members() {
+  const std::string dir = kCanaryName;
+  std::vector<CanaryMember> members;
+  members.push_back(
+      {{.name = dir, .type = archive::EntryType::directory, .mode = 0755, .mtime = kOldTime}, ""});
+  for (const Sentinel& wanted : expected_canary(true)) {
+    archive::TarEntry entry{.name = dir + "/" + wanted.path,
+                            .mode = wanted.mode & 07777U,
+                            .uid = wanted.uid,
+                            .gid = wanted.gid,
+                            .mtime = wanted.mtime};
+    if (wanted.path == "other-link") {
+      entry.type = archive::EntryType::hard_link;
+      entry.link_name = dir + "/link";
+      members.push_back({std::move(entry), ""});
+      continue;
+    }
+    entry.size = kContent.size();
+    if (wanted.capability) {
+      entry.xattrs = {{std::string(sys::kCapabilityXattr), std::string(kCapability)}};
+    }
+    members.push_back({std::move(entry), std::string(kContent)});
+  }
+  return members;
+}
+
 Result<Damage> check_sentinels(const Fd& tree, const std::vector<Sentinel>& sentinels) {
   Damage damage;
   for (const Sentinel& baked : sentinels) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <archive/tar_entry.hpp>
 #include <base/fd.hpp>
 #include <base/result.hpp>
 #include <cache/manifest.hpp>
@@ -24,6 +25,14 @@ struct Damage {
 // capability, two hard links, and an old time. Returns whether the capability
 // could be set: without CAP_SETFCAP it cannot.
 Result<bool> make_canary(const Fd& cache);
+
+// The same as members of a tar, for a cache that is made without a disk: the directory
+// first, and names that begin with "canary". The capability is always there.
+struct CanaryMember {
+  archive::TarEntry entry;
+  std::string content;
+};
+std::vector<CanaryMember> canary_members();
 
 // A few stat calls.
 Result<Damage> check_canary(const Fd& cache, bool with_capability);

@@ -123,6 +123,18 @@ Result<std::string> EngineApi::get(const std::string& target) const {
   }
 }
 
+Result<fs::path> parse_docker_host(const std::string& host) {
+  constexpr std::string_view kUnix = "unix://";
+  if (host.empty()) {
+    return fs::path(kDefaultApiSocket);
+  }
+  if (!host.starts_with(kUnix) || host.size() == kUnix.size()) {
+    return input_error("DOCKER_HOST={}: only an engine on a unix socket is spoken to, as unix://{}",
+                       host, kDefaultApiSocket);
+  }
+  return fs::path(host.substr(kUnix.size()));
+}
+
 Result<void> EngineApi::ping() const {
   TRY(get("/_ping"));
   return {};
@@ -145,6 +157,15 @@ Result<bool> EngineApi::has_containerd_store() const {
   const json::array* status = TRY(fields.list_or_none("DriverStatus").within("GET /info"));
   const json::value mark = json::array{"driver-type", "io.containerd.snapshotter.v1"};
   return status && std::find(status->begin(), status->end(), mark) != status->end();
+}
+
+Result<ImageSummary> EngineApi::image(const std::string& reference) const {
+  // A name's slashes and colons are the path's own, so that only what no reference has would need
+  // quoting.
+  const std::string target = "/images/" + reference + "/json";
+  const std::string body = TRY(get(target));
+  const json::value document = TRY(json::parse(body).within(target));
+  return parse_image(document).within(target);
 }
 
 Result<std::string> EngineApi::text_of(const std::string& target, std::string_view member) const {

@@ -32,6 +32,13 @@ struct ImageSummary {
 // many bytes; 0 is the end.
 using ArchiveReader = std::function<Result<std::size_t>(std::span<std::byte> into)>;
 
+// Takes an archive piece by piece.
+using ArchiveWriter = std::function<Result<void>(std::span<const std::byte> bytes)>;
+
+// The socket that DOCKER_HOST names: `host` is its value, empty for the default. Only unix:// is
+// spoken here.
+Result<fs::path> parse_docker_host(const std::string& host);
+
 // A minimal client of the engine's API over its unix socket. Every call is one
 // connection and ends within the timeout (ETIMEDOUT); bodies are bounded (EMSGSIZE).
 // A socket that nobody serves is ENOENT or ECONNREFUSED.
@@ -51,6 +58,14 @@ public:
   Result<std::size_t> running_containers(const std::string& ignored) const;
   Result<std::size_t> open_requests() const; // but this one, and listeners of events
   Result<bool> had_events(timespec since, timespec until, const std::string& ignored) const;
+
+  // GET /images/NAME/json: by name, name with digest, or ID.
+  Result<ImageSummary> image(const std::string& reference) const;
+
+  // GET /images/get: the archive that `docker save` writes of an image, handed on as it comes.
+  // Timeout and `interrupted` as for `load`; an error of `archive` ends the call with that error.
+  Result<void> save(const std::string& reference, const ArchiveWriter& archive,
+                    const std::function<bool()>& interrupted) const;
 
   // POST /images/load: hands an archive of `docker save`'s to the engine, at the engine's
   // pace, a piece in memory at a time. The timeout holds for each step, a piece written

@@ -65,7 +65,8 @@ protected:
       specs.push_back(parse_source_spec(source).value());
     }
     const auto writer = TRY(CacheWriter::create(target));
-    auto collection = TRY(collect(specs, writer->root(), stop_, [](std::uint64_t) {}));
+    auto collection = TRY(collect(
+        specs, {.scratch = writer->root(), .stop = stop_, .progress = [](std::uint64_t) {}}));
     for (const std::string& reference : copies) {
       TRY(collection.mark_copy(reference));
     }

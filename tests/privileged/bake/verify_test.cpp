@@ -38,9 +38,9 @@ protected:
     const bake::StopFlag stop{false};
     const auto writer = bake::CacheWriter::create(path_);
     ASSERT_TRUE(ok(writer));
-    const auto collection =
-        bake::collect({bake::parse_source_spec((dir_ / "in.tar").native()).value()},
-                      (*writer)->root(), stop, [](std::uint64_t) {});
+    const auto collection = bake::collect(
+        {bake::parse_source_spec((dir_ / "in.tar").native()).value()},
+        {.scratch = (*writer)->root(), .stop = stop, .progress = [](std::uint64_t) {}});
     ASSERT_TRUE(ok(collection));
     bake::Progress progress(bake::ProgressStyle::none, STDERR_FILENO);
     ASSERT_TRUE(ok(bake::bake(**writer, *collection, progress, stop)));

@@ -101,6 +101,18 @@ TEST_F(OciLayoutTest, NamesAnImageByAnnotationOrReference) {
   }
 }
 
+TEST_F(OciLayoutTest, TakesADigestThatTheLayoutDoesNotKnow) {
+  const std::string index = "sha256:" + std::string(64, 'a');
+  for (const char* const name : {"a:7", "a"}) {
+    const auto images = read(named("{}"), std::string(name) + "@" + index);
+    ASSERT_TRUE(ok(images)) << name;
+    EXPECT_EQ(images->front().image.digests, std::vector{"a@" + index}) << name;
+    EXPECT_EQ(images->front().image.names, std::string_view(name) == "a"
+                                               ? std::vector<std::string>()
+                                               : std::vector<std::string>{"a:7"});
+  }
+}
+
 TEST_F(OciLayoutTest, PicksOneOfSeveralImages) {
   const ImageSpec second = image("b:2", "second");
   const Files files = oci_layout({image("a:1"), second}, Packing::zstd);

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <regex>
+
 namespace dind::bake {
 namespace {
 
@@ -31,18 +33,33 @@ protected:
   std::string output_of(ProgressStyle style) {
     const Fd file = sys::open_path(dir_.path() / "out", O_WRONLY | O_CREAT | O_TRUNC, 0600).value();
     Progress progress(style, file.get());
-    progress.begin(100);
+    progress.begin("first", 100);
     progress.add(60);
+    progress.begin("second", 2000);
+    progress.add(2000);
     progress.say("a:1 is done");
+    progress.done();
     progress.finish();
-    return dir_.read("out");
+    std::string text = dir_.read("out");
+    // Times are of the machine.
+    text = std::regex_replace(text, std::regex("[0-9.e-]+ s\\n"), "T s\n");
+    return std::regex_replace(text, std::regex("\"seconds\":[0-9.Ee+-]+"), "\"seconds\":T");
   }
   const test::TempDir dir_;
 };
 
 TEST_F(ProgressOutputTest, IsPlainLinesWhereThereIsNoTerminal) {
-  EXPECT_EQ(output_of(ProgressStyle::automatic), "a:1 is done\n");
-  EXPECT_EQ(output_of(ProgressStyle::plain), "a:1 is done\n");
+  const std::string expected = "first: 60 B in T s\na:1 is done\nsecond: 2.0 kB in T s\n";
+  EXPECT_EQ(output_of(ProgressStyle::automatic), expected);
+  EXPECT_EQ(output_of(ProgressStyle::plain), expected);
+}
+
+TEST_F(ProgressOutputTest, IsAnObjectALineForPrograms) {
+  EXPECT_EQ(
+      output_of(ProgressStyle::json),
+      "{\"stage\":\"first\",\"bytes\":60,\"bytes_in_all\":100,\"seconds\":T,\"done\":true}\n"
+      "{\"message\":\"a:1 is done\"}\n"
+      "{\"stage\":\"second\",\"bytes\":2000,\"bytes_in_all\":2000,\"seconds\":T,\"done\":true}\n");
 }
 
 TEST_F(ProgressOutputTest, IsNothingIfNoneIsWanted) {

@@ -28,6 +28,7 @@ const Form kForms[] = {
     {"oci-archive:a.tar:b", {Kind::oci_archive, "a.tar", "b"}},
     {"oci-archive:-", {Kind::oci_archive, "-", ""}},
     {"-", {Kind::docker_archive, "-", ""}},
+    {"docker-daemon:localhost:5000/a/b:1", {Kind::docker_daemon, "", "localhost:5000/a/b:1"}},
     {"a.tar", {Kind::any, "a.tar", ""}},
     {"./oci:odd", {Kind::any, "./oci:odd", ""}},
 };
@@ -51,7 +52,7 @@ const BadForm kBadForms[] = {
     {"docker-archive::a:1", "no path"},
     {"oci:dir:", "no reference"},
     {"oci:-", "directory"},
-    {"docker-daemon:alpine:3.20", "docker-daemon"},
+    {"docker-daemon:", "no image behind"},
     {"docker://alpine", "cannot be read"},
 };
 
@@ -59,6 +60,16 @@ TEST(SourceSpecTest, RefusesWhatIsNoneAndSaysTheForms) {
   for (const BadForm& form : kBadForms) {
     EXPECT_TRUE(fails_saying(form.complaint, parse_source_spec(form.text))) << form.text;
   }
+}
+
+TEST(SourceSpecTest, ReadsAListALine) {
+  const auto specs =
+      parse_source_list("# all\n\n  a.tar # the first\r\noci:dir:1\n\t\ndocker-daemon:a:1");
+  ASSERT_TRUE(ok(specs));
+  EXPECT_EQ(*specs, (std::vector<SourceSpec>{{Kind::any, "a.tar", ""},
+                                             {Kind::oci_layout, "dir", "1"},
+                                             {Kind::docker_daemon, "", "a:1"}}));
+  EXPECT_TRUE(fails_saying("line 2: oci:: no path", parse_source_list("a.tar\noci:\n")));
 }
 
 } // namespace

@@ -1,0 +1,268 @@
+#include "failure.hpp"
+#include "interrupt.hpp"
+#include "sources.hpp"
+#include "verbs.hpp"
+
+#include <bake/image_draft.hpp>
+#include <bake/outer_config.hpp>
+#include <bake/outer_image.hpp>
+#include <cache/reference.hpp>
+#include <sys/file.hpp>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+
+namespace dind::ctl {
+namespace {
+
+constexpr std::string_view kVerb = "image";
+constexpr const char* kHelp = R"(
+Targets:
+  oci:DIR[:REF]              an OCI image layout, made or added to; push it with
+                             skopeo copy oci:DIR:REF docker://REGISTRY/NAME:TAG
+  oci-archive:FILE[:REF]     the same in a tar
+  docker-archive:FILE        what `docker load` takes, layers uncompressed; FILE may be -
+  docker-daemon:             the engine of DOCKER_HOST
+
+Examples:
+  dindctl image --base docker-daemon:docker:28-dind --tag ci-dind:1 -o docker-daemon: \
+      docker-daemon:alpine:3.20 docker-daemon:node:22
+  dindctl image --base oci:dind:28 -o oci:out:ci-dind:1 --reuse oci:out @images.txt
+  SOURCE_DATE_EPOCH=0 dindctl image --base dind.tar -o docker-archive:out.tar jobs.tar
+
+Needs no engine for files, and no privileges. The same images give the same digests, on any
+machine and day; an unchanged layer has the same digest in every image.
+
+Exit codes: 0 done; 64 usage; 65 bad input; 74 I/O error. A run that fails leaves nothing.)";
+
+struct ImageArguments {
+  std::string base;
+  std::string target;
+  std::vector<std::string> tags;
+  std::vector<std::string> sources;
+  std::vector<std::string> copies;
+  std::string reuse;
+  std::string cache_dir = "/var/lib/dind-cache";
+  std::string programs;
+  std::string compression = "zstd";
+  std::string platform = bake::host_platform();
+  std::string progress = "auto";
+};
+
+struct ImageJob {
+  std::vector<bake::SourceSpec> base;
+  std::vector<bake::SourceSpec> sources;
+  bake::ImageTarget target;
+  std::string platform;
+  bake::OuterImageOptions options;
+};
+
+// The directory of the program that runs, and of its sibling.
+Result<bake::CachePlace> own_directory() {
+  return bake::CachePlace(TRY(sys::canonical_path("/proc/self/exe"))).parent_path();
+}
+
+Result<std::vector<std::string>> parse_tags(const std::vector<std::string>& tags) {
+  std::vector<std::string> names;
+  for (const std::string& tag : tags) {
+    const auto parsed = TRY(cache::parse_reference(tag).within("--tag " + tag));
+    if (parsed.tag.empty()) {
+      return input_error("--tag {}: a digest is no tag", tag);
+    }
+    names.push_back(parsed.familiar_tagged());
+  }
+  return names;
+}
+
+Result<bake::CachePlace> parse_cache_dir(const std::string& text) {
+  const bake::CachePlace place(text);
+  if (!place.is_absolute() || place.lexically_normal() != place || !place.has_filename() ||
+      place == "/") {
+    return input_error(
+        "--cache-dir {}: give an absolute path without \".\", \"..\" and a last slash", text);
+  }
+  return place;
+}
+
+// "oci:DIR", or DIR.
+std::string layout_of(const std::string& text) {
+  constexpr std::string_view kOci = "oci:";
+  return text.starts_with(kOci) ? text.substr(kOci.size()) : text;
+}
+
+// All that can be wrong with the arguments.
+Result<ImageJob> parse_arguments(const ImageArguments& arguments) {
+  ImageJob job;
+  job.base.push_back(TRY(bake::parse_source_spec(arguments.base).within("--base")));
+  job.sources = TRY(read_sources(arguments.sources));
+  job.target = TRY(bake::parse_image_target(arguments.target));
+  job.platform = TRY(parse_platform(arguments.platform));
+  job.options.platform = job.platform;
+  job.options.place = TRY(parse_cache_dir(arguments.cache_dir));
+  job.options.names = TRY(parse_tags(arguments.tags));
+  job.options.reference = job.target.reference;
+  job.options.compression = !job.target.compressed()          ? archive::Compression::none
+                            : arguments.compression == "gzip" ? archive::Compression::gzip
+                                                              : archive::Compression::zstd;
+  job.options.programs =
+      arguments.programs.empty() ? TRY(own_directory()) : bake::CachePlace(arguments.programs);
+  if (!arguments.reuse.empty()) {
+    if (!job.target.compressed()) {
+      return input_error("--reuse: only for targets oci: and oci-archive:, whose layers are "
+                         "compressed");
+    }
+    job.options.previous = layout_of(arguments.reuse);
+  }
+  if (const char* const epoch = std::getenv("SOURCE_DATE_EPOCH");
+      epoch != nullptr && *epoch != '\0') {
+    job.options.created = TRY(bake::parse_source_date(epoch));
+  }
+  return job;
+}
+
+int fail_arguments(const Error& error) {
+  return error.code() == 0 ? fail_usage(kVerb, error) : fail(kVerb, error);
+}
+
+int fail_image(const Error& error) {
+  return fail(kVerb, stop_flag() ? Error("stopped, nothing is left of it") : error);
+}
+
+Result<void> load_into_engine(const bake::ImageDraft& draft, const bake::FinishedImage& image) {
+  const daemon::EngineApi engine = TRY(open_engine());
+  const auto archive = TRY(draft.stream(image));
+  return engine.load([&archive](std::span<std::byte> into) { return archive->read(into); },
+                     [] { return stop_flag().load(); });
+}
+
+void print_summary(const ImageArguments& arguments, const bake::OuterImageReport& report,
+                   std::chrono::steady_clock::duration took) {
+  const bake::FinishedImage& image = report.image;
+  std::string layers =
+      fmt::format("{} of the base{}, {} made", report.layers_of_base,
+                  report.programs_added ? ", 1 with the programs" : "", report.layers_made);
+  if (report.layers_taken_over > 0) {
+    layers += fmt::format(", {} taken over", report.layers_taken_over);
+  }
+  if (report.layers_shared > 0) {
+    layers += fmt::format(", 1 shared by {} small ones", report.layers_shared);
+  }
+  // To standard error where the image itself goes to standard output.
+  std::FILE* const out = arguments.target == "docker-archive:-" ? stderr : stdout;
+  const std::string target = arguments.target.ends_with(':')
+                                 ? arguments.target.substr(0, arguments.target.size() - 1)
+                                 : arguments.target;
+  fmt::print(out, "{}: {} images, {} layers ({}), {}, {:.1f} s\n", target, report.images,
+             image.layers.size(), layers, bake::readable_size(report.bytes),
+             std::chrono::duration<double>(took).count());
+  fmt::print(out, "manifest {}\nimage ID {}\n", image.manifest.digest.text(),
+             image.config.digest.text());
+}
+
+Result<bake::OuterImageReport> make(const ImageArguments& arguments, const ImageJob& job,
+                                    bake::ImageDraft& draft, bake::Progress& progress,
+                                    EngineExports& exports) {
+  const bake::Reading reading{
+      .scratch = draft.dir(),
+      .stop = stop_flag(),
+      .progress = [&progress](std::uint64_t bytes) { progress.spooled(bytes); },
+      .platform = job.platform,
+      .open_engine = [&exports](const std::string& name) { return exports.open(name); }};
+  const auto base = TRY(bake::collect(job.base, reading).within("--base"));
+  auto collection = TRY(bake::collect(job.sources, reading));
+  for (const std::string& reference : arguments.copies) {
+    TRY(collection.mark_copy(reference).within("--copy"));
+  }
+  auto report = TRY(
+      bake::make_outer_image(base, collection, job.options, draft.dir(), progress, stop_flag()));
+  report.warnings.insert(report.warnings.begin(), collection.warnings().begin(),
+                         collection.warnings().end());
+  TRY(job.target.kind == bake::ImageTarget::Kind::docker_daemon
+          ? load_into_engine(draft, report.image)
+          : draft.store(report.image));
+  return report;
+}
+
+int run_image(const ImageArguments& arguments) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto job = parse_arguments(arguments);
+  if (!job) {
+    return fail_arguments(job.error());
+  }
+  catch_stop_signals();
+  const auto draft = bake::ImageDraft::create(job->target);
+  if (!draft) {
+    return fail_arguments(draft.error());
+  }
+  bake::Progress progress(progress_style(arguments.progress), STDERR_FILENO);
+  EngineExports exports;
+  const auto report = make(arguments, *job, **draft, progress, exports);
+  progress.finish();
+  if (!report) {
+    return fail_image(exports.failure().value_or(report.error()));
+  }
+  for (const std::string& warning : report->warnings) {
+    warn(kVerb, warning);
+  }
+  print_summary(arguments, *report, std::chrono::steady_clock::now() - began);
+  return kDone;
+}
+
+} // namespace
+
+void add_image(CLI::App& app, int& exit_code) {
+  const auto arguments = std::make_shared<ImageArguments>();
+  auto* const verb =
+      app.add_subcommand("image", "makes a finished image: a base with images in it");
+  verb->footer(std::string(kSourcesHelp) + kHelp);
+  verb->add_option("--base", arguments->base, "an image with an engine in it, such as docker:dind")
+      ->type_name("SOURCE")
+      ->required();
+  verb->add_option("-o,--output", arguments->target, "where the image goes, see below")
+      ->type_name("TARGET")
+      ->required();
+  verb->add_option("--tag", arguments->tags, "a name of the image; may be given again")
+      ->type_name("REF")
+      ->allow_extra_args(false);
+  verb->add_option("source", arguments->sources, "where images come from, see below")
+      ->type_name("SOURCE")
+      ->required();
+  verb->add_option(
+          "--reuse", arguments->reuse,
+          "an OCI layout of an earlier run: layers that have not changed are taken from it")
+      ->type_name("oci:DIR");
+  verb->add_option("--copy", arguments->copies,
+                   "an image that is to be copied into the volume at boot, never borrowed; may be "
+                   "given again")
+      ->type_name("REF")
+      ->allow_extra_args(false);
+  verb->add_option("--platform", arguments->platform,
+                   "which image to take where there are several, such as linux/arm64")
+      ->type_name("PLATFORM")
+      ->capture_default_str();
+  verb->add_option("--compression", arguments->compression,
+                   "of the layers made for oci: and oci-archive:; gzip is for engines before 23")
+      ->type_name("")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"zstd", "gzip"}));
+  verb->add_option("--cache-dir", arguments->cache_dir, "where the cache is in the image")
+      ->type_name("PATH")
+      ->capture_default_str();
+  verb->add_option("--programs", arguments->programs,
+                   "where dind-init and dindctl are that a base without them gets; by default "
+                   "those beside this program")
+      ->type_name("DIR");
+  add_progress_option(*verb, arguments->progress);
+  verb->callback([arguments, &exit_code] {
+    exit_code = run_image(*arguments);
+    end_by_signal();
+  });
+}
+
+} // namespace dind::ctl

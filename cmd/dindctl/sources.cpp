@@ -1,0 +1,124 @@
+#include "sources.hpp"
+
+#include "interrupt.hpp"
+
+#include <sys/file.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+namespace dind::ctl {
+namespace {
+
+constexpr std::size_t kListLimit = 1U << 20U;
+// An engine looks at every layer of an image before the first byte comes, and takes its
+// time after the last one went.
+constexpr auto kPatience = std::chrono::minutes(10);
+
+Result<void> write_to_pipe(const Fd& pipe, std::span<const std::byte> bytes) {
+  return sys::write_all(pipe, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+} // namespace
+
+Result<std::vector<bake::SourceSpec>> read_sources(const std::vector<std::string>& arguments) {
+  std::vector<bake::SourceSpec> sources;
+  for (const std::string& argument : arguments) {
+    if (!argument.starts_with('@')) {
+      sources.push_back(TRY(bake::parse_source_spec(argument)));
+      continue;
+    }
+    const std::string file = argument.substr(1);
+    const std::string text = TRY(sys::read_file(file, kListLimit));
+    for (bake::SourceSpec& spec : TRY(bake::parse_source_list(text).within(file))) {
+      sources.push_back(std::move(spec));
+    }
+  }
+  if (sources.empty()) {
+    return input_error("no sources: the lists are empty");
+  }
+  return sources;
+}
+
+Result<std::string> parse_platform(const std::string& text) {
+  const auto slashes = std::count(text.begin(), text.end(), '/');
+  if (!text.starts_with("linux/") || text.ends_with('/') || slashes > 2) {
+    return input_error("--platform {}: give linux/ARCHITECTURE[/VARIANT], such as linux/arm64",
+                       text);
+  }
+  return text;
+}
+
+void add_progress_option(CLI::App& verb, std::string& style) {
+  verb.add_option("--progress", style,
+                  "auto is a bar on a terminal, else plain lines; json is for programs")
+      ->type_name("")
+      ->default_str("auto")
+      ->check(CLI::IsMember({"auto", "plain", "json", "none"}));
+}
+
+bake::ProgressStyle progress_style(const std::string& name) {
+  return name == "auto"    ? bake::ProgressStyle::automatic
+         : name == "plain" ? bake::ProgressStyle::plain
+         : name == "json"  ? bake::ProgressStyle::json
+                           : bake::ProgressStyle::none;
+}
+
+Result<daemon::EngineApi> open_engine() {
+  const char* const host = std::getenv("DOCKER_HOST");
+  auto socket = TRY(daemon::parse_docker_host(host != nullptr ? host : ""));
+  return daemon::EngineApi(std::move(socket), kPatience);
+}
+
+EngineExports::~EngineExports() {
+  join();
+}
+
+void EngineExports::join() {
+  for (Export& each : exports_) {
+    if (each.thread.joinable()) {
+      each.thread.join();
+    }
+  }
+}
+
+Result<bake::EngineExport> EngineExports::open(const std::string& reference) {
+  const daemon::EngineApi engine = TRY(open_engine());
+  auto image = TRY(engine.image(reference));
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) == -1) {
+    return errno_error("make a pipe");
+  }
+  ::signal(SIGPIPE, SIG_IGN); // a reader that has had enough is an error of the write
+  Fd reader(ends[0]);
+  Export& made = exports_.emplace_back();
+  made.thread = std::thread([engine, reference, &made, writer = Fd(ends[1])] {
+    auto saved = engine.save(
+        reference,
+        [&writer](std::span<const std::byte> bytes) { return write_to_pipe(writer, bytes); },
+        [] { return stop_flag().load(); });
+    if (!saved && !saved.error().is(std::errc::broken_pipe)) {
+      made.failure = std::move(saved).error();
+    }
+  });
+  return bake::EngineExport{std::move(reader), std::move(image.digests)};
+}
+
+std::optional<Error> EngineExports::failure() {
+  join();
+  for (Export& each : exports_) {
+    if (each.failure) {
+      return each.failure;
+    }
+  }
+  return std::nullopt;
+}
+
+} // namespace dind::ctl

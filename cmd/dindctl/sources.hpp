@@ -1,0 +1,66 @@
+#pragma once
+
+#include <bake/progress.hpp>
+#include <bake/source.hpp>
+#include <daemon/engine_api.hpp>
+
+#include <CLI/App.hpp>
+
+#include <list>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace dind::ctl {
+
+// For the help of the verbs that read images.
+inline constexpr const char* kSourcesHelp = R"(Sources:
+  docker-archive:FILE[:REF]  what `docker save` writes, of any version; FILE may be -
+  oci:DIR[:REF]              an OCI image layout, as skopeo and buildx make it
+  oci-archive:FILE[:REF]     the same in a tar
+  docker-daemon:REF          an image of the engine of DOCKER_HOST
+  -                          a `docker save` stream on standard input
+  PATH                       an archive or layout, told by what it holds
+  @FILE                      a list of sources, one a line; # begins a comment
+  Archives and their layers may be plain, gzip or zstd. REF picks one image; without
+  it, all are taken. REF also names an image of an OCI layout that says only its tag.
+)";
+
+// The sources that the arguments name, lists replaced by what is in them.
+Result<std::vector<bake::SourceSpec>> read_sources(const std::vector<std::string>& arguments);
+
+// "linux/arm64", or an error that shows the form.
+Result<std::string> parse_platform(const std::string& text);
+
+// --progress, and what its value means.
+void add_progress_option(CLI::App& verb, std::string& style);
+bake::ProgressStyle progress_style(const std::string& name);
+
+// The engine of DOCKER_HOST.
+Result<daemon::EngineApi> open_engine();
+
+// Exports images of that engine, each on a thread that writes into a pipe.
+class EngineExports {
+public:
+  EngineExports() = default;
+  // Every stream must be closed by then.
+  ~EngineExports();
+  EngineExports(const EngineExports&) = delete;
+  EngineExports& operator=(const EngineExports&) = delete;
+
+  Result<bake::EngineExport> open(const std::string& reference);
+  // Why an export broke off, which its reader can only see as an end.
+  std::optional<Error> failure();
+
+private:
+  struct Export {
+    std::thread thread;
+    std::optional<Error> failure;
+  };
+  void join();
+
+  std::list<Export> exports_;
+};
+
+} // namespace dind::ctl

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <bake/image_target.hpp>
+#include <base/fd.hpp>
+
+#include <boost/filesystem/path.hpp>
+
+#include <memory>
+#include <string>
+
+namespace dind::bake {
+
+// An image in the making: a hidden directory for its blobs, on the filesystem where they are
+// going to be. Until `store` nothing is seen of it, and the destructor leaves nothing else.
+class ImageDraft {
+public:
+  // The parent of the target must exist. An OCI layout may exist, and is added to; an archive
+  // is replaced.
+  static Result<std::unique_ptr<ImageDraft>> create(const ImageTarget& target);
+  ~ImageDraft();
+  ImageDraft(const ImageDraft&) = delete;
+  ImageDraft& operator=(const ImageDraft&) = delete;
+
+  const Fd& dir() const { return dir_; }
+
+  // Gives the image to its target, unless that is an engine.
+  Result<void> store(const FinishedImage& image);
+  // The archive for `docker load`. Of this draft, which must outlive it.
+  Result<std::unique_ptr<archive::ByteSource>> stream(const FinishedImage& image) const;
+
+private:
+  explicit ImageDraft(ImageTarget target) : target_(std::move(target)) {}
+  Result<void> open_layout();
+  Result<void> open_parent(const boost::filesystem::path& path);
+  Result<void> make_dir(const std::string& prefix);
+  Result<void> write_archive(const FinishedImage& image, const Fd& file) const;
+
+  ImageTarget target_;
+  Fd parent_;        // where the draft is: the layout itself, or the directory of the archive
+  std::string name_; // of the draft in it
+  Fd dir_;
+  bool made_layout_ = false;
+};
+
+} // namespace dind::bake

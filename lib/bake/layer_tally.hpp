@@ -1,0 +1,38 @@
+#pragma once
+
+#include <bake/image.hpp>
+#include <bake/skeleton_notes.hpp>
+#include <bake/witnesses.hpp>
+
+#include <functional>
+
+namespace dind::bake {
+
+// What a layer turned out to be.
+struct WrittenLayer {
+  cache::Layer facts; // without blobs
+  Warnings warnings;
+};
+
+// Adds up what a layer's members are, wherever its tree is made.
+class LayerTally {
+public:
+  // Both must outlive the tally.
+  LayerTally(WrittenLayer& layer, SkeletonNotes& notes) : layer_(layer), notes_(notes) {}
+
+  // After the tree has the member.
+  Result<void> see(const archive::TarEntry& entry);
+
+  // How a path of the finished tree looks.
+  using MakeSentinel = std::function<Result<cache::Sentinel>(const std::string& path)>;
+  Result<cache::Skeleton> finish(const MakeSentinel& make_sentinel);
+
+private:
+  WrittenLayer& layer_;
+  SkeletonNotes& notes_;
+  Witnesses witnesses_;
+  std::uint64_t odd_names_ = 0;
+  std::string odd_name_;
+};
+
+} // namespace dind::bake

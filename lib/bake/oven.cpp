@@ -1,0 +1,176 @@
+#include <bake/oven.hpp>
+
+#include <bake/layer_writer.hpp>
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+
+namespace dind::bake {
+namespace {
+
+// What is read of a layer's stored bytes, for the progress and for the impatient.
+class MeteredSource final : public archive::ByteSource {
+public:
+  MeteredSource(ByteSource& inner, Progress& progress, const StopFlag& stop)
+      : inner_(inner), progress_(progress), stop_(stop) {}
+
+  Result<std::size_t> read(std::span<std::byte> into) override {
+    if (stop_) {
+      return stopped();
+    }
+    const std::size_t got = TRY(inner_.read(into));
+    progress_.add(got);
+    return got;
+  }
+
+private:
+  ByteSource& inner_;
+  Progress& progress_;
+  const StopFlag& stop_;
+};
+
+std::string short_id(const Digest& digest) {
+  return digest.text().substr(0, Digest::kPrefix.size() + 12);
+}
+
+std::string label(const cache::Image& image) {
+  return image.names.empty() ? short_id(image.id) : image.names.front();
+}
+
+// Writes the layers of a collection from several threads.
+class Oven {
+public:
+  Oven(const Collection& collection, const MakeLayer& make, const KnownLayer& known,
+       Progress& progress, const StopFlag& stop)
+      : collection_(collection), make_(make), known_(known), progress_(progress), stop_(stop),
+        written_(collection.layers().size()), images_left_(count_layers(collection)) {}
+
+  Result<std::vector<WrittenLayer>> run(std::size_t most_workers) {
+    const std::size_t workers = std::min<std::size_t>(
+        {most_workers, std::max(1U, std::thread::hardware_concurrency()), written_.size()});
+    std::vector<std::thread> threads;
+    for (std::size_t i = 1; i < workers; ++i) {
+      threads.emplace_back([this] { work(); });
+    }
+    work();
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+    if (failure_) {
+      return std::move(*failure_);
+    }
+    std::vector<WrittenLayer> layers;
+    for (auto& layer : written_) {
+      layers.push_back(std::move(*layer));
+    }
+    return layers;
+  }
+
+private:
+  // How many layers each image waits for.
+  static std::vector<std::size_t> count_layers(const Collection& collection) {
+    std::vector<std::size_t> counts;
+    for (const PlannedImage& planned : collection.images()) {
+      const std::vector<Digest>& layers = planned.image.layers;
+      counts.push_back(std::unordered_set<Digest>(layers.begin(), layers.end()).size());
+    }
+    return counts;
+  }
+
+  void work() {
+    for (;;) {
+      const std::size_t at = next_++;
+      if (at >= written_.size() || failed_) {
+        return;
+      }
+      auto written = write(collection_.layers()[at]);
+      const std::lock_guard lock(mutex_);
+      if (!written) {
+        failed_ = true;
+        // The lowest layer's error, whichever thread comes first.
+        if (!failure_ || at < failed_at_) {
+          failure_ = std::move(written).error();
+          failed_at_ = at;
+        }
+        return;
+      }
+      written_[at] = std::move(written).value();
+      tell_images(collection_.layers()[at].diff_id);
+    }
+  }
+
+  Result<WrittenLayer> write(const PlannedLayer& layer) {
+    std::optional<WrittenLayer> written;
+    if (const cache::Layer* const same = known_(layer.diff_id)) {
+      written = WrittenLayer{*same, {}};
+      written->facts.blobs = layer.blobs;
+      return std::move(*written);
+    }
+    for (const LayerOrigin& origin : layer.origins) {
+      const Stored stored = TRY(origin.bundle->find(origin.file));
+      archive::RangeSource raw = stored.source();
+      MeteredSource source(raw, progress_, stop_);
+      const LayerDigests expected{layer.diff_id, origin.stored_digest};
+      const std::string where = "layer " + short_id(layer.diff_id);
+      if (written) {
+        TRY(check_layer(source, expected).within(where));
+      } else {
+        written = TRY(make_(source, expected).within(where));
+      }
+    }
+    for (std::string& warning : written->warnings) {
+      warning = fmt::format("layer {}: {}", short_id(layer.diff_id), warning);
+    }
+    written->facts.blobs = layer.blobs;
+    return std::move(*written);
+  }
+
+  void tell_images(const Digest& diff_id) {
+    for (std::size_t i = 0; i < images_left_.size(); ++i) {
+      const cache::Image& image = collection_.images()[i].image;
+      if (std::find(image.layers.begin(), image.layers.end(), diff_id) != image.layers.end() &&
+          --images_left_[i] == 0) {
+        progress_.say(label(image) + " is done");
+      }
+    }
+  }
+
+  const Collection& collection_;
+  const MakeLayer& make_;
+  const KnownLayer& known_;
+  Progress& progress_;
+  const StopFlag& stop_;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_; // of what follows
+  std::vector<std::optional<WrittenLayer>> written_;
+  std::vector<std::size_t> images_left_;
+  std::optional<Error> failure_;
+  std::size_t failed_at_ = 0;
+};
+
+} // namespace
+
+Result<std::uint64_t> bytes_to_read(const Collection& collection, const KnownLayer& known) {
+  std::uint64_t bytes = 0;
+  for (const PlannedLayer& layer : collection.layers()) {
+    if (known(layer.diff_id)) {
+      continue;
+    }
+    for (const LayerOrigin& origin : layer.origins) {
+      bytes += TRY(origin.bundle->find(origin.file)).size;
+    }
+  }
+  return bytes;
+}
+
+Result<std::vector<WrittenLayer>> make_layers(const Collection& collection, const MakeLayer& make,
+                                              const KnownLayer& known, std::size_t workers,
+                                              Progress& progress, const StopFlag& stop) {
+  return Oven(collection, make, known, progress, stop).run(workers);
+}
+
+} // namespace dind::bake

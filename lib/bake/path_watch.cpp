@@ -1,0 +1,68 @@
+#include <bake/path_watch.hpp>
+
+#include <archive/member_path.hpp>
+
+namespace dind::bake {
+namespace {
+
+constexpr std::string_view kWhiteout = ".wh.";
+constexpr std::string_view kOpaque = ".wh..wh..opq";
+
+bool is_below(std::string_view path, std::string_view dir) {
+  return dir.empty() ||
+         (path.size() > dir.size() && path.starts_with(dir) && path[dir.size()] == '/');
+}
+
+} // namespace
+
+PathWatch::PathWatch(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    for (std::string_view at = path; !at.empty(); at = archive::parent_of(at)) {
+      watched_.emplace(at, std::nullopt);
+    }
+  }
+}
+
+void PathWatch::remove(std::string_view path) {
+  for (auto& [name, seen] : watched_) {
+    if (seen && seen->layer < layer_ && (name == path || is_below(name, path))) {
+      seen.reset();
+    }
+  }
+}
+
+Result<void> PathWatch::see(const archive::TarEntry& entry) {
+  if (entry.type == archive::EntryType::global_header) {
+    return {};
+  }
+  const std::string path = TRY(archive::clean_path(entry.name));
+  const std::string_view name = archive::base_of(path);
+  const std::string dir(archive::parent_of(path));
+  if (name == kOpaque) {
+    for (auto& [watched, seen] : watched_) {
+      if (seen && seen->layer < layer_ && is_below(watched, dir)) {
+        seen.reset();
+      }
+    }
+    return {};
+  }
+  if (name.starts_with(kWhiteout)) {
+    const std::string_view hidden = name.substr(kWhiteout.size());
+    remove(dir.empty() ? std::string(hidden) : dir + "/" + std::string(hidden));
+    return {};
+  }
+  if (entry.type != archive::EntryType::directory) {
+    remove(path); // what was below a directory of that name
+  }
+  if (const auto found = watched_.find(path); found != watched_.end()) {
+    found->second = Seen{entry, layer_};
+  }
+  return {};
+}
+
+const archive::TarEntry* PathWatch::find(const std::string& path) const {
+  const auto found = watched_.find(path);
+  return found != watched_.end() && found->second ? &found->second->entry : nullptr;
+}
+
+} // namespace dind::bake

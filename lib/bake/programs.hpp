@@ -1,0 +1,30 @@
+#pragma once
+
+#include <archive/byte_sink.hpp>
+#include <bake/path_watch.hpp>
+#include <base/fd.hpp>
+#include <base/result.hpp>
+
+#include <boost/filesystem/path.hpp>
+
+#include <string>
+#include <vector>
+
+namespace dind::bake {
+
+// Where the two programs are in an image, and the name of the stock entrypoint there.
+std::vector<std::string> program_paths();
+
+// Whether the base has them already.
+bool has_programs(const PathWatch& base);
+
+// Whether the bytes are a program that runs on `platform` with no library of its image.
+Result<void> check_program(std::string_view elf, std::string_view platform);
+
+// Writes the layer that adds the programs of `dir`, and a link from the stock entrypoint's
+// name to dind-init, for wrappers and manifests that use it. The directories above look as in the
+// base.
+Result<void> write_programs_layer(const boost::filesystem::path& dir, std::string_view platform,
+                                  const PathWatch& base, archive::ByteSink& tar);
+
+} // namespace dind::bake

@@ -1,0 +1,101 @@
+#include <bake/skeleton_notes.hpp>
+
+#include <base/utf8.hpp>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+namespace dind::bake {
+namespace {
+
+std::uint32_t type_bits(archive::EntryType type) {
+  switch (type) {
+  case archive::EntryType::char_device:
+    return S_IFCHR;
+  case archive::EntryType::block_device:
+    return S_IFBLK;
+  default:
+    return S_IFIFO;
+  }
+}
+
+} // namespace
+
+void SkeletonNotes::override_whiteout(const std::string& path) {
+  overridden_.insert(path);
+  skeleton_.overridden_whiteouts.push_back(path);
+}
+
+void SkeletonNotes::node(const std::string& path, const archive::TarEntry& entry) {
+  node_index_.emplace(path, skeleton_.nodes.size());
+  skeleton_.nodes.push_back({.path = path,
+                             .mode = type_bits(entry.type) | entry.mode,
+                             .uid = entry.uid,
+                             .gid = entry.gid,
+                             .major = entry.device_major,
+                             .minor = entry.device_minor,
+                             .mtime = entry.mtime,
+                             .mtime_ns = entry.mtime_ns});
+}
+
+Result<void> SkeletonNotes::link_node(const std::string& path, const std::string& target,
+                                      const archive::TarEntry& entry) {
+  const auto found = node_index_.find(target);
+  if (found == node_index_.end()) {
+    return input_error("hard link {} leads to {}, which the layer does not have", path, target);
+  }
+  const std::size_t first = found->second;
+  // The links share one inode, and the last entry's metadata is what it keeps.
+  cache::Node& node = skeleton_.nodes[first];
+  node.mode = (node.mode & S_IFMT) | entry.mode;
+  node.uid = entry.uid;
+  node.gid = entry.gid;
+  node.mtime = entry.mtime;
+  node.mtime_ns = entry.mtime_ns;
+  node_index_.emplace(path, first);
+  cache::Node link;
+  link.path = path;
+  link.link_to = node.path;
+  skeleton_.nodes.push_back(std::move(link));
+  return {};
+}
+
+void SkeletonNotes::capability(const std::string& path) {
+  if (capable_.empty()) {
+    capable_ = path;
+  }
+}
+
+void SkeletonNotes::lose_untransportable(const std::string& path, const std::string& name) {
+  lose(path, name,
+       fmt::format("extended attributes that no image layer carries: {} on {}", printable(name),
+                   printable(path)));
+}
+
+void SkeletonNotes::lose(const std::string& path, const std::string& name,
+                         const std::string& reason) {
+  auto& lost = skeleton_.lost_xattrs;
+  if (lost.empty() || lost.back().path != path) {
+    lost.push_back({path, {}});
+  }
+  lost.back().names.push_back(name);
+  if (copy_reason_.empty()) {
+    copy_reason_ = reason;
+  }
+}
+
+cache::Skeleton SkeletonNotes::take() {
+  for (cache::Node& node : skeleton_.nodes) {
+    if (!node.link_to.empty()) {
+      cache::Node whole = skeleton_.nodes[node_index_.at(node.path)];
+      whole.link_to = whole.path;
+      whole.path = node.path;
+      node = std::move(whole);
+    }
+  }
+  std::erase_if(skeleton_.whiteouts,
+                [&](const std::string& path) { return overridden_.contains(path); });
+  return std::move(skeleton_);
+}
+
+} // namespace dind::bake

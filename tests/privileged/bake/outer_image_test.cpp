@@ -1,0 +1,272 @@
+#include <bake/outer_image.hpp>
+
+#include <archive/compression.hpp>
+#include <archive/unpacker.hpp>
+#include <bake/bake.hpp>
+#include <bake/image_draft.hpp>
+#include <base/json.hpp>
+#include <cache/reader.hpp>
+#include <cache/verify.hpp>
+#include <support/expect.hpp>
+#include <support/image_builder.hpp>
+#include <support/layer.hpp>
+#include <support/tar_builder.hpp>
+#include <support/temp_dir.hpp>
+#include <support/tree_listing.hpp>
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace dind::bake {
+namespace {
+
+using test::fails_saying;
+using test::ImageSpec;
+using test::ok;
+using test::Packing;
+using test::TarBuilder;
+using test::TempDir;
+
+const std::string kBaseLayer = TarBuilder()
+                                   .directory("var", 0711)
+                                   .directory("var/lib", 0750)
+                                   .directory("usr/local/bin")
+                                   .file("usr/local/bin/dind-init", "elf", 0755)
+                                   .file("usr/local/bin/dindctl", "elf", 0755)
+                                   .finish();
+
+class OuterImageTest : public testing::Test {
+protected:
+  Result<OuterImageReport> make(const std::string& target, const std::vector<std::string>& sources,
+                                const std::string& previous = "") {
+    const ImageTarget parsed =
+        TRY(parse_image_target(fmt::format(fmt::runtime(target), dir_.path().native())));
+    const auto draft = TRY(ImageDraft::create(parsed));
+    const Reading reading{.scratch = draft->dir(), .stop = stop_, .progress = [](std::uint64_t) {}};
+    std::vector<SourceSpec> specs;
+    for (const std::string& source : sources) {
+      specs.push_back(TRY(parse_source_spec((dir_ / source).native())));
+    }
+    const auto base = TRY(collect({spec_of(base_)}, reading));
+    const auto collection = TRY(collect(specs, reading));
+    OuterImageOptions options;
+    options.names = {"outer:1"};
+    options.compression = parsed.compressed() ? compression_ : archive::Compression::none;
+    options.previous = previous.empty() ? "" : (dir_ / previous).native();
+    Progress progress(ProgressStyle::none, STDERR_FILENO);
+    auto report = TRY(make_outer_image(base, collection, options, draft->dir(), progress, stop_));
+    TRY(draft->store(report.image));
+    return report;
+  }
+
+  SourceSpec spec_of(const std::string& name) const {
+    return parse_source_spec((dir_ / name).native()).value();
+  }
+
+  // All members of the cache in an OCI layout's image, each layer unpacked on its own.
+  std::map<std::string, std::string> unpacked(const std::string& layout,
+                                              const FinishedImage& image) const {
+    std::map<std::string, std::string> all;
+    int number = 0;
+    for (const OuterLayer& layer : image.layers) {
+      const auto bytes = dir_.read(layout + "/" + blob_file(layer.blob.digest));
+      archive::MemorySource raw(bytes);
+      const auto plain = archive::decompress(raw).value();
+      const std::string tar = test::read_whole(*plain.source).value();
+      EXPECT_EQ(archive::sha256_of(tar), layer.diff_id);
+      const std::string name = fmt::format("unpacked{}", number++);
+      const auto root = dir_.make_dir(name);
+      const Fd fd = sys::open_dir(root).value();
+      test::RecordingMarks marks;
+      EXPECT_TRUE(ok(test::unpack(tar, fd, marks)));
+      EXPECT_TRUE(marks.whiteouts.empty());
+      if (dir_.has(name + "/var/lib/dind-cache")) {
+        for (auto& [path, line] : test::list_tree(root / "var/lib/dind-cache")) {
+          all[path] = line;
+        }
+      }
+    }
+    return all;
+  }
+
+  void bake_to(const std::string& name, const std::vector<std::string>& sources) const {
+    const auto writer = CacheWriter::create(dir_ / name);
+    ASSERT_TRUE(ok(writer));
+    std::vector<SourceSpec> specs;
+    for (const std::string& source : sources) {
+      specs.push_back(spec_of(source));
+    }
+    const auto collection = collect(
+        specs, {.scratch = (*writer)->root(), .stop = stop_, .progress = [](std::uint64_t) {}});
+    ASSERT_TRUE(ok(collection));
+    Progress progress(ProgressStyle::none, STDERR_FILENO);
+    ASSERT_TRUE(ok(bake(**writer, *collection, progress, stop_)));
+  }
+
+  void write_images(const std::string& name, const std::vector<ImageSpec>& images) const {
+    dir_.write(name, test::new_docker_archive(images, Packing::plain).tar());
+  }
+
+  void SetUp() override {
+    write_images("base", {{"base:1", {kBaseLayer}}});
+    base_ = "base";
+  }
+
+  const TempDir dir_;
+  StopFlag stop_{false};
+  std::string base_;
+  archive::Compression compression_ = archive::Compression::zstd;
+  const std::vector<std::string> layers_ = test::nasty_layers();
+};
+
+// A layer that is not tiny, of its own content.
+std::string layer_of(const std::string& content) {
+  return TarBuilder().directory("d").file("d/" + content, std::string(10'000, content[0])).finish();
+}
+
+TEST_F(OuterImageTest, UnpacksToExactlyTheCacheThatBakeMakes) {
+  NEEDS(::geteuid() == 0, "root");
+  write_images("in", {{"a:1", layers_}, {"b:2", {layers_[0], layers_[2], layers_[2]}}});
+  bake_to("cache", {"in"});
+  const auto report = make("oci:{}/out", {"in"});
+  ASSERT_TRUE(ok(report));
+  auto expected = test::list_tree(dir_ / "cache");
+  auto found = unpacked("out", report->image);
+  EXPECT_GT(expected.size(), 50U);
+  for (const auto& [path, line] : expected) {
+    EXPECT_EQ(found[path], line) << path;
+  }
+  for (const auto& [path, line] : found) {
+    EXPECT_TRUE(expected.contains(path)) << path;
+  }
+}
+
+TEST_F(OuterImageTest, HasEachNameOnceInALayer) {
+  write_images("in", {{"a:1", layers_}});
+  const auto report = make("docker-archive:{}/out.tar", {"in"});
+  ASSERT_TRUE(ok(report));
+  dir_.make_dir("out");
+  const auto bundle =
+      index_tar(std::make_shared<const Fd>(sys::open_path(dir_ / "out.tar", O_RDONLY).value()), 0);
+  ASSERT_TRUE(ok(bundle));
+  for (const OuterLayer& layer : report->image.layers) {
+    EXPECT_EQ(layer.blob.digest, layer.diff_id); // plain
+    const Stored stored = (*bundle)->find(blob_file(layer.blob.digest)).value();
+    archive::RangeSource source = stored.source();
+    const std::string tar = test::read_whole(source).value();
+    std::vector<std::string> names;
+    const auto members = test::members_of(tar);
+    ASSERT_TRUE(ok(members));
+    for (const archive::TarEntry& entry : *members) {
+      names.push_back(archive::clean_path(entry.name).value());
+    }
+    std::sort(names.begin(), names.end());
+    EXPECT_EQ(std::adjacent_find(names.begin(), names.end()), names.end());
+  }
+}
+
+TEST_F(OuterImageTest, KeepsTheDirectoriesAboveAsTheBaseHasThem) {
+  write_images("in", {{"a:1", {layer_of("a")}}});
+  const auto report = make("oci:{}/out", {"in"});
+  ASSERT_TRUE(ok(report));
+  const OuterLayer& top = report->image.layers.back();
+  const auto bytes = dir_.read("out/" + blob_file(top.blob.digest));
+  archive::MemorySource raw(bytes);
+  const auto plain = archive::decompress(raw).value();
+  const auto members = test::members_of(test::read_whole(*plain.source).value()).value();
+  EXPECT_EQ(members[0].name, "var/");
+  EXPECT_EQ(members[0].mode, 0711U);
+  EXPECT_EQ(members[0].mtime, 1'000'000'000);
+  EXPECT_EQ(members[1].name, "var/lib/");
+  EXPECT_EQ(members[1].mode, 0750U);
+}
+
+TEST_F(OuterImageTest, IsTheSameWhateverFormItsSourcesHave) {
+  const std::vector<ImageSpec> images = {{"a:1", layers_}};
+  dir_.write("old", test::old_docker_archive(images).tar());
+  dir_.write("gz", test::pack(test::old_docker_archive(images).tar(), Packing::gzip));
+  const auto one = make("oci:{}/one", {"old"});
+  const auto two = make("oci:{}/two", {"gz"});
+  ASSERT_TRUE(ok(one));
+  ASSERT_TRUE(ok(two));
+  EXPECT_EQ(one->image.manifest.digest, two->image.manifest.digest);
+  EXPECT_EQ(dir_.read("one/index.json"), dir_.read("two/index.json"));
+}
+
+TEST_F(OuterImageTest, ChangesTwoLayersWhereOneHasChanged) {
+  write_images("old",
+               {{"a:1", {layer_of("s"), layer_of("a")}}, {"b:1", {layer_of("s"), layer_of("b")}}});
+  write_images("new",
+               {{"a:1", {layer_of("s"), layer_of("a")}}, {"b:1", {layer_of("s"), layer_of("c")}}});
+  const auto before = make("oci:{}/out", {"old"});
+  const auto after = make("oci:{}/out", {"new"}, "out");
+  const auto fresh = make("oci:{}/fresh", {"new"});
+  ASSERT_TRUE(ok(before));
+  ASSERT_TRUE(ok(after));
+  ASSERT_TRUE(ok(fresh));
+  EXPECT_EQ(after->layers_made, 1U);
+  EXPECT_EQ(after->layers_taken_over, 2U);
+  EXPECT_EQ(after->image.manifest.digest, fresh->image.manifest.digest);
+  std::size_t changed = 0;
+  for (std::size_t i = 0; i < before->image.layers.size(); ++i) {
+    changed += before->image.layers[i].blob.digest != after->image.layers[i].blob.digest ? 1 : 0;
+  }
+  EXPECT_EQ(changed, 2U);
+}
+
+TEST_F(OuterImageTest, TakesNothingOverThatWasMadeOtherwise) {
+  write_images("in", {{"a:1", {layer_of("a")}}});
+  ASSERT_TRUE(ok(make("oci:{}/out", {"in"})));
+  compression_ = archive::Compression::gzip;
+  const auto again = make("oci:{}/out", {"in"}, "out");
+  ASSERT_TRUE(ok(again));
+  EXPECT_EQ(again->layers_taken_over, 0U);
+  EXPECT_EQ(again->image.layers.back().media_type, "application/vnd.oci.image.layer.v1.tar+gzip");
+}
+
+TEST_F(OuterImageTest, PutsTheSmallestLayersTogetherWhereEnginesTakeNoMore) {
+  std::vector<ImageSpec> images;
+  for (int image = 0; image < 3; ++image) {
+    ImageSpec spec{fmt::format("i:{}", image), {}};
+    for (int layer = 0; layer < 60; ++layer) {
+      spec.layers.push_back(TarBuilder()
+                                .file(fmt::format("f{}-{}", image, layer),
+                                      std::string(static_cast<std::size_t>(layer) * 512 + 1, 'x'))
+                                .finish());
+    }
+    images.push_back(spec);
+  }
+  write_images("in", images);
+  const auto report = make("oci:{}/out", {"in"});
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->image.layers.size(), 120U);
+  EXPECT_EQ(report->layers_made + report->layers_shared, 180U);
+  if (::geteuid() == 0) {
+    bake_to("cache", {"in"});
+    EXPECT_EQ(test::list_tree(dir_ / "cache").size(), unpacked("out", report->image).size());
+  }
+}
+
+TEST_F(OuterImageTest, RefusesABaseThatWouldLoseItsImages) {
+  write_images("in", {{"a:1", {layer_of("a")}}});
+  ASSERT_TRUE(ok(make("docker-archive:{}/first", {"in"})));
+  base_ = "first";
+  EXPECT_TRUE(fails_saying("has images baked in already", make("oci:{}/out", {"in"})));
+  EXPECT_FALSE(dir_.has("out"));
+}
+
+TEST_F(OuterImageTest, LeavesNothingOfAnImageThatFails) {
+  std::string damaged = test::new_docker_archive({{"a:1", {layer_of("a")}}}, Packing::plain).tar();
+  damaged[damaged.find(std::string(100, 'a'))] = 'b';
+  dir_.write("in", damaged);
+  EXPECT_TRUE(fails_saying("its diff ID is", make("oci:{}/out", {"in"})));
+  EXPECT_TRUE(fails_saying("its diff ID is", make("oci-archive:{}/out.tar", {"in"})));
+  EXPECT_FALSE(dir_.has("out"));
+  EXPECT_FALSE(dir_.has("out.tar"));
+}
+
+} // namespace
+} // namespace dind::bake
