@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2119,SC2120  # create gets its arguments by `run`
+# scripts/create.sh from a registry on loopback to it, with a login and without; and what scripts/release.sh makes.
+
+setup() {
+  load support/load
+  work=$BATS_TEST_TMPDIR
+  registry=127.0.0.1:5018
+  export DINDCTL=$programs/dindctl HOME=$work/home
+  mkdir "$HOME"
+}
+
+teardown() {
+  if [ -n "${registry_pid-}" ]; then
+    kill "$registry_pid"
+    wait "$registry_pid" || true
+  fi
+}
+
+start_registry() { # [htpasswd file]
+  {
+    echo "version: 0.1"
+    echo "log: {accesslog: {disabled: false}}"
+    echo "storage: {filesystem: {rootdirectory: $work/registry}}"
+    echo "http: {addr: \"$registry\"}"
+    if [ $# -eq 1 ]; then echo "auth: {htpasswd: {realm: test, path: $1}}"; fi
+  } >"$work/registry.yml"
+  docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 3>&- 9>&- &
+  registry_pid=$!
+  local deadline=$((SECONDS + 20))
+  until bash -c "exec 4<>/dev/tcp/${registry/://}" 2>/dev/null; do
+    ((SECONDS < deadline)) || die "no registry: $(cat "$work/registry.log")"
+    sleep 0.1
+  done
+}
+
+# What a registry starts with: a base and an image, pushed with the skopeo options given.
+fill_registry() {
+  python3 -B - "$e2e/images" "$work" <<'PYTHON'
+import sys
+sys.path.insert(0, sys.argv[1])
+from archive import docker_archive, directory, entry, filler, tar, write
+write(sys.argv[2], "base.tar", docker_archive("base:1", [tar([directory("usr/"), entry("usr/base", data=b"base")])]))
+for version in "12":
+    write(sys.argv[2], f"app{version}.tar", docker_archive("app:1", [tar(filler("shared")), tar(filler("top" + version))]))
+PYTHON
+  skopeo copy -q --dest-tls-verify=false "$@" "docker-archive:$work/base.tar" "docker://$registry/base:1"
+  skopeo copy -q --dest-tls-verify=false "$@" "docker-archive:$work/app1.tar" "docker://$registry/app:1"
+}
+
+write_config() {
+  printf '%s\n' "base $registry/base:1" "target $registry/out/dind" "tag nightly" "tag 1" "insecure $registry" \
+    "image $registry/app:1 # the only one" "$@" >"$work/config"
+}
+
+create() { "$project/scripts/create.sh" --work "$work/state" "$@" "$work/config"; }
+
+@test "create: fetches, makes and pushes; a second run fetches nothing and pushes nothing" {
+  start_registry
+  fill_registry
+  write_config
+  create
+  local digest
+  digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$registry/out/dind:nightly")
+  [ "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$registry/out/dind:1")" = "$digest" ]
+  skopeo inspect --tls-verify=false "docker://$registry/out/dind:1" | jq -e '.Labels["dind-init.images"] | contains("app:1@sha256:")'
+  : >"$work/registry.log"
+  run create
+  [ "$status" = 0 ]
+  [[ "$output" == *"$registry/app:1 is here"* ]]
+  run grep -cE '"(PUT /v2/out/dind/blobs|GET /v2/app/blobs)' "$work/registry.log"
+  [ "$output" = 0 ]
+}
+
+@test "create: a tag that has moved is fetched again" {
+  start_registry
+  fill_registry
+  write_config
+  create
+  skopeo copy -q --dest-tls-verify=false "docker-archive:$work/app2.tar" "docker://$registry/app:1"
+  run create
+  echo "$output"
+  [ "$status" = 0 ]
+  [[ "$output" == *"fetching $registry/app:1"* ]]
+  [[ "$output" == *"1 made, 1 taken over"* ]]
+}
+
+@test "create: logs in, and the password is nowhere but in the environment" {
+  needs htpasswd command -v htpasswd
+  export REGISTRY_PASSWORD=sesame-$RANDOM$RANDOM
+  htpasswd -Bbc "$work/htpasswd" robot "$REGISTRY_PASSWORD" 2>/dev/null
+  start_registry "$work/htpasswd"
+  fill_registry --dest-creds "robot:$REGISTRY_PASSWORD"
+  write_config "login $registry robot REGISTRY_PASSWORD"
+  run create
+  echo "$output"
+  [ "$status" = 0 ]
+  [[ "$output" != *"$REGISTRY_PASSWORD"* ]]
+  run grep -rl -e "$REGISTRY_PASSWORD" -e "$(printf 'robot:%s' "$REGISTRY_PASSWORD" | base64)" "$work/state" "$HOME" "$work/config"
+  [ "$output" = "" ]
+}
+
+@test "create: a wrong password is an error that names the registry, and leaves no image" {
+  needs htpasswd command -v htpasswd
+  htpasswd -Bbc "$work/htpasswd" robot right 2>/dev/null
+  start_registry "$work/htpasswd"
+  write_config "login $registry robot REGISTRY_PASSWORD"
+  REGISTRY_PASSWORD=wrong run create
+  [ "$status" = 1 ]
+  [[ "$output" == *"failed: login to $registry as robot"* ]]
+  [ ! -e "$work/state/result" ]
+}
+
+@test "create: a dry run does nothing, and shows every step without the password" {
+  write_config "login $registry robot REGISTRY_PASSWORD" "copy acme/builder@sha256:$(printf '%064d' 7)"
+  REGISTRY_PASSWORD=sesame run create --dry-run
+  echo "$output"
+  [ "$status" = 0 ]
+  [[ "$output" == *"skopeo login $registry as robot"* && "$output" == *" image --base "* && "$output" == *"docker://$registry/out/dind:nightly"* ]]
+  [[ "$output" != *sesame* ]]
+  [ ! -e "$work/state" ]
+}
+
+@test "create: mistakes in the config are named with their line" {
+  write_config "imgae x"
+  run create
+  [ "$status" = 64 ]
+  [[ "$output" == *"config:7: unknown setting imgae"* ]]
+  write_config "login $registry robot"
+  run create
+  [ "$status" = 64 ]
+  [[ "$output" == *"config:7: login REGISTRY USER VARIABLE"* ]]
+}
+
+@test "release: COPY --from takes both programs from its image, and two runs are the same" {
+  "$project/scripts/release.sh" "$programs" "$work/one"
+  "$project/scripts/release.sh" "$programs" "$work/two" >/dev/null
+  diff "$work/one/SHA256SUMS" "$work/two/SHA256SUMS"
+  (cd "$work/one" && sha256sum -c --quiet SHA256SUMS)
+  jq -e '.components | map(.name) | contains(["libssl-dev", "libboost-json1.81-dev"])' "$work"/one/*.cdx.json
+  skopeo copy -q "oci-archive:$(echo "$work"/one/*.oci.tar):dind-init:latest" "oci:$work/layout:x"
+  docker load -q -i "$work"/one/*.oci.tar
+  printf 'FROM %s\nCOPY --from=dind-init /usr/local/bin/dind-init /usr/local/bin/dindctl /usr/local/bin/\nENTRYPOINT ["dind-init"]\n' "$(base_of 28)" |
+    DOCKER_BUILDKIT=1 docker build -q -t e2e-release -
+  run docker run --rm --entrypoint dindctl e2e-release --version
+  docker rmi e2e-release dind-init:latest >/dev/null
+  [[ "$output" == "dindctl "* ]]
+}
