@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""Checks the manifests of docker/examples against the fields that the places know: a field that is spelled wrong, in
+the wrong place or of the wrong type is an error, as is a container that mounts a volume the pod has not.
+
+    validate.py [DIRECTORY]
+
+The schemas below hold the fields that the examples use and no others: Kubernetes' (1.31, core/v1 and batch/v1),
+Tekton's v1 Task, Compose's, GitLab's .gitlab-ci.yml and GitHub's workflow. A new field is added here with a look at
+the place's own reference."""
+
+import pathlib
+import sys
+
+import yaml
+
+
+class Mistake(Exception):
+    pass
+
+
+# A schema is a type, a tuple of allowed values, a list of one schema, or a dict of fields; a field that begins with
+# "!" is required. `map_of` is an object with any keys.
+class map_of:
+    def __init__(self, schema):
+        self.schema = schema
+
+
+ENV = [{"!name": str, "value": str}]
+EXEC_PROBE = {"!exec": {"!command": [str]}, "periodSeconds": int, "failureThreshold": int}
+QUANTITIES = map_of(str)
+CONTAINER = {
+    "!name": str, "!image": str, "command": [str], "args": [str], "env": ENV, "tty": bool,
+    "restartPolicy": ("Always",), "securityContext": {"privileged": bool},
+    "startupProbe": EXEC_PROBE, "readinessProbe": EXEC_PROBE, "livenessProbe": EXEC_PROBE,
+    "lifecycle": {"preStop": {"!exec": {"!command": [str]}}},
+    "volumeMounts": [{"!name": str, "!mountPath": str, "readOnly": bool}],
+    "resources": {"requests": QUANTITIES, "limits": QUANTITIES},
+}
+VOLUME = {"!name": str, "emptyDir": {"sizeLimit": str}, "hostPath": {"!path": str, "type": ("Directory", "")},
+          "image": {"!reference": str, "pullPolicy": ("Always", "IfNotPresent", "Never")}}
+POD_SPEC = {"restartPolicy": ("Always", "OnFailure", "Never"), "terminationGracePeriodSeconds": int,
+            "initContainers": [CONTAINER], "!containers": [CONTAINER], "volumes": [VOLUME]}
+METADATA = {"name": str}
+POD = {"!apiVersion": ("v1",), "!kind": ("Pod",), "metadata": METADATA, "!spec": POD_SPEC}
+JOB = {"!apiVersion": ("batch/v1",), "!kind": ("Job",), "!metadata": METADATA,
+       "!spec": {"backoffLimit": int, "activeDeadlineSeconds": int, "ttlSecondsAfterFinished": int,
+                 "!template": {"!spec": POD_SPEC}}}
+SIDECAR = {key: CONTAINER[key] for key in ("!name", "!image", "command", "args", "env", "securityContext",
+                                           "readinessProbe", "volumeMounts")}
+TASK = {"!apiVersion": ("tekton.dev/v1",), "!kind": ("Task",), "!metadata": METADATA,
+        "!spec": {"!steps": [{"!name": str, "!image": str, "env": ENV, "script": str,
+                              "volumeMounts": CONTAINER["volumeMounts"]}],
+                  "sidecars": [SIDECAR], "volumes": [VOLUME]}}
+ARC = {"!githubConfigUrl": str, "!githubConfigSecret": str, "!template": {"!spec": POD_SPEC}}
+SERVICE = {"!image": str, "privileged": bool, "environment": map_of(str), "volumes": [str], "entrypoint": [str],
+           "command": [str], "healthcheck": {"!test": [str], "interval": str, "retries": int},
+           "depends_on": map_of({"!condition": ("service_healthy", "service_started")})}
+COMPOSE = {"version": str, "!services": map_of(SERVICE), "volumes": map_of({})}
+GITLAB = {"variables": map_of(str), "build": {"!image": str, "services": [{"!name": str, "alias": str}], "!script": [str]}}
+WORKFLOW = {"!name": str, "!on": [str],
+            "!jobs": map_of({"!runs-on": str, "container": str, "env": map_of(str),
+                             "services": map_of({"!image": str, "env": map_of(str), "options": str}),
+                             "!steps": [{"run": str}]})}
+FILES = {
+    "kubernetes-sidecar/pod.yaml": POD, "kubernetes-sidecar/pod-before-1.29.yaml": POD,
+    "kubernetes-job/job.yaml": JOB, "node-cache/pod-hostpath.yaml": POD, "node-cache/pod-image-volume.yaml": POD,
+    "github-arc/values.yaml": ARC, "jenkins/pod.yaml": POD, "tekton/task.yaml": TASK, "compose/compose.yaml": COMPOSE,
+    "gitlab-service/gitlab-ci.yml": GITLAB, "github-service/workflow.yml": WORKFLOW,
+}
+
+
+def check(value, schema, where):
+    if isinstance(schema, map_of):
+        if not isinstance(value, dict):
+            raise Mistake(f"{where}: not an object")
+        for key, item in value.items():
+            check(item, schema.schema, f"{where}.{key}")
+    elif isinstance(schema, dict):
+        if not isinstance(value, dict):
+            raise Mistake(f"{where}: not an object")
+        known = {key.lstrip("!") for key in schema}
+        for key in value:
+            if key not in known:
+                raise Mistake(f"{where}: no field {key} here; there are {', '.join(sorted(known))}")
+        for key, item in schema.items():
+            name = key.lstrip("!")
+            if name in value:
+                check(value[name], item, f"{where}.{name}")
+            elif key.startswith("!"):
+                raise Mistake(f"{where}: {name} is missing")
+    elif isinstance(schema, list):
+        if not isinstance(value, list):
+            raise Mistake(f"{where}: not a list")
+        for i, item in enumerate(value):
+            check(item, schema[0], f"{where}[{i}]")
+    elif isinstance(schema, tuple):
+        if value not in schema:
+            raise Mistake(f"{where}: {value!r} is none of {', '.join(map(repr, schema))}")
+    elif type(value) is not schema:  # True is no int
+        raise Mistake(f"{where}: {value!r} is no {schema.__name__}")
+
+
+def pods_of(document):
+    """Every pod in a document, however deep, with where it is."""
+    if isinstance(document, dict):
+        if "containers" in document or "sidecars" in document:
+            yield document
+        for item in document.values():
+            yield from pods_of(item)
+
+
+def check_pod(pod):
+    volumes = {volume["name"] for volume in pod.get("volumes", [])}
+    used = set()
+    for container in [c for key in ("initContainers", "containers", "steps", "sidecars") for c in pod.get(key, [])]:
+        used |= {mount["name"] for mount in container.get("volumeMounts", [])}
+    if used != volumes:
+        raise Mistake(f"volumes {sorted(used ^ volumes)} are declared or mounted, but not both")
+    dinds = [c for key in ("initContainers", "containers", "sidecars") for c in pod.get(key, []) if c["name"] == "dind"]
+    if len(dinds) != 1 or not dinds[0].get("securityContext", {}).get("privileged"):
+        raise Mistake("there should be one privileged container dind")
+    if "/var/lib/docker" not in [mount["mountPath"] for mount in dinds[0]["volumeMounts"]]:
+        raise Mistake("dind has no volume for its data")
+
+
+def load(path):
+    class Loader(yaml.SafeLoader):
+        """YAML 1.2, as these places read it: `on` is a word."""
+    Loader.yaml_implicit_resolvers = {
+        key: [(tag, expression) for tag, expression in resolvers if not (tag.endswith(":bool") and key in "oOyYnN")]
+        for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+    return yaml.load(path.read_text(encoding="utf-8"), Loader)
+
+
+def main():
+    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[2] / "docker/examples")
+    found = {str(path.relative_to(root)) for path in root.rglob("*.y*ml")}
+    failed = [f"{name}: nothing says how to check it" for name in sorted(found - FILES.keys())]
+    failed += [f"{name}: missing" for name in sorted(FILES.keys() - found)]
+    failed += [f"{path.name}: no README.md" for path in sorted(root.iterdir())
+               if path.is_dir() and not (path / "README.md").exists()]
+    for name in sorted(FILES.keys() & found):
+        try:
+            document = load(root / name)
+            check(document, FILES[name], name)
+            for pod in pods_of(document):
+                check_pod(pod)
+        except (Mistake, yaml.YAMLError) as mistake:
+            failed.append(str(mistake) if str(mistake).startswith(name) else f"{name}: {mistake}")
+    for line in failed:
+        print(line, file=sys.stderr)
+    if not failed:
+        print(f"{len(FILES)} manifests are as they should be")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
