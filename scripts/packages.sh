@@ -15,11 +15,12 @@ checks=(
   openssl                                            # looks at certificates
   libcap2-bin xfsprogs btrfs-progs e2fsprogs fuse-overlayfs
   strace rsync                                       # kills at system calls; rivals of the benchmark
+  python3-yaml                                       # manifests of the examples
 )
 images=(debootstrap busybox-static jq iproute2) # stand-ins and an engine to run them
 e2e=(
   bats debootstrap busybox-static docker-registry g++ jq libcap2-bin libssl-dev openssl python3 skopeo iproute2 file
-  xfsprogs btrfs-progs e2fsprogs fuse-overlayfs docker-compose
+  xfsprogs btrfs-progs e2fsprogs fuse-overlayfs docker-compose podman apache2-utils
 )
 
 wanted=()

@@ -14,8 +14,8 @@ set -euo pipefail
 # shellcheck source=support/load.bash
 source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 
-once=(programs.bats pid1.bats bake.bats probe.bats)
-each=(content.bats load.bats use.bats registry.bats boot.bats listeners.bats tls.bats stop.bats stock_parity.bats matrix.bats volumes.bats)
+once=(programs.bats pid1.bats bake.bats probe.bats create.bats examples.bats)
+each=(content.bats image.bats load.bats use.bats registry.bats boot.bats listeners.bats tls.bats stop.bats stock_parity.bats matrix.bats volumes.bats)
 newest=(settings.bats forms.bats lifecycle.bats)
 cells=()
 files=()
