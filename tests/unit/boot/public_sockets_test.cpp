@@ -9,29 +9,32 @@
 namespace dind::boot {
 namespace {
 
+namespace fs = boost::filesystem;
 using test::fails_saying;
 using test::ok;
 
 class PublicSocketsTest : public testing::Test {
 protected:
-  daemon::ListenerPlan plan() const {
+  static daemon::ListenerPlan plan_at(const fs::path& path) {
     daemon::ListenerPlan plan;
-    plan.bound.push_back(daemon::parse_host("unix://" + path_.native()));
+    plan.bound.push_back(daemon::parse_host("unix://" + path.native()));
     return plan;
   }
+  daemon::ListenerPlan plan() const { return plan_at(path_); }
   bool listens() const {
     const auto listened = sys::is_listened_at(path_);
     return listened && *listened;
   }
 
-  test::TempDir dir_;
+  test::TempDir dir_{"/var/tmp"};
   fs::path path_ = dir_ / "docker.sock";
 };
 
 seed::SeedPlan plan_of(std::initializer_list<seed::Method> methods) {
+  const Digest digest = Digest::parse("sha256:" + std::string(64, 'a')).value();
   seed::SeedPlan plan;
   for (const seed::Method method : methods) {
-    plan.layers.push_back({.method = method});
+    plan.layers.push_back({.chain_id = digest, .diff_id = digest, .method = method});
   }
   return plan;
 }
@@ -54,6 +57,15 @@ TEST_F(PublicSocketsTest, ListenFirstThingIfEarly) {
   const auto sockets = PublicSockets::claim(plan(), ActivateWish::early);
   ASSERT_TRUE(ok(sockets));
   EXPECT_TRUE(listens());
+}
+
+TEST_F(PublicSocketsTest, ListenInTmpOnceThatIsMounted) {
+  const test::TempDir tmp("/tmp");
+  PublicSockets sockets =
+      PublicSockets::claim(plan_at(tmp / "docker.sock"), ActivateWish::early).value();
+  EXPECT_FALSE(tmp.has("docker.sock"));
+  sockets.listen_before(kSlow);
+  EXPECT_TRUE(tmp.has("docker.sock"));
 }
 
 TEST_F(PublicSocketsTest, ListenAtTheEndIfLate) {
