@@ -1,5 +1,6 @@
 #include <daemon/rootless.hpp>
 
+#include <daemon/host_names.hpp>
 #include <sys/file.hpp>
 #include <sys/spawn.hpp>
 
@@ -77,6 +78,7 @@ RootlessFacts look_for_rootless(std::span<const std::string> environment) {
                             make_writable(facts.home + "/.local/share/docker");
   facts.unprivileged_clone = first_line_of("/proc/sys/kernel/unprivileged_userns_clone");
   facts.max_user_namespaces = first_line_of("/proc/sys/user/max_user_namespaces");
+  facts.addresses = read_host_names().addresses;
   return facts;
 }
 
@@ -146,17 +148,27 @@ RootlessCommand rootless_command(std::string_view program, std::span<const std::
   command.argv.emplace_back(program);
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
 
+  // The network inside is another one; clients will know the server by the addresses out here.
+  std::string names = or_default("DOCKER_TLS_SAN", "");
+  for (const std::string& address : facts.addresses) {
+    names += fmt::format("{}IP:{}", names.empty() ? "" : ",", address);
+  }
+
   // Inside we look like root, whose socket is elsewhere.
   const std::string host = find_variable(environment, "DOCKER_HOST").value_or("");
   const bool is_placed = host.starts_with("unix://");
   for (const std::string& entry : environment) {
-    const bool is_replaced =
-        entry.starts_with("XDG_RUNTIME_DIR=") || (entry.starts_with("DOCKER_HOST=") && !is_placed);
+    const bool is_replaced = entry.starts_with("XDG_RUNTIME_DIR=") ||
+                             entry.starts_with("DOCKER_TLS_SAN=") ||
+                             (entry.starts_with("DOCKER_HOST=") && !is_placed);
     if (!is_replaced) {
       command.environment.push_back(entry);
     }
   }
   command.environment.push_back("XDG_RUNTIME_DIR=" + facts.runtime_dir);
+  if (!names.empty()) {
+    command.environment.push_back("DOCKER_TLS_SAN=" + names);
+  }
   if (!is_placed) {
     command.environment.push_back("DOCKER_HOST=unix://" + facts.runtime_dir + "/docker.sock");
   }

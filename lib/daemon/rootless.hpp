@@ -22,10 +22,11 @@ struct RootlessFacts {
   std::string home;        // HOME
   std::string runtime_dir; // XDG_RUNTIME_DIR, or /run/user/UID
   bool has_rootlesskit = false;
-  bool has_subordinate_ids = false; // lines of /etc/subuid and /etc/subgid
-  bool has_writable_dirs = false;   // runtime_dir, and .local/share/docker of home
-  std::string unprivileged_clone;   // of /proc/sys/kernel; "" if the kernel has no such switch
-  std::string max_user_namespaces;  // of /proc/sys/user
+  bool has_subordinate_ids = false;   // lines of /etc/subuid and /etc/subgid
+  bool has_writable_dirs = false;     // runtime_dir, and .local/share/docker of home
+  std::string unprivileged_clone;     // of /proc/sys/kernel; "" if the kernel has no such switch
+  std::string max_user_namespaces;    // of /proc/sys/user
+  std::vector<std::string> addresses; // of this container
 };
 
 // Makes the directories that can be made.

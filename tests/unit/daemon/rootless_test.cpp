@@ -80,6 +80,17 @@ TEST(RootlessTest, TakesItsVariablesAndOpensNoPortForDockerdAsWritten) {
   EXPECT_EQ(find_variable(command.environment, "DOCKER_HOST"), "unix:///mine");
 }
 
+TEST(RootlessTest, PassesOnTheAddressesThatClientsKnow) {
+  RootlessFacts facts = all_there();
+  facts.addresses = {"172.17.0.2", "fd00::2"};
+  const auto names_of = [&](const Words& environment) {
+    return find_variable(rootless_command("/d", {}, environment, facts, true).environment,
+                         "DOCKER_TLS_SAN");
+  };
+  EXPECT_EQ(names_of({}), "IP:172.17.0.2,IP:fd00::2");
+  EXPECT_EQ(names_of({"DOCKER_TLS_SAN=DNS:mine"}), "DNS:mine,IP:172.17.0.2,IP:fd00::2");
+}
+
 TEST(RootlessTest, HasItsPlacesWhereDockerdLooks) {
   EXPECT_FALSE(rootless_places(Words{"HOME=/home/x"}));
   const auto places = rootless_places(
