@@ -248,13 +248,16 @@ type \n"
 
 # --- catatonit ---
 
-@test "catatonit: LISTEN_PID and LISTEN_FDS of others do not reach the child" {
-  check() { LISTEN_PID=1 LISTEN_FDS=3 ends_with 0 main_is "$1" '[ -z "$LISTEN_PID$LISTEN_FDS" ]' </dev/null; }
+@test "catatonit: LISTEN_PID is the child's, and that of others does not reach it" {
+  check() {
+    LISTEN_PID=1 LISTEN_FDS=99 ends_with 0 main_is "$1" '[ "$LISTEN_PID" -eq $$ ] && [ "$LISTEN_FDS" -lt 99 ]' </dev/null &&
+      DIND_ACTIVATE=off LISTEN_PID=1 LISTEN_FDS=3 ends_with 0 main_is "$1" '[ -z "$LISTEN_PID$LISTEN_FDS" ]' </dev/null
+  }
   both check
 }
 
-@test "catatonit: no descriptor but the standard ones reaches the child" {
-  check() { ends_with 0 main_is "$1" 'exec ls /proc/self/fd' </dev/null && [ "$(grep -x '[0-9]*' "$BATS_TEST_TMPDIR/output" | xargs)" = "0 1 2 3" ]; } # 3 is ls' own
+@test "catatonit: no descriptor but the standard ones, and listeners, reaches the child" {
+  check() { DIND_ACTIVATE=off ends_with 0 main_is "$1" 'exec ls /proc/self/fd' </dev/null && [ "$(grep -x '[0-9]*' "$BATS_TEST_TMPDIR/output" | xargs)" = "0 1 2 3" ]; } # 3 is ls' own
   both check
 }
 
