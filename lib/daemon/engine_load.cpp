@@ -108,7 +108,8 @@ private:
   void tick() {
     ticks_.expires_after(kTick);
     ticks_.async_wait([this](error_code stopped) {
-      if (stopped) {
+      // A timer that has fired already cannot be cancelled any more.
+      if (stopped || over_) {
         return;
       }
       if (interrupted_()) {
@@ -122,12 +123,14 @@ private:
     if (!refused_) {
       refused_ = std::move(why);
     }
+    over_ = true;
     stream_.close(); // what is under way ends with operation_aborted
     ticks_.cancel();
   }
 
   void finish(error_code failure) {
     failure_ = failure;
+    over_ = true;
     ticks_.cancel();
   }
 
@@ -145,6 +148,7 @@ private:
   std::vector<std::byte> piece_ = std::vector<std::byte>(kPiece);
   std::optional<Error> refused_;
   error_code failure_;
+  bool over_ = false; // nothing more is to be started
 };
 
 // The engine answers 200 before it has read everything, and tells of a failure in one of
