@@ -115,7 +115,8 @@ private:
   void tick() {
     ticks_.expires_after(kTick);
     ticks_.async_wait([this](error_code stopped) {
-      if (stopped) {
+      // A timer that has fired already cannot be cancelled any more.
+      if (stopped || over_) {
         return;
       }
       if (interrupted_()) {
@@ -129,12 +130,14 @@ private:
     if (!refused_) {
       refused_ = std::move(why);
     }
+    over_ = true;
     stream_.close(); // what is under way ends with operation_aborted
     ticks_.cancel();
   }
 
   void finish(error_code failure) {
     failure_ = failure;
+    over_ = true;
     ticks_.cancel();
   }
 
@@ -152,6 +155,7 @@ private:
   std::string refusal_;
   std::optional<Error> refused_;
   error_code failure_;
+  bool over_ = false; // nothing more is to be started
 };
 
 } // namespace
