@@ -65,7 +65,7 @@ stage_valgrind() {
   configure dev
   cmake --build --preset dev --target unit_init
   # Each test forks, and a forked child must be as clean; what exec'd programs do is theirs.
-  valgrind -q --error-exitcode=99 --leak-check=full --child-silent-after-fork=no build/dev/tests/unit_init \
+  valgrind -q --error-exitcode=99 --leak-check=full --child-silent-after-fork=no build/dev/bin/unit_init \
     --gtest_filter=-*Thousands*
 }
 

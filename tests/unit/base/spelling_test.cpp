@@ -18,7 +18,7 @@ TEST(SpellingTest, CountsEdits) {
 TEST(SpellingTest, FindsTheNearestWithinReach) {
   constexpr std::array<std::string_view, 3> kWords = {"debug", "dns", "dns-opts"};
   EXPECT_EQ(nearest_word("dnss", kWords, 2), "dns");
-  EXPECT_EQ(nearest_word("debugg", kWords, 2), "debug");
+  EXPECT_EQ(nearest_word("debugx", kWords, 2), "debug");
   EXPECT_EQ(nearest_word("something", kWords, 2), "");
 }
 
