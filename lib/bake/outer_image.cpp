@@ -73,10 +73,7 @@ public:
                     std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads));
     }
     TRY(check_volumes(base_.images().front().config, options_.place));
-    if (!options_.previous.empty()) {
-      previous_ =
-          TRY(PreviousLayers::read(options_.previous, recipe_).within(options_.previous.native()));
-    }
+    TRY(read_previous());
     const KnownLayer none = [](const Digest&) { return nullptr; };
     progress_.begin("base", TRY(bytes_to_read(base_, none)));
     TRY(add_base());
@@ -90,6 +87,18 @@ public:
   }
 
 private:
+  Result<void> read_previous() {
+    if (options_.previous.empty()) {
+      return {};
+    }
+    Result<PreviousLayers> read = PreviousLayers::read(options_.previous, recipe_);
+    if (!read) {
+      return std::move(read).error().within(options_.previous.native());
+    }
+    previous_ = std::move(read).value();
+    return {};
+  }
+
   KnownLayer known() const {
     return [this](const Digest& diff_id) -> const cache::Layer* {
       const auto* const found = shared_.contains(diff_id) ? nullptr : previous_.find(diff_id);
@@ -281,11 +290,11 @@ private:
   void add_labels() {
     std::string images;
     for (const cache::Image& image : manifest_.images) {
-      const std::string name = image.names.empty() ? "" : image.names.front();
+      const std::string name = image.names.empty() ? "" : image.names.front() + "@";
       const Digest& digest = image.index      ? *image.index
                              : image.manifest ? *image.manifest
                                               : image.id;
-      images += (images.empty() ? "" : " ") + (name.empty() ? "" : name + "@") + digest.text();
+      images += fmt::format("{}{}{}", images.empty() ? "" : " ", name, digest.text());
     }
     changes_.labels = {
         {"dind-init.images", images},
