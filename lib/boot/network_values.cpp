@@ -77,11 +77,12 @@ bool is_mirror_url(std::string_view text) {
 std::optional<AddressPool> parse_address_pool(std::string_view text) {
   AddressPool pool;
   for (const std::string_view part : split(text, ",")) {
-    const auto number = part.starts_with("size=") ? parse_number(part.substr(5)) : std::nullopt;
+    const std::uint64_t size =
+        part.starts_with("size=") ? parse_number(part.substr(5)).value_or(0) : 0;
     if (part.starts_with("base=") && pool.base.empty() && is_cidr(part.substr(5))) {
       pool.base = part.substr(5);
-    } else if (number && pool.size == 0 && *number <= 128) {
-      pool.size = static_cast<unsigned>(*number);
+    } else if (size >= 1 && size <= 128 && pool.size == 0) {
+      pool.size = static_cast<unsigned>(size);
     } else {
       return std::nullopt;
     }
