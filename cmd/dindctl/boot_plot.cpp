@@ -155,7 +155,7 @@ private:
           x_of(ms), bottom + 16, ms);
     }
     put("<text class=\"dim\" x=\"{}\" y=\"{}\" text-anchor=\"end\">milliseconds</text>\n",
-        kWidth - 16, bottom + 16);
+        kLabels - 10, bottom + 16);
   }
 
   void bar(const boot::Phase& phase, double y) {

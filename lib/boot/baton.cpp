@@ -128,6 +128,12 @@ Result<Fd> seal(const std::string& text) {
   return memory;
 }
 
+// The kernel may add a seal of its own: F_SEAL_EXEC, where vm.memfd_noexec is set.
+bool is_sealed(int raw) {
+  const int seals = ::fcntl(raw, F_GET_SEALS);
+  return seals != -1 && (seals & kSeals) == kSeals;
+}
+
 void keep_across_exec(const Fd& fd) {
   if (fd) {
     ::fcntl(fd.get(), F_SETFD, 0);
@@ -181,7 +187,7 @@ std::optional<Result<Baton>> take_baton(std::span<const std::string> arguments) 
   // A user's own flag of that name has no such descriptor behind it.
   const int raw =
       static_cast<int>(number_in(std::string_view(arguments[0]).substr(std::strlen(kFlag))));
-  if (raw <= STDERR_FILENO || ::fcntl(raw, F_GET_SEALS) != kSeals) {
+  if (raw <= STDERR_FILENO || !is_sealed(raw)) {
     return std::nullopt;
   }
   const Fd memory(raw);

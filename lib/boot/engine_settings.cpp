@@ -50,7 +50,7 @@ json::object engine_settings(const EngineWishes& wishes, const daemon::CommandLi
   const bool is_theirs = flags.has("mtu") || has(file.settings, "mtu");
   daemon::NetworkFacts facts;
   facts.uplink_mtu = is_theirs ? std::nullopt : host::uplink_mtu();
-  if (daemon::choose_mtu(wishes, facts.uplink_mtu)) {
+  if (!is_theirs && daemon::choose_mtu(wishes, facts.uplink_mtu)) {
     facts.engine_has_network_opts = daemon::help_has_key(dockerd_help(), "default-network-opts");
   }
   return daemon::settings_of(wishes, facts);

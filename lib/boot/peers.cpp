@@ -109,13 +109,18 @@ Result<std::string> wait_for_others_to_end() {
       std::this_thread::sleep_for(kPause);
       continue;
     }
-    const std::string name = name_of(others.front());
     const Fd watched(static_cast<int>(::syscall(SYS_pidfd_open, others.front(), 0)));
     if (!watched) {
-      continue; // it has gone: the next look tells
+      std::this_thread::sleep_for(kPause); // it has gone, or cannot be watched: the next look tells
+      continue;
+    }
+    pollfd polled{watched.get(), POLLIN, 0};
+    // A runtime's own program is there first, for some milliseconds.
+    std::string name = name_of(others.front());
+    if (::poll(&polled, 1, static_cast<int>(kPause.count())) == 0) {
+      name = name_of(others.front());
     }
     ended = fmt::format("{} (process {})", name, others.front());
-    pollfd polled{watched.get(), POLLIN, 0};
     ::poll(&polled, 1, -1);
   }
 }

@@ -56,7 +56,9 @@ bool is_instant(const seed::SeedPlan& plan) {
 }
 
 Result<PublicSockets> PublicSockets::claim(const daemon::ListenerPlan& plan, ActivateWish when) {
-  PublicSockets sockets(when, plan.bound.empty() ? 0 : TRY(socket_group(plan.group)));
+  const bool has_unix = std::any_of(plan.bound.begin(), plan.bound.end(),
+                                    [](const daemon::HostAddress& at) { return at.is_unix(); });
+  PublicSockets sockets(when, has_unix ? TRY(socket_group(plan.group)) : 0);
   for (const daemon::HostAddress& at : plan.bound) {
     if (at.is_unix()) {
       if (auto cleared = sys::clear_socket_at(at.path); !cleared) {

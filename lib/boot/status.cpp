@@ -2,6 +2,7 @@
 
 #include <base/json.hpp>
 #include <base/log.hpp>
+#include <base/utf8.hpp>
 #include <boot/metrics.hpp>
 #include <host/runtime_dir.hpp>
 #include <sys/boot_id.hpp>
@@ -38,7 +39,7 @@ double tenths(double ms) {
 json::array texts(const std::vector<std::string>& from) {
   json::array items;
   for (const std::string& text : from) {
-    items.emplace_back(text);
+    items.emplace_back(printable(text));
   }
   return items;
 }
@@ -139,14 +140,14 @@ std::string print_status(const Status& status) {
                                  {"start_ticks", status.start_ticks},
                                  {"state", name_of(status.state)},
                                  {"state_since_ms", tenths(status.state_since_ms)},
-                                 {"state_reason", status.state_reason},
+                                 {"state_reason", printable(status.state_reason)},
                                  {"restarts", status.restarts},
                                  {"result", result},
                                  {"engine", status.engine},
                                  {"store", status.store},
                                  {"driver", status.driver},
                                  {"strategy", status.strategy},
-                                 {"reason", status.reason},
+                                 {"reason", printable(status.reason)},
                                  {"images", status.images},
                                  {"images_missing", texts(status.images_missing)},
                                  {"images_there", texts(status.images_there)},
@@ -157,7 +158,7 @@ std::string print_status(const Status& status) {
                                  {"bytes_written", status.bytes_written},
                                  {"files_written", status.files_written},
                                  {"warnings", texts(status.warnings)},
-                                 {"api", status.api},
+                                 {"api", printable(status.api)},
                                  {"phases", phases_of(status)}};
   return json::print(document, json::Style::pretty);
 }

@@ -179,11 +179,19 @@ void Supervision::listen() {
     const std::string& api = board_.status().api;
     const HookSetting hooks = {.environment = hook_environment(state_.environment, api),
                                .mask = state_.mask};
-    introduction_ = send_out([api, hooks]() { return print_introduction(introduce(api, hooks)); },
-                             [this](const std::string& text) {
-                               introduction_ = 0;
-                               become_ready(parse_introduction(text));
-                             });
+    const auto answered = [this](const std::string& text) {
+      introduction_ = 0;
+      Introduction told = parse_introduction(text);
+      if (text.empty()) {
+        told.failures.emplace_back("the hooks may not have run: their process ended early");
+      }
+      become_ready(told);
+    };
+    introduction_ =
+        send_out([api, hooks]() { return print_introduction(introduce(api, hooks)); }, answered);
+    if (introduction_ == 0) {
+      answered("");
+    }
   }
   if (said->stopping && supervisor_.lifecycle().stage() != init::Stage::stopping) {
     announcement_.stopping();
@@ -226,6 +234,9 @@ void Supervision::become_ready(const Introduction& told) {
           : store_warning({}, state_.choice, state_.store_is_settled == true, status.engine);
   if (!warning.empty()) {
     board_.warn(warning);
+  }
+  if (board_.status().state != State::launching) { // a drain, or dockerd's own stop, came first
+    return board_.publish();
   }
   board_.enter(State::ready);
   log::info("ready: engine {}, {} images, driver {}", status.engine, status.images, status.driver);
@@ -275,6 +286,7 @@ void Supervision::enter(const std::string& why) {
   }
   const State state = board_.status().state;
   if (state != State::stopping && state != State::draining) {
+    finish_relay(); // or what was said last would be missing
     const std::string last = relay_ ? relay_->last_lines(kLastLines) : "";
     if (!last.empty()) {
       log::error("its last lines: {}", last);
@@ -388,11 +400,12 @@ void Supervision::limit_files() const {
 
 // What dockerd said last must be out before PID 1 goes and takes the relay along.
 void Supervision::finish_relay() {
-  if (!relay_) {
+  const pid_t relaying = std::exchange(relaying_, 0); // once
+  if (!relay_ || relaying == 0) {
     return;
   }
   relay_->finish();
-  const Fd watched(static_cast<int>(::syscall(SYS_pidfd_open, relaying_, 0)));
+  const Fd watched(static_cast<int>(::syscall(SYS_pidfd_open, relaying, 0)));
   pollfd polled{watched.get(), POLLIN, 0};
   ::poll(&polled, 1, kRelayPatience);
 }

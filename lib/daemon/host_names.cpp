@@ -99,7 +99,9 @@ HostNames read_host_names() {
 std::string subject_alt_names(const HostNames& host, std::string_view added) {
   std::set<std::string> all = {"DNS:docker", "DNS:localhost"};
   for (const std::string& name : host.names) {
-    all.insert("DNS:" + name);
+    if (!name.empty()) {
+      all.insert("DNS:" + name);
+    }
   }
   for (const std::string& address : host.addresses) {
     all.insert("IP:" + address);

@@ -76,7 +76,11 @@ Result<std::vector<HostAddress>> hosts_of(const ListenerRequest& request, bool t
       all.push_back(tcp);
     }
   } else if (named.empty() && !tls) { // with TLS, dockerd listens on localhost alone
-    all.push_back(parse_host("unix://"));
+    // In rootlesskit dockerd's own default is in the user's folder (moby opts/hosts.go).
+    const auto dir = find_variable(request.environment, "ROOTLESSKIT_STATE_DIR")
+                         ? find_variable(request.environment, "XDG_RUNTIME_DIR")
+                         : std::nullopt;
+    all.push_back(parse_host(dir ? "unix://" + *dir + "/docker.sock" : std::string("unix://")));
   }
   for (const HostAddress& host : named) {
     add_unless_there(all, host);

@@ -141,9 +141,11 @@ RootlessCommand rootless_command(std::string_view program, std::span<const std::
   for (std::string flag; flags >> flag;) {
     command.argv.push_back(flag);
   }
+  const std::string bind = or_default("DIND_TCP_BIND", "0.0.0.0");
   if (default_listeners) {
     const char* port = find_variable(environment, "DOCKER_TLS_CERTDIR") ? "2376" : "2375";
-    command.argv.insert(command.argv.end(), {"-p", fmt::format("0.0.0.0:{0}:{0}/tcp", port)});
+    const std::string outside = bind.find(':') == std::string::npos ? bind : "[" + bind + "]";
+    command.argv.insert(command.argv.end(), {"-p", fmt::format("{0}:{1}:{1}/tcp", outside, port)});
   }
   command.argv.emplace_back(program);
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
@@ -158,14 +160,18 @@ RootlessCommand rootless_command(std::string_view program, std::span<const std::
   const std::string host = find_variable(environment, "DOCKER_HOST").value_or("");
   const bool is_placed = host.starts_with("unix://");
   for (const std::string& entry : environment) {
-    const bool is_replaced = entry.starts_with("XDG_RUNTIME_DIR=") ||
-                             entry.starts_with("DOCKER_TLS_SAN=") ||
-                             (entry.starts_with("DOCKER_HOST=") && !is_placed);
+    const bool is_replaced =
+        entry.starts_with("XDG_RUNTIME_DIR=") || entry.starts_with("DOCKER_TLS_SAN=") ||
+        entry.starts_with("DIND_TCP_BIND=") || (entry.starts_with("DOCKER_HOST=") && !is_placed);
     if (!is_replaced) {
       command.environment.push_back(entry);
     }
   }
   command.environment.push_back("XDG_RUNTIME_DIR=" + facts.runtime_dir);
+  // The port's driver connects to 127.0.0.1 in there, where addresses out here do not exist.
+  if (bind.starts_with("127.") || bind == "::1") {
+    command.environment.emplace_back("DIND_TCP_BIND=127.0.0.1");
+  }
   if (!names.empty()) {
     command.environment.push_back("DOCKER_TLS_SAN=" + names);
   }

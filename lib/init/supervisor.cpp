@@ -145,7 +145,8 @@ pid_t Supervisor::send_out(const Work& work, Answered answered) {
   }
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    write_answer(writer.get(), work());
+    const auto answer = [&]() noexcept { return work(); }; // or it would end as a second PID 1
+    write_answer(writer.get(), answer());
     ::_exit(0);
   }
   errands_.push_back(std::make_unique<Errand>(

@@ -96,7 +96,7 @@ dockerd_pid() { docker exec "$dind" sh -c 'cat /var/run/docker.pid'; }
   start_dind "$dind" "$baked" -e DIND_DRAIN=600
   busy
   docker kill -s TERM "$dind"
-  until_logged 'draining' 5
+  until_logged 'SIGTERM: draining' 5
   docker kill -s TERM "$dind"
   [ "$(exit_code)" = 0 ]
   logged 'may take longer than the usual grace'

@@ -11,7 +11,7 @@ setup() {
   dind=e2e-listeners-$DIND_TEST_CELL-$BATS_TEST_NUMBER
 }
 
-teardown() { docker rm -fv "$dind" >/dev/null 2>&1 || true; }
+teardown() { docker rm -fv "$dind" "$dind-other" >/dev/null 2>&1 || true; }
 
 no_tls=(-e DOCKER_TLS_CERTDIR=)
 
@@ -124,7 +124,7 @@ log_has() { docker logs "$dind" 2>&1 | grep -qE -- "$1"; }
 
 @test "TLS flags of the user's apply to the TCP socket that is handed over, and not to the unix one" {
   start_dind "$dind" "$plain" # for keys
-  docker cp -q "$dind:/certs" "$BATS_TEST_TMPDIR/certs"
+  docker cp "$dind:/certs" "$BATS_TEST_TMPDIR/certs" >/dev/null
   docker rm -fv "$dind" >/dev/null
   start_dind "$dind" "$plain" -v "$BATS_TEST_TMPDIR/certs/server:/keys:ro" -v "$BATS_TEST_TMPDIR/certs/client:/client:ro" -- \
     dockerd --host=unix:///var/run/docker.sock --host=tcp://127.0.0.1:2376 --tlsverify --tlscacert=/keys/ca.pem --tlscert=/keys/cert.pem --tlskey=/keys/key.pem
@@ -233,7 +233,8 @@ watch_port() { # PID
       if grep -qE ": [0-9A-F]*:0947 [0-9A-F:]+ 0A " /proc/net/tcp; then port=open; else port=closed; fi
       if grep -qx dockerd /proc/[0-9]*/comm 2>/dev/null; then engine=running; else engine=none; fi
       echo "$port $engine"
-    done'
+      [ ! -e /run/stop-watching ] || exit 0
+    done' 3>&-
 }
 
 @test "F21: with copying, no port is open before dockerd is about to start" {
@@ -241,7 +242,7 @@ watch_port() { # PID
   watch_port "$(docker inspect -f '{{.State.Pid}}' "$dind")" >"$BATS_TEST_TMPDIR/seen" 2>/dev/null &
   local watcher=$!
   wait_until "$dind" 120 dindctl ready
-  kill "$watcher"
+  docker exec "$dind" touch /run/stop-watching; wait "$watcher"
   sort "$BATS_TEST_TMPDIR/seen" | uniq -c
   grep -qx 'closed none' "$BATS_TEST_TMPDIR/seen"
   [ "$(status_of "$dind" .layers_by_method.copy)" -gt 0 ]
@@ -254,7 +255,7 @@ watch_port() { # PID
   watch_port "$(docker inspect -f '{{.State.Pid}}' "$dind")" >"$BATS_TEST_TMPDIR/seen" 2>/dev/null &
   local watcher=$!
   wait_until "$dind" 120 dindctl ready
-  kill "$watcher"
+  docker exec "$dind" touch /run/stop-watching; wait "$watcher"
   [ "$(grep -cx 'open none' "$BATS_TEST_TMPDIR/seen")" -gt 5 ]
 }
 
@@ -263,7 +264,7 @@ watch_port() { # PID
   watch_port "$(docker inspect -f '{{.State.Pid}}' "$dind")" >"$BATS_TEST_TMPDIR/seen" 2>/dev/null &
   local watcher=$!
   wait_until "$dind" 120 dindctl ready
-  kill "$watcher"
+  docker exec "$dind" touch /run/stop-watching; wait "$watcher"
   # The engine that loads runs, and the port is closed.
   grep -qx 'closed running' "$BATS_TEST_TMPDIR/seen"
 }

@@ -30,7 +30,7 @@ main_is() { # [--tty] MODE SCRIPT [ARGUMENT…]
   if [ "$1" = --tty ]; then tty=(--tty); shift; fi
   local mode=$1 script=$2
   shift 2
-  PATH=$bin:$PATH STANDIN=$script "$box" "${tty[@]}" "$mode" "$programs/dind-init" "$@"
+  env -u DOCKER_HOST PATH="$bin:$PATH" STANDIN="$script" "$box" "${tty[@]}" "$mode" "$programs/dind-init" "$@"
 }
 
 both() { # FUNCTION: for either mode

@@ -147,7 +147,7 @@ publish() { # VERSION CONTENT
 }
 
 @test "a root that cannot be written to gets --config-file" {
-  start_dind "$dind" "$baked" --read-only --tmpfs /run --tmpfs /etc/docker:ro
+  start_dind "$dind" "$baked" --read-only --tmpfs /run --tmpfs /etc/docker:ro --tmpfs /certs
   docker exec "$dind" sh -c 'tr "\0" "\n" </proc/$(cat /var/run/docker.pid)/cmdline' | grep -q -- --config-file=/run/dind-init/daemon.json
   inner "$dind" run --rm --network none nasty/kinds:buildkit true
 }

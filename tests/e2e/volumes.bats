@@ -184,7 +184,7 @@ server_runs() { # STARTS
 }
 
 @test "a read-only root filesystem boots, and is seeded" {
-  local writable=(--tmpfs /run --tmpfs /tmp)
+  local writable=(--tmpfs /run --tmpfs /tmp --tmpfs /certs)
   # Engines before 23 keep a key there.
   if [ "$DIND_TEST_CELL" = 20 ]; then writable+=(--tmpfs /etc/docker); fi
   boot old --read-only "${writable[@]}"
