@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Every test there is, from nothing: installs what they need (Debian, root), builds, and runs
-# style checks, unit and privileged tests, the same under sanitizers, and the end-to-end tests
+# style checks, unit and privileged tests under sanitizers, and the end-to-end tests
 # with real engines. What it covers is in tests/README.md.
 #
 #   scripts/test.sh [--full] [STAGE]...
 #
-# Stages: style dev asan release soak e2e; --full adds tsan, tidy, valgrind, crash (every kill) and every cell of e2e.
+# Stages: style asan release soak e2e; --full adds dev (the same tests without sanitizers), tsan, tidy, valgrind,
+# crash (every kill) and every cell of e2e.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,13 +17,13 @@ for argument in "$@"; do
     --full) full=1 ;;
     style | dev | asan | tsan | tidy | valgrind | release | soak | crash | e2e) stages+=("$argument") ;;
     *)
-      sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+      sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
       exit 64
       ;;
   esac
 done
 if [ ${#stages[@]} -eq 0 ]; then
-  stages=(style dev asan release soak e2e)
+  stages=(style asan release soak e2e)
   if [ -n "$full" ]; then stages=(style dev asan tsan tidy valgrind release soak crash e2e); fi
 fi
 
@@ -47,7 +48,7 @@ stage_style() {
 }
 
 stage_dev() { build_and_test dev 'unit|privileged|lint'; }
-stage_asan() { build_and_test asan 'unit|privileged'; }
+stage_asan() { build_and_test asan 'unit|privileged|lint'; }
 stage_tsan() { build_and_test tsan 'unit'; }
 stage_tidy() {
   configure dev
