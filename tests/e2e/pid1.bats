@@ -14,6 +14,7 @@ setup_file() {
 
 setup() {
   load support/load
+  unset DOCKER_HOST # it would name a listener
   box=$e2e/support/box
   record=$e2e/support/record-signals
   zombies=$e2e/support/zombies-of
@@ -30,7 +31,7 @@ main_is() { # [--tty] MODE SCRIPT [ARGUMENT…]
   if [ "$1" = --tty ]; then tty=(--tty); shift; fi
   local mode=$1 script=$2
   shift 2
-  env -u DOCKER_HOST PATH="$bin:$PATH" STANDIN="$script" "$box" "${tty[@]}" "$mode" "$programs/dind-init" "$@"
+  PATH=$bin:$PATH STANDIN=$script "$box" "${tty[@]}" "$mode" "$programs/dind-init" "$@"
 }
 
 both() { # FUNCTION: for either mode

@@ -14,9 +14,11 @@ set -euo pipefail
 # shellcheck source=support/load.bash
 source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 
-once=(programs.bats pid1.bats bake.bats probe.bats create.bats examples.bats)
-each=(content.bats image.bats load.bats use.bats registry.bats boot.bats listeners.bats tls.bats stop.bats stock_parity.bats matrix.bats volumes.bats)
-newest=(settings.bats forms.bats lifecycle.bats)
+# Once, on every cell, on the newest alone, and, with --full, on every other cell, too.
+once=(programs.bats pid1.bats bake.bats probe.bats)
+each=(content.bats load.bats use.bats registry.bats boot.bats matrix.bats volumes.bats)
+drop_in=(listeners.bats tls.bats stock_parity.bats)
+newest=("${drop_in[@]}" stop.bats settings.bats forms.bats lifecycle.bats)
 cells=()
 files=()
 full=""
@@ -75,17 +77,23 @@ if [ ${#cells[@]} -eq 0 ]; then
   if [ -n "${DIND_TEST_BASE-}" ]; then cells=(custom); else cells=(20 28 alpine); fi
   if [ -n "$full" ]; then cells+=(26); fi
 fi
-if [ -n "$full" ]; then once+=(full.bats); export DIND_TEST_FULL=1; fi
+if [ -n "$full" ]; then
+  once+=(create.bats examples.bats full.bats)
+  each+=(image.bats)
+  export DIND_TEST_FULL=1
+fi
 
 mapfile -t chosen < <(wanted "${once[@]}")
 run_files "${cells[0]}" "${chosen[@]}" -- "$@"
 for cell in "${cells[@]}"; do
-  # The Alpine layout changes how programs are found and started, not what an engine makes of layers.
   case "$cell" in
-    alpine) mapfile -t chosen < <(wanted boot.bats listeners.bats tls.bats stock_parity.bats) ;;
-    28 | custom) mapfile -t chosen < <(wanted "${each[@]}" "${newest[@]}") ;;
-    *) mapfile -t chosen < <(wanted "${each[@]}") ;;
+    # The Alpine layout changes how programs are found and started, not what an engine makes of layers.
+    alpine) here=(boot.bats) ;;
+    28 | custom) here=("${each[@]}" "${newest[@]}") ;;
+    *) here=("${each[@]}") ;;
   esac
+  if [ -n "$full" ] && [[ " ${here[*]} " != *" tls.bats "* ]]; then here+=("${drop_in[@]}"); fi
+  mapfile -t chosen < <(wanted "${here[@]}")
   run_files "$cell" "${chosen[@]}" -- "$@"
 done
 echo "# end-to-end tests took $((SECONDS / 60)) min $((SECONDS % 60)) s"
