@@ -21,26 +21,12 @@ bool is_foreign(std::string_view name) {
          name.find("_PORT") != std::string_view::npos;
 }
 
-std::optional<std::string> judge(std::string_view name, std::string_view value) {
-  const daemon::Variable* nearest = nullptr;
-  std::size_t nearest_distance = kNear + 1;
-  for (const daemon::Variable& ours : daemon::our_variables()) {
-    const std::size_t edits = edit_distance(name, ours.name);
-    if (edits < nearest_distance) {
-      nearest = &ours;
-      nearest_distance = edits;
-    }
-  }
-  if (!nearest || is_foreign(name)) {
+std::optional<std::string> judge(std::string_view name) {
+  const std::string_view nearest = nearest_word(name, daemon::our_variables(), kNear);
+  if (nearest.empty() || nearest == name || is_foreign(name)) {
     return std::nullopt;
   }
-  if (nearest_distance > 0) {
-    return fmt::format("{} is not a setting of dind-init: is {} meant?", name, nearest->name);
-  }
-  if (!nearest->acted_upon) {
-    return fmt::format("{}={} has no effect: this version does not implement it", name, value);
-  }
-  return std::nullopt;
+  return fmt::format("{} is not a setting of dind-init: is {} meant?", name, nearest);
 }
 
 } // namespace
@@ -53,7 +39,7 @@ std::vector<std::string> judge_variables(std::span<const std::string> environmen
         equals + 1 == entry.size()) {
       continue;
     }
-    if (auto warning = judge(entry.substr(0, equals), entry.substr(equals + 1))) {
+    if (auto warning = judge(entry.substr(0, equals))) {
       warnings.push_back(*std::move(warning));
     }
   }

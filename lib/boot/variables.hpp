@@ -14,9 +14,8 @@ namespace dind::boot {
 // variable, its value and what is allowed.
 Result<Wishes> read_wishes(std::span<const std::string> environment);
 
-// Warnings about variables named DIND_*: misspelt ones, with a suggestion, and
-// those that this version does not act upon. The stock image's DIND_COMMIT and
-// what Kubernetes makes for a service called "dind" (DIND_PORT*, DIND_SERVICE_*,
+// Warnings about misspelt variables named DIND_*, with a suggestion. The stock image's DIND_COMMIT
+// and what Kubernetes makes for a service called "dind" (DIND_PORT*, DIND_SERVICE_*,
 // DIND_*_SERVICE_*, DIND_*_PORT*) are left alone.
 std::vector<std::string> judge_variables(std::span<const std::string> environment);
 

@@ -6,44 +6,44 @@
 namespace dind::daemon {
 namespace {
 
-constexpr std::array<Variable, 36> kOurs = {{
-    {"DIND_ACTIVATE", true},
-    {"DIND_BIP", true},
-    {"DIND_CACHE_DIGEST", true},
-    {"DIND_CACHE_DIR", true},
-    {"DIND_CGROUPNS", true},
-    {"DIND_DEFAULT_ADDRESS_POOLS", true},
-    {"DIND_DNS", true},
-    {"DIND_DRAIN", true},
-    {"DIND_DRAIN_IGNORE", true},
-    {"DIND_EXIT_REMAP", true},
-    {"DIND_EXIT_WITH", true},
-    {"DIND_HOOK_ON_ERROR", true},
-    {"DIND_INSECURE_REGISTRIES", true},
-    {"DIND_LOG_FORMAT", true},
-    {"DIND_LOG_LEVEL", true},
-    {"DIND_LOOP_SIZE", true},
-    {"DIND_METRICS_FILE", true},
-    {"DIND_MTU", true},
-    {"DIND_NOFILE", true},
-    {"DIND_PROMOTE", true},
-    {"DIND_READY_FILE", true},
-    {"DIND_REGISTRY_MIRRORS", true},
-    {"DIND_REQUIRE_DRIVER", true},
-    {"DIND_RESEED", true},
-    {"DIND_RESTART", true},
-    {"DIND_SEED", true},
-    {"DIND_SEED_BUDGET", true},
-    {"DIND_SEED_JOBS", true},
-    {"DIND_SEED_ON_ERROR", true},
-    {"DIND_SIGNAL_REWRITE", true},
-    {"DIND_STOP_TIMEOUT", true},
-    {"DIND_STORAGE_DRIVER", true},
-    {"DIND_STORE", true},
-    {"DIND_TCP_BIND", true},
-    {"DIND_TLS_KEY", true},
-    {"DIND_VERIFY", true},
-}};
+constexpr std::array<std::string_view, 36> kOurs = {
+    "DIND_ACTIVATE",
+    "DIND_BIP",
+    "DIND_CACHE_DIGEST",
+    "DIND_CACHE_DIR",
+    "DIND_CGROUPNS",
+    "DIND_DEFAULT_ADDRESS_POOLS",
+    "DIND_DNS",
+    "DIND_DRAIN",
+    "DIND_DRAIN_IGNORE",
+    "DIND_EXIT_REMAP",
+    "DIND_EXIT_WITH",
+    "DIND_HOOK_ON_ERROR",
+    "DIND_INSECURE_REGISTRIES",
+    "DIND_LOG_FORMAT",
+    "DIND_LOG_LEVEL",
+    "DIND_LOOP_SIZE",
+    "DIND_METRICS_FILE",
+    "DIND_MTU",
+    "DIND_NOFILE",
+    "DIND_PROMOTE",
+    "DIND_READY_FILE",
+    "DIND_REGISTRY_MIRRORS",
+    "DIND_REQUIRE_DRIVER",
+    "DIND_RESEED",
+    "DIND_RESTART",
+    "DIND_SEED",
+    "DIND_SEED_BUDGET",
+    "DIND_SEED_JOBS",
+    "DIND_SEED_ON_ERROR",
+    "DIND_SIGNAL_REWRITE",
+    "DIND_STOP_TIMEOUT",
+    "DIND_STORAGE_DRIVER",
+    "DIND_STORE",
+    "DIND_TCP_BIND",
+    "DIND_TLS_KEY",
+    "DIND_VERIFY",
+};
 
 std::string_view name_of(std::string_view entry) {
   return entry.substr(0, entry.find('='));
@@ -51,9 +51,7 @@ std::string_view name_of(std::string_view entry) {
 
 bool is_kept_from_dockerd(std::string_view name) {
   return name == "DOCKER_DRIVER" || name == "NOTIFY_SOCKET" || name == "container" ||
-         name.starts_with("LISTEN_") ||
-         std::any_of(kOurs.begin(), kOurs.end(),
-                     [&](const Variable& ours) { return ours.name == name; });
+         name.starts_with("LISTEN_") || std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end();
 }
 
 } // namespace
@@ -85,7 +83,7 @@ Environment with_path_prefix(Environment environment, const std::string& dir) {
   return environment;
 }
 
-std::span<const Variable> our_variables() {
+std::span<const std::string_view> our_variables() {
   return kOurs;
 }
 

@@ -21,13 +21,8 @@ bool is_set(std::span<const std::string> environment, std::string_view name);
 // `environment` with `dir` as the first folder of PATH.
 Environment with_path_prefix(Environment environment, const std::string& dir);
 
-// A variable of this program. All are documented; those that this version does
-// not act upon yet are known so that it can say so.
-struct Variable {
-  std::string_view name;
-  bool acted_upon = false;
-};
-std::span<const Variable> our_variables();
+// The variables of this program, all of which are documented.
+std::span<const std::string_view> our_variables();
 
 // The environment of dockerd: the inherited one without our own variables,
 // without DOCKER_DRIVER (it beats every other way to name a driver, and has been

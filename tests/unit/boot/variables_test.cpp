@@ -104,12 +104,6 @@ TEST(JudgeTest, SuggestsWhatAMisspeltVariableMayMean) {
   EXPECT_EQ(warnings[1], "DIND_CACHE_DIRS is not a setting of dind-init: is DIND_CACHE_DIR meant?");
 }
 
-TEST(JudgeTest, SaysThatALaterVariableHasNoEffectYet) {
-  const auto warnings = judge_variables(Words{"DIND_TLS_KEY=p256"});
-  ASSERT_EQ(warnings.size(), 1U);
-  EXPECT_EQ(warnings[0], "DIND_TLS_KEY=p256 has no effect: this version does not implement it");
-}
-
 TEST(JudgeTest, LeavesGoodForeignAndUnrelatedVariablesAlone) {
   EXPECT_TRUE(
       judge_variables(Words{"DIND_SEED=link", "DIND_COMMIT=1f2e", "DIND_PORT=tcp://1:2",
