@@ -32,8 +32,8 @@ TEST(EnvironmentTest, HasNoNotifySocketWithoutOne) {
 
 TEST(EnvironmentTest, ListsOurVariablesOnceInOrder) {
   const auto ours = our_variables();
-  EXPECT_TRUE(std::is_sorted(ours.begin(), ours.end(),
-                             [](const auto& a, const auto& b) { return a < b; }));
+  EXPECT_TRUE(
+      std::is_sorted(ours.begin(), ours.end(), [](const auto& a, const auto& b) { return a < b; }));
   EXPECT_EQ(std::adjacent_find(ours.begin(), ours.end(),
                                [](const auto& a, const auto& b) { return a == b; }),
             ours.end());
