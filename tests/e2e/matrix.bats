@@ -70,7 +70,7 @@ prepare_row() {
     *-shared)
       options=(-v "$volume:/vol" -e DIND_CACHE_DIR=/vol/cache)
       arguments=(--data-root=/vol/docker)
-      docker run --rm --privileged --network none -v "$volume:/vol" "$matrix" cp -a /var/lib/dind-cache /vol/cache
+      docker run --rm --network none -v "$volume:/vol" --entrypoint cp "$matrix" -a /var/lib/dind-cache /vol/cache
       ;;
     xfs* | btrfs*) options=(-v "$volume:/var/lib/docker") ;;
   esac
