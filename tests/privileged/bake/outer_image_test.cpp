@@ -212,7 +212,7 @@ TEST_F(OuterImageTest, ChangesTwoLayersWhereOneHasChanged) {
   EXPECT_EQ(after->image.manifest.digest, fresh->image.manifest.digest);
   std::size_t changed = 0;
   for (std::size_t i = 0; i < before->image.layers.size(); ++i) {
-    changed += before->image.layers[i].blob.digest != after->image.layers[i].blob.digest ? 1 : 0;
+    changed += before->image.layers[i].blob.digest != after->image.layers[i].blob.digest ? 1U : 0U;
   }
   EXPECT_EQ(changed, 2U);
 }
