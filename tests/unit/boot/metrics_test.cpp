@@ -1,8 +1,8 @@
 #include <boot/metrics.hpp>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <regex>
 #include <sstream>
 
 namespace dind::boot {
@@ -31,11 +31,11 @@ TEST(MetricsTest, TellOfReadinessRestartsPhasesAndBytes) {
 }
 
 TEST(MetricsTest, AreWhatPrometheusReads) {
-  const std::regex sample(R"(^[a-z_]+(\{[a-z]+="[a-z0-9]+"\})? [0-9.e+-]+$)");
+  const auto sample = testing::MatchesRegex(R"([a-z_]+(\{[a-z]+="[a-z0-9]+"\})? [0-9.e+-]+)");
   std::istringstream lines(print_metrics(some_status()));
   for (std::string line; std::getline(lines, line);) {
     EXPECT_TRUE(line.starts_with("# HELP ") || line.starts_with("# TYPE ") ||
-                std::regex_match(line, sample))
+                testing::Matches(sample)(line))
         << line;
   }
 }

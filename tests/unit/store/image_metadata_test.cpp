@@ -129,9 +129,14 @@ TEST_F(ImageMetadataTest, KeepsWhatTheEngineKnowsOfALayersSources) {
                                   R"(","SourceRepository":"docker.io/library/app","HMAC":""}])");
   EXPECT_EQ(root_.read("image/overlay2/distribution/diffid-by-digest/sha256/" + digest('c').hex()),
             digest('b').text());
-  root_.write(path, "theirs");
+  const std::string ours = root_.read(path);
+  root_.write(path, R"(["theirs"])");
   ASSERT_TRUE(ok(metadata().add_distribution(layer)));
-  EXPECT_EQ(root_.read(path), "theirs");
+  EXPECT_EQ(root_.read(path), R"(["theirs"])");
+
+  root_.write(path, std::string(20, '\0')); // what a power cut leaves of it
+  ASSERT_TRUE(ok(metadata().add_distribution(layer)));
+  EXPECT_EQ(root_.read(path), ours);
 }
 
 } // namespace
