@@ -6,6 +6,12 @@ setup_suite() {
   # shellcheck source=support/load.bash
   source "$BATS_TEST_DIRNAME/support/load.bash"
   progress=3
+  # Under run.sh the world is ours already.
+  if [ -z "${DIND_TEST_ENGINE_STAYS-}" ]; then
+    mkdir -p "$world"
+    exec 9>"$world/lock"
+    flock -n 9 || { echo "another run has the world $world" >&3; return 1; }
+  fi
   prepare "${DIND_TEST_CELL:=28}"
   export DIND_TEST_CELL treelist images programs_image programs_key plain baked oracle
 }
