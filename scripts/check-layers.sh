@@ -18,7 +18,7 @@ cache:    base sys archive | boost/filesystem/path.hpp
 host:     base sys | boost/filesystem/path.hpp
 store:    base sys archive cache | boost/filesystem/path.hpp
 bake:     base sys archive cache store | boost/filesystem/path.hpp
-daemon:   base sys | boost/filesystem/path.hpp engine_api.cpp=boost/(beast|asio|system)/.* engine_load.cpp=boost/(beast|asio|system)/.* engine_save.cpp=boost/(beast|asio|system)/.* engine_failure.cpp=boost/beast/.* engine_failure.hpp=boost/system/.* certificates.cpp=openssl/.*
+daemon:   base sys | boost/filesystem/path.hpp exchange.cpp=boost/(beast|asio|system)/.* certificates.cpp=openssl/.*
 seed:     base sys archive cache host store | boost/filesystem/path.hpp
 boot:     base sys archive init cache host store daemon seed | boost/filesystem/path.hpp
 dind-init: base boot |

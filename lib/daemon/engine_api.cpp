@@ -1,90 +1,13 @@
 #include <daemon/engine_api.hpp>
 
 #include <base/json.hpp>
-#include <daemon/engine_failure.hpp>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/beast/core/basic_stream.hpp>
-#include <boost/beast/core/error.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <algorithm>
-#include <cctype>
-#include <functional>
 
 namespace dind::daemon {
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
-using boost::system::error_code;
-
 constexpr std::uint64_t kBodyLimit = 64U << 20U; // a list of tens of thousands of images
-constexpr unsigned kOk = 200;
-
-// One request on a connection of its own: connect, write, read, in this order,
-// each step started by the end of the one before. The timer of the stream covers
-// them all.
-class Exchange {
-public:
-  Exchange(const fs::path& socket, const std::string& target, std::chrono::milliseconds timeout)
-      : stream_(context_), endpoint_(socket.native()), request_(http::verb::get, target, 11) {
-    // Engines answer 400 without a Host, whose value they ignore.
-    request_.set(http::field::host, "docker");
-    request_.set(http::field::connection, "close");
-    parser_.body_limit(kBodyLimit);
-    stream_.expires_after(timeout);
-  }
-
-  error_code run() {
-    stream_.async_connect(endpoint_, [this](error_code failure) {
-      if (!fails(failure)) {
-        write();
-      }
-    });
-    context_.run();
-    return failure_;
-  }
-
-  unsigned status() const { return parser_.get().result_int(); }
-  std::string body() { return std::move(parser_.get().body()); }
-
-private:
-  void write() {
-    http::async_write(stream_, request_, [this](error_code failure, std::size_t) {
-      if (!fails(failure)) {
-        read();
-      }
-    });
-  }
-
-  void read() {
-    http::async_read(stream_, buffer_, parser_,
-                     [this](error_code failure, std::size_t) { fails(failure); });
-  }
-
-  bool fails(error_code failure) {
-    failure_ = failure;
-    return failure.failed();
-  }
-
-  asio::io_context context_{1};
-  beast::basic_stream<asio::local::stream_protocol> stream_;
-  asio::local::stream_protocol::endpoint endpoint_;
-  http::request<http::empty_body> request_;
-  http::response_parser<http::string_body> parser_;
-  beast::flat_buffer buffer_;
-  error_code failure_;
-};
 
 // What an untagged image has in the place of a name, before 25.
 bool is_placeholder(const std::string& name) {
@@ -105,22 +28,10 @@ Result<ImageSummary> parse_image(const json::value& item) {
 } // namespace
 
 Result<std::string> EngineApi::get(const std::string& target) const {
-  const std::string doing = fmt::format("GET {} from {}", target, socket_.native());
-  try {
-    Exchange exchange(socket_, target, timeout_);
-    if (const error_code failure = exchange.run()) {
-      return exchange_error(doing, failure);
-    }
-    if (exchange.status() != kOk) {
-      const unsigned status = exchange.status();
-      return input_error("{}: status {}: {}", doing, status, explanation(exchange.body()));
-    }
-    return exchange.body();
-  } catch (const boost::system::system_error& failure) {
-    // Asio reports only by exception that it got no epoll descriptor, and that
-    // a path is too long for a socket address.
-    return exchange_error(doing, failure.code());
-  }
+  std::string body;
+  TRY(exchange(socket_, {.target = target, .reply_limit = kBodyLimit}, {.timeout = timeout_},
+               into_text(body)));
+  return body;
 }
 
 Result<fs::path> parse_docker_host(const std::string& host) {

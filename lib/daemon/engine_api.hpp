@@ -1,6 +1,7 @@
 #pragma once
 
 #include <base/result.hpp>
+#include <daemon/exchange.hpp>
 
 #include <boost/filesystem/path.hpp>
 
@@ -9,15 +10,12 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace dind::daemon {
-
-namespace fs = boost::filesystem;
 
 inline constexpr const char* kDefaultApiSocket = "/var/run/docker.sock";
 
@@ -27,13 +25,6 @@ struct ImageSummary {
   std::vector<std::string> names;   // "alpine:3.20"
   std::vector<std::string> digests; // "alpine@sha256:..."
 };
-
-// An archive that is handed over piece by piece: fills a part of `into`, and returns how
-// many bytes; 0 is the end.
-using ArchiveReader = std::function<Result<std::size_t>(std::span<std::byte> into)>;
-
-// Takes an archive piece by piece.
-using ArchiveWriter = std::function<Result<void>(std::span<const std::byte> bytes)>;
 
 // The socket that DOCKER_HOST names: `host` is its value, empty for the default. Only unix:// is
 // spoken here.
@@ -64,14 +55,14 @@ public:
 
   // GET /images/get: the archive that `docker save` writes of an image, handed on as it comes.
   // Timeout and `interrupted` as for `load`; an error of `archive` ends the call with that error.
-  Result<void> save(const std::string& reference, const ArchiveWriter& archive,
+  Result<void> save(const std::string& reference, const BodyWriter& archive,
                     const std::function<bool()>& interrupted) const;
 
   // POST /images/load: hands an archive of `docker save`'s to the engine, at the engine's
   // pace, a piece in memory at a time. The timeout holds for each step, a piece written
   // or the engine's silence, not for all. An error of `archive` cuts the stream, which the engine
   // then refuses. `interrupted` is asked some times a second: true ends the call with ECANCELED.
-  Result<void> load(const ArchiveReader& archive, const std::function<bool()>& interrupted) const;
+  Result<void> load(const BodyReader& archive, const std::function<bool()>& interrupted) const;
 
 private:
   Result<std::string> get(const std::string& target) const;

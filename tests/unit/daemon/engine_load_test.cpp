@@ -28,8 +28,8 @@ std::string response(std::string_view status, std::string_view body) {
 }
 
 // Hands out `bytes` of 'a', a hundred thousand at a time, and then `end`.
-ArchiveReader archive_of(std::size_t bytes, Result<std::size_t> end = std::size_t{0},
-                         std::chrono::milliseconds pause = 0ms) {
+BodyReader archive_of(std::size_t bytes, Result<std::size_t> end = std::size_t{0},
+                      std::chrono::milliseconds pause = 0ms) {
   return [=, left = bytes](std::span<std::byte> into) mutable -> Result<std::size_t> {
     std::this_thread::sleep_for(pause);
     if (left == 0) {

@@ -19,7 +19,7 @@ const std::function<bool()> kNever = []() { return false; };
 
 class EngineSaveTest : public testing::Test {
 protected:
-  ArchiveWriter into_text() {
+  BodyWriter into_text() {
     return [this](std::span<const std::byte> bytes) -> Result<void> {
       text_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
       return {};
@@ -53,7 +53,7 @@ TEST_F(EngineSaveTest, TellsTheEnginesOwnWords) {
 
 TEST_F(EngineSaveTest, EndsWithTheErrorOfWhoeverTakesTheArchive) {
   UnixServer server(run_ / "sock", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd");
-  const ArchiveWriter full = [](std::span<const std::byte>) -> Result<void> {
+  const BodyWriter full = [](std::span<const std::byte>) -> Result<void> {
     return Error("write", ENOSPC);
   };
   EXPECT_TRUE(fails_with(ENOSPC, EngineApi(server.path()).save("a", full, kNever)));
