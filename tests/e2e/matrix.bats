@@ -99,7 +99,7 @@ cell() { # ROW COLUMN EXPECTED
     chose "$driver" "${3#*/}"
     if [ "$driver" = vfs ] && [ "$1" != vfs ]; then status_of "$dind" '.warnings[]' | grep -q 'vfs keeps a full copy'; fi
     has_the_images_of_a_load "$driver" "$2"
-    saves_them
+    saves_them "$driver" "$2"
     serves_every_day
   fi
   echo "$3" >"$seen/$1.$2"
@@ -146,9 +146,10 @@ has_the_images_of_a_load() { # DRIVER COLUMN
   return $different
 }
 
-saves_them() {
+saves_them() { # DRIVER COLUMN
   local references
-  mapfile -t references < <(matrix_references)
+  # What an engine lost when it unpacked, it cannot save.
+  mapfile -t references < <(matrix_references | if [ "$1/$2" = fuse-overlayfs/load ]; then grep -v overridden; else cat; fi)
   inner "$dind" save "${references[@]}" | "$e2e/check-saved" "${references[@]}"
 }
 
