@@ -2,11 +2,11 @@
 
 #include <base/log.hpp>
 #include <boot/announcement.hpp>
+#include <boot/ending.hpp>
 #include <boot/engine_settings.hpp>
-#include <boot/idleness.hpp>
 #include <boot/introduction.hpp>
+#include <boot/last_words.hpp>
 #include <boot/options.hpp>
-#include <boot/peers.hpp>
 #include <boot/policy.hpp>
 #include <boot/promotion.hpp>
 #include <boot/status.hpp>
@@ -14,16 +14,12 @@
 #include <daemon/notify.hpp>
 #include <host/stale_pids.hpp>
 #include <init/reaper.hpp>
-#include <init/relay.hpp>
 #include <init/supervisor.hpp>
 #include <sys/listen.hpp>
-#include <sys/path_watch.hpp>
 #include <sys/spawn.hpp>
 
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -34,8 +30,6 @@ namespace {
 
 constexpr int kUnprepared = 71;
 constexpr auto kDrainQuiet = std::chrono::seconds(3);
-constexpr std::size_t kLastLines = 3;
-constexpr int kRelayPatience = 500; // milliseconds
 
 std::vector<std::string> inherited_environment() {
   std::vector<std::string> environment;
@@ -78,19 +72,12 @@ private:
   using Clock = std::chrono::steady_clock;
 
   init::Service service();
-  pid_t send_out(const init::Supervisor::Work& work, init::Supervisor::Answered answered);
   Result<pid_t> start();
   void listen();
   void reload();
   void become_ready(const Introduction& told);
   void enter(const std::string& why);
-  bool await_the_end();
-  bool await_file();
-  void await_others();
-  void await_idleness();
-  void wait_for_idleness(std::chrono::milliseconds quiet, std::function<void()> then);
-  void relay();
-  void finish_relay();
+  void await_idleness(std::chrono::milliseconds quiet, std::function<void()> then);
   void limit_files() const;
   void stop_listening();
 
@@ -99,12 +86,11 @@ private:
   StatusBoard board_;
   daemon::NotifySocket notify_;
   Announcement announcement_;
-  std::optional<sys::PathWatch> marker_;
-  std::optional<init::Relay> relay_;
   init::Supervisor supervisor_;
-  pid_t introduction_ = 0; // errands; 0: none is out
-  pid_t idleness_ = 0;
-  pid_t relaying_ = 0;
+  LastWords last_words_{supervisor_};
+  IdleWait idleness_{supervisor_};
+  Ending ending_{wishes_.exit_with, supervisor_, board_};
+  pid_t introduction_ = 0; // an errand; 0: none is out
   bool has_been_ready_ = false;
   std::vector<fs::path> served_; // unix sockets that dockerd had still when we let them go
 };
@@ -114,37 +100,27 @@ init::Service Supervision::service() {
   service.start = [this]() { return start(); };
   service.entered = [this](const std::string& why) { enter(why); };
   service.reload = [this]() { reload(); };
-  service.drain = [this]() {
-    supervisor_.call_off(idleness_);
-    wait_for_idleness(kDrainQuiet, [this]() { supervisor_.idle(); });
-  };
+  service.drain = [this]() { await_idleness(kDrainQuiet, [this]() { supervisor_.idle(); }); };
+  // It must not keep the ports open that PID 1 closes.
+  service.errand = [this]() { state_.sockets.clear(); };
   service.close = [this]() { served_ = sys::stop_listening(state_.sockets); };
   return service;
-}
-
-// An errand must not keep the ports open that PID 1 closes.
-pid_t Supervision::send_out(const init::Supervisor::Work& work,
-                            init::Supervisor::Answered answered) {
-  return supervisor_.send_out(
-      [this, &work]() {
-        state_.sockets.clear();
-        return work();
-      },
-      std::move(answered));
 }
 
 int Supervision::run() {
   limit_files();
   if (wishes_.restart.on_failure) {
-    relay();
+    if (auto begun = last_words_.begin(); !begun) {
+      board_.warn(begun.error().describe());
+    }
   }
   supervisor_.watch(notify_.fd(), [this]() { listen(); });
-  if (await_the_end()) {
+  if (ending_.begin()) {
     stop_listening();
     return 0;
   }
   const int code = supervisor_.run();
-  finish_relay();
+  last_words_.finish();
   stop_listening();
   return code;
 }
@@ -161,7 +137,7 @@ Result<pid_t> Supervision::start() {
   board_.enter(State::launching);
   sys::SpawnOptions options{.mask = state_.mask, .environment = state_.environment};
   options.sockets = state_.sockets;
-  options.error_output = relay_ ? &relay_->writer() : nullptr;
+  options.error_output = last_words_.writer();
   auto started = sys::spawn(state_.argv, options);
   if (board_.status().restarts == 0) {
     board_.begin("ready");
@@ -187,8 +163,8 @@ void Supervision::listen() {
       }
       become_ready(told);
     };
-    introduction_ =
-        send_out([api, hooks]() { return print_introduction(introduce(api, hooks)); }, answered);
+    introduction_ = supervisor_.send_out(
+        [api, hooks]() { return print_introduction(introduce(api, hooks)); }, answered);
     if (introduction_ == 0) {
       answered("");
     }
@@ -201,7 +177,7 @@ void Supervision::listen() {
 
 // dockerd reads its file when it gets SIGHUP. If the user's cannot be read, it keeps what it has.
 void Supervision::reload() {
-  send_out(
+  const pid_t errand = supervisor_.send_out(
       [this]() {
         const auto renewed = daemon::renew_effective_file(state_.runtime_dir);
         return renewed ? std::string() : renewed.error().describe();
@@ -212,6 +188,9 @@ void Supervision::reload() {
         }
         supervisor_.send(SIGHUP);
       });
+  if (errand == 0) {
+    supervisor_.send(SIGHUP);
+  }
 }
 
 // Tells the world that the engine serves.
@@ -245,7 +224,7 @@ void Supervision::become_ready(const Introduction& told) {
     return;
   }
   if (!state_.promote.empty()) {
-    send_out(
+    supervisor_.send_out(
         [this]() {
           promote(state_.data_root, state_.promote);
           return std::string();
@@ -253,7 +232,10 @@ void Supervision::become_ready(const Introduction& told) {
         [](const std::string&) {});
   }
   if (wishes_.exit_with.on == ExitCondition::idle) {
-    await_idleness();
+    const auto quiet = wishes_.exit_with.idle;
+    await_idleness(quiet, [this, quiet]() {
+      supervisor_.finish(0, fmt::format("nothing has worked for {} s", quiet.count()));
+    });
   }
 }
 
@@ -264,7 +246,7 @@ void Supervision::enter(const std::string& why) {
     supervisor_.call_off(std::exchange(introduction_, 0));
   }
   if (stage == Stage::stopping) {
-    supervisor_.call_off(std::exchange(idleness_, 0));
+    idleness_.call_off();
   }
   switch (stage) {
   case Stage::starting: // `start` says so
@@ -286,8 +268,8 @@ void Supervision::enter(const std::string& why) {
   }
   const State state = board_.status().state;
   if (state != State::stopping && state != State::draining) {
-    finish_relay(); // or what was said last would be missing
-    const std::string last = relay_ ? relay_->last_lines(kLastLines) : "";
+    last_words_.finish();
+    const std::string last = last_words_.text();
     if (!last.empty()) {
       log::error("its last lines: {}", last);
     }
@@ -295,95 +277,8 @@ void Supervision::enter(const std::string& why) {
   }
 }
 
-// True if what shall end this has happened already.
-bool Supervision::await_the_end() {
-  if (wishes_.exit_with.on == ExitCondition::main) {
-    await_others();
-  }
-  return wishes_.exit_with.on == ExitCondition::file && await_file();
-}
-
-bool Supervision::await_file() {
-  const std::string& path = wishes_.exit_with.path;
-  auto opened = sys::PathWatch::open(path);
-  if (!opened) {
-    board_.warn("DIND_EXIT_WITH: " + opened.error().describe());
-    return false;
-  }
-  marker_.emplace(std::move(opened).value());
-  const auto is_there = [this]() {
-    const auto exists = marker_->exists();
-    if (!exists) {
-      board_.warn("DIND_EXIT_WITH: " + exists.error().describe());
-    }
-    if (!exists || *exists) {
-      supervisor_.forget(marker_->fd());
-    }
-    return exists && *exists;
-  };
-  supervisor_.watch(marker_->fd(), [this, is_there, path]() {
-    if (is_there()) {
-      supervisor_.finish(0, path + " is there");
-    }
-  });
-  if (is_there()) {
-    log::info("{} is there already: dockerd is not started", path);
-    return true;
-  }
-  return false;
-}
-
-void Supervision::await_others() {
-  send_out(
-      []() {
-        const auto ended = wait_for_others_to_end();
-        return ended ? *ended : "";
-      },
-      [this](const std::string& who) {
-        if (who.empty()) {
-          return board_.warn("DIND_EXIT_WITH=main: other processes cannot be watched");
-        }
-        supervisor_.finish(0, fmt::format("{} of another container has ended", who));
-      });
-}
-
-void Supervision::await_idleness() {
-  wait_for_idleness(wishes_.exit_with.idle, [this]() {
-    supervisor_.finish(0,
-                       fmt::format("nothing has worked for {} s", wishes_.exit_with.idle.count()));
-  });
-}
-
-void Supervision::wait_for_idleness(std::chrono::milliseconds quiet, std::function<void()> then) {
-  const IdlenessWish wish{board_.status().api, wishes_.drain_ignore, quiet};
-  idleness_ = send_out(
-      [wish]() {
-        wait_until_idle(wish);
-        return std::string("idle");
-      },
-      [this, then = std::move(then)](const std::string& answer) {
-        idleness_ = 0;
-        if (!answer.empty()) {
-          then();
-        }
-      });
-}
-
-// For its last lines, dockerd's errors take a way round by a child. Only where they are wanted.
-void Supervision::relay() {
-  if (!relay_) {
-    auto opened = init::Relay::open();
-    if (!opened) {
-      return board_.warn(opened.error().describe());
-    }
-    relay_.emplace(std::move(opened).value());
-  }
-  relaying_ = send_out(
-      [this]() {
-        relay_->pass_on();
-        return std::string();
-      },
-      [this](const std::string&) { relay(); });
+void Supervision::await_idleness(std::chrono::milliseconds quiet, std::function<void()> then) {
+  idleness_.begin({board_.status().api, wishes_.drain_ignore, quiet}, std::move(then));
 }
 
 void Supervision::limit_files() const {
@@ -396,18 +291,6 @@ void Supervision::limit_files() const {
               errno_error("DIND_NOFILE: limit open files to {}:{}", limit.rlim_cur, limit.rlim_max)
                   .describe());
   }
-}
-
-// What dockerd said last must be out before PID 1 goes and takes the relay along.
-void Supervision::finish_relay() {
-  const pid_t relaying = std::exchange(relaying_, 0); // once
-  if (!relay_ || relaying == 0) {
-    return;
-  }
-  relay_->finish();
-  const Fd watched(static_cast<int>(::syscall(SYS_pidfd_open, relaying, 0)));
-  pollfd polled{watched.get(), POLLIN, 0};
-  ::poll(&polled, 1, kRelayPatience);
 }
 
 // dockerd leaves the files of sockets that it was handed.

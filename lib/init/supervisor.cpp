@@ -145,6 +145,9 @@ pid_t Supervisor::send_out(const Work& work, Answered answered) {
   }
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (service_.errand) {
+      service_.errand();
+    }
     const auto answer = [&]() noexcept { return work(); }; // or it would end as a second PID 1
     write_answer(writer.get(), answer());
     ::_exit(0);

@@ -23,6 +23,7 @@ struct Service {
   std::function<void(const std::string& why)> entered; // a new stage
   std::function<void()> reload; // in the place of forwarding SIGHUP; to end in `send(SIGHUP)`
   std::function<void()> drain;  // to end in `idle`
+  std::function<void()> errand; // in the child for one, first: lets go what it must not hold
   std::function<void()> close;  // what clients connect to: no restart follows
 };
 
