@@ -47,16 +47,6 @@ bool has_subordinate_ids(uid_t uid) {
          has_subordinate_line(*gids, uid, user);
 }
 
-bool is_in_path(const char* program, std::span<const std::string> environment) {
-  std::istringstream dirs(find_variable(environment, "PATH").value_or(""));
-  for (std::string dir; std::getline(dirs, dir, ':');) {
-    if (::access((dir + "/" + program).c_str(), X_OK) == 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
 bool make_writable(const std::string& dir) {
   return sys::make_dirs(dir, 0755) && ::access(dir.c_str(), W_OK) == 0;
 }
@@ -72,7 +62,8 @@ RootlessFacts look_for_rootless(std::span<const std::string> environment) {
   facts.uid = ::geteuid();
   facts.home = find_variable(environment, "HOME").value_or("");
   facts.runtime_dir = runtime_dir_of(environment, facts.uid);
-  facts.has_rootlesskit = is_in_path("rootlesskit", environment);
+  const std::string path = find_variable(environment, "PATH").value_or("");
+  facts.has_rootlesskit = static_cast<bool>(sys::find_program("rootlesskit", path.c_str()));
   facts.has_subordinate_ids = has_subordinate_ids(facts.uid);
   facts.has_writable_dirs = make_writable(facts.runtime_dir) && !facts.home.empty() &&
                             make_writable(facts.home + "/.local/share/docker");

@@ -38,20 +38,6 @@ std::string refusal_of(const std::string& program) {
                                   : fmt::format("{} -nL: {}", program, first_line(listed->output));
 }
 
-std::string find_in_path(const std::string& program) {
-  const char* path = std::getenv("PATH");
-  std::string_view rest = path ? path : "";
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find(':'), rest.size());
-    std::string candidate = std::string(rest.substr(0, end)) + "/" + program;
-    if (::access(candidate.c_str(), X_OK) == 0) {
-      return candidate;
-    }
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return "";
-}
-
 // Debian has the variants side by side, as iptables-legacy and so on. dockerd looks for plain
 // names.
 Result<std::string> link_legacy_programs(const fs::path& runtime_dir) {
@@ -62,9 +48,9 @@ Result<std::string> link_legacy_programs(const fs::path& runtime_dir) {
   for (const std::string program : kPrograms) {
     const std::size_t family = program.find("tables") + 6;
     const std::string legacy = program.substr(0, family) + "-legacy" + program.substr(family);
-    const std::string found = find_in_path(legacy);
-    if (!found.empty() && !TRY(sys::exists_at({dir, program}))) {
-      TRY(sys::symlink_at(found, {dir, program}));
+    const auto found = sys::find_program(legacy);
+    if (found && !TRY(sys::exists_at({dir, program}))) {
+      TRY(sys::symlink_at(*found, {dir, program}));
     }
   }
   return (runtime_dir / name).native();
@@ -75,7 +61,7 @@ std::string find_legacy_dir(const fs::path& runtime_dir) {
   if (::access((std::string(kStockLegacyDir) + "/iptables").c_str(), X_OK) == 0) {
     return kStockLegacyDir;
   }
-  if (find_in_path("iptables-legacy").empty()) {
+  if (!sys::find_program("iptables-legacy")) {
     return "";
   }
   const auto made = link_legacy_programs(runtime_dir);

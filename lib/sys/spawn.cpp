@@ -131,38 +131,14 @@ private:
   std::vector<char*> environment_;
 };
 
-// As execvp(3) looks, but before the fork, and directories do not count.
-Result<std::string> find_program(const std::string& name) {
-  if (name.find('/') != std::string::npos) {
-    return name;
-  }
-  const char* configured = std::getenv("PATH");
-  std::string_view rest = configured ? configured : "/usr/local/bin:/usr/bin:/bin";
-  int code = ENOENT;
-  while (!name.empty()) {
-    const std::size_t end = std::min(rest.find(':'), rest.size());
-    const std::string dir(rest.substr(0, end));
-    const std::string candidate = (dir.empty() ? "." : dir) + "/" + name;
-    struct stat found {};
-    if (::stat(candidate.c_str(), &found) == 0 && S_ISREG(found.st_mode)) {
-      if (::access(candidate.c_str(), X_OK) == 0) {
-        return candidate;
-      }
-      code = EACCES;
-    }
-    if (end == rest.size()) {
-      break;
-    }
-    rest.remove_prefix(end + 1);
-  }
-  return Error("start " + name, code);
-}
-
 Result<pid_t> start(std::vector<std::string> argv, SpawnOptions options, const Streams* streams) {
   if (argv.empty()) {
     return Error("start a program without a name", ENOENT);
   }
-  const std::string program = TRY(find_program(argv.front()));
+  auto program = find_program(argv.front());
+  if (!program) {
+    return Error("start " + argv.front(), program.error().code());
+  }
   const Handover handover = TRY(Handover::prepare(options.sockets));
   if (!handover.is_empty()) {
     options.environment = options.environment ? options.environment : our_environment();
@@ -170,7 +146,7 @@ Result<pid_t> start(std::vector<std::string> argv, SpawnOptions options, const S
   }
   const Preparation preparation(argv, options, streams, handover);
   std::error_code failure;
-  bp::child child(bp::exe = program, preparation, failure);
+  bp::child child(bp::exe = *program, preparation, failure);
   if (failure) {
     return Error("start " + argv.front(), failure.value());
   }
@@ -219,6 +195,31 @@ Result<ExitStatus> wait_for(pid_t pid) {
 ExitStatus ExitStatus::from_wait(int raw) {
   constexpr int kSignalBase = 128;
   return {WIFSIGNALED(raw) ? kSignalBase + WTERMSIG(raw) : WEXITSTATUS(raw)};
+}
+
+Result<std::string> find_program(const std::string& name, const char* path) {
+  if (name.find('/') != std::string::npos) {
+    return name;
+  }
+  std::string_view rest = path ? path : "/usr/local/bin:/usr/bin:/bin";
+  int code = ENOENT;
+  while (!name.empty()) {
+    const std::size_t end = std::min(rest.find(':'), rest.size());
+    const std::string dir(rest.substr(0, end));
+    const std::string candidate = (dir.empty() ? "." : dir) + "/" + name;
+    struct stat found {};
+    if (::stat(candidate.c_str(), &found) == 0 && S_ISREG(found.st_mode)) {
+      if (::access(candidate.c_str(), X_OK) == 0) {
+        return candidate;
+      }
+      code = EACCES;
+    }
+    if (end == rest.size()) {
+      break;
+    }
+    rest.remove_prefix(end + 1);
+  }
+  return Error("find " + name, code);
 }
 
 Result<pid_t> spawn(const std::vector<std::string>& argv, const SpawnOptions& options) {

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <cstdlib>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,6 +35,10 @@ struct SpawnOptions {
 // errno (ENOENT, EACCES, ...), see `exit_code_for`. The caller, and only the
 // caller, reaps the pid.
 Result<pid_t> spawn(const std::vector<std::string>& argv, const SpawnOptions& options);
+
+// Where execvp(3) would find a program, with `path` as PATH (nullptr: its default); directories do
+// not count. A name with a slash is its own answer. ENOENT, or EACCES if no match can be executed.
+Result<std::string> find_program(const std::string& name, const char* path = std::getenv("PATH"));
 
 // What a shell exits with when a command could not be started: 127 where there
 // is no such command, 126 otherwise.

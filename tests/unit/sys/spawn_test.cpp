@@ -299,5 +299,22 @@ TEST(RunTest, FailsAsSpawnDoes) {
   EXPECT_TRUE(fails_with(ENOENT, run({"no-such-program"})));
 }
 
+TEST(FindProgramTest, TakesTheFirstThatCanBeExecuted) {
+  const test::TempDir dir;
+  dir.write("plain/tool", "no program");
+  dir.write("bin/tool", "#!/bin/sh");
+  dir.write("folder/tool/inside", "");
+  ASSERT_EQ(::chmod((dir / "bin/tool").c_str(), 0755), 0);
+  ASSERT_EQ(::chmod((dir / "plain/tool").c_str(), 0644), 0);
+  const auto in = [&](const std::string& path) { return find_program("tool", path.c_str()); };
+  const std::string plain = (dir / "plain").native();
+  const std::string bin = (dir / "bin").native();
+  EXPECT_EQ(in((dir / "folder").native() + ":/nowhere:" + plain + ":" + bin).value(),
+            bin + "/tool");
+  EXPECT_TRUE(fails_with(EACCES, in(plain)));
+  EXPECT_TRUE(fails_with(ENOENT, in("/nowhere")));
+  EXPECT_EQ(find_program("./tool", "/nowhere").value(), "./tool");
+}
+
 } // namespace
 } // namespace dind::sys
