@@ -31,6 +31,7 @@ void visit_members(State& state, Visit visit) {
   visit("store_is_settled", state.store_is_settled);
   visit("runtime_dir", state.runtime_dir);
   visit("data_root", state.data_root);
+  visit("loop_root", state.loop_root);
   visit("promote", state.promote);
   visit("status", state.status);
   visit("started_ns", state.started_ns);

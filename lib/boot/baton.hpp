@@ -25,6 +25,7 @@ struct Baton {
   std::optional<bool> store_is_settled; // by the user, or by what the data root held
   std::string runtime_dir;
   std::string data_root;
+  std::string loop_root;    // the data root, if it was put on a loop device; else empty
   std::string promote;      // the driver whose borrowed layers may be promoted; empty if none shall
   std::string status;       // the report so far
   long long started_ns = 0; // of the steady clock

@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <utility>
 
 namespace dind::boot {
 namespace {
@@ -98,9 +99,10 @@ Result<Seeding> seed_until_stopped(const Wishes& wishes, PublicSockets& sockets,
 }
 
 // Everything between the options and dockerd. Each stage is a function from
-// value to value, and after the probe nobody asks the host again.
-int run_daemon(std::span<const std::string> arguments, const Options& options,
-               const init::SignalSource& signals) {
+// value to value, and after the probe nobody asks the host again. `loop_root` becomes what is to be
+// left when this returns.
+int boot_daemon(std::span<const std::string> arguments, const Options& options,
+                const init::SignalSource& signals, std::string& loop_root) {
   StatusBoard board;
   const auto stopped = []() { return init::SignalSource::pending_stop().has_value(); };
   const auto stop_code = []() {
@@ -187,6 +189,7 @@ int run_daemon(std::span<const std::string> arguments, const Options& options,
   if (!seeding) { // nothing but the lock is left to fail
     return end(board, {kDataRootLocked, seeding.error().describe()});
   }
+  loop_root = seeding->found.loop ? wishes->data_root : "";
   protect(seeding->found.caches);
   const std::string& refusal = seeding->found.driver.refusal;
   if (!refusal.empty()) {
@@ -256,10 +259,19 @@ int run_daemon(std::span<const std::string> arguments, const Options& options,
       wishes->store != StoreWish::automatic || !seeding->found.state.prior_drivers.empty();
   state.runtime_dir = runtime_dir->native();
   state.data_root = wishes->data_root;
+  state.loop_root = std::exchange(loop_root, "");
   state.promote = driver_to_promote(*wishes, seeding->found);
   state.sockets = std::move(handed).value();
   state.lock = std::move(seeding->found.lock);
   return hand_over(std::move(state), signals, board);
+}
+
+int run_daemon(std::span<const std::string> arguments, const Options& options,
+               const init::SignalSource& signals) {
+  std::string loop_root;
+  const int code = boot_daemon(arguments, options, signals, loop_root);
+  leave_loop_root(loop_root); // nothing is open there any more
+  return code;
 }
 
 } // namespace

@@ -176,4 +176,13 @@ Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& bo
   return found;
 }
 
+void leave_loop_root(const std::string& path) {
+  if (path.empty()) {
+    return;
+  }
+  if (const auto left = host::unmount_loop_root(path); !left) {
+    log::warn("{}", left.error().describe());
+  }
+}
+
 } // namespace dind::boot

@@ -45,4 +45,8 @@ enum class Purpose { boot, seeding, rehearsal };
 // written to the data root.
 Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board);
 
+// Undoes that mount, before PID 1 ends: see host::unmount_loop_root. An empty path is none; a
+// failure is logged.
+void leave_loop_root(const std::string& path);
+
 } // namespace dind::boot

@@ -4,6 +4,7 @@
 #include <boot/announcement.hpp>
 #include <boot/ending.hpp>
 #include <boot/engine_settings.hpp>
+#include <boot/findings.hpp>
 #include <boot/introduction.hpp>
 #include <boot/last_words.hpp>
 #include <boot/options.hpp>
@@ -317,9 +318,12 @@ int supervise(Baton baton, const init::SignalSource& signals) {
   }
   log::set_level(options->wishes.log_level);
   log::set_format(options->wishes.log_format);
-  Supervision supervision(std::move(baton), options->wishes.supervision, std::move(status).value(),
-                          std::move(notify).value(), signals);
-  return remapped(options->wishes.supervision, supervision.run());
+  const std::string loop_root = baton.loop_root;
+  const int code = Supervision(std::move(baton), options->wishes.supervision,
+                               std::move(status).value(), std::move(notify).value(), signals)
+                       .run();
+  leave_loop_root(loop_root);
+  return remapped(options->wishes.supervision, code);
 }
 
 int supervise(Baton baton) {

@@ -154,6 +154,19 @@ Result<LoopRoot> mount_loop_root(const std::string& data_root, std::uint64_t byt
       .within(fmt::format("put a loop device on {}", data_root));
 }
 
+Result<void> unmount_loop_root(const std::string& data_root) {
+  if (sys::unmount_written_back(data_root)) {
+    return {};
+  }
+  {
+    const Fd root = TRY(sys::open_dir(data_root));
+    if (::syncfs(root.get()) == -1) {
+      return errno_error("write back {}", data_root);
+    }
+  }
+  return sys::unmount(data_root);
+}
+
 std::uint64_t loop_size(std::optional<std::uint64_t> wish, const sys::FreeSpace& free) {
   const std::uint64_t bytes = wish.value_or(std::min(kMost, free.bytes / 2));
   return bytes < kLeast ? 0 : bytes - bytes % kMiB;

@@ -71,6 +71,13 @@ Result<void> unmount(const fs::path& target) {
   return {};
 }
 
+Result<void> unmount_written_back(const fs::path& target) {
+  if (::umount2(target.c_str(), UMOUNT_NOFOLLOW) == -1) {
+    return errno_error("unmount {}", target.native());
+  }
+  return {};
+}
+
 Result<void> bind_mount(const fs::path& source, const fs::path& target) {
   if (::mount(source.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) == -1) {
     return errno_error("bind-mount {} on {}", source.native(), target.native());

@@ -12,6 +12,8 @@ namespace dind::sys {
 Result<void> mount(const std::string& source, const fs::path& target, const std::string& type,
                    unsigned long flags, const std::string& data);
 Result<void> unmount(const fs::path& target); // detaches (MNT_DETACH)
+// Returns when all is written back. EBUSY while it is in use.
+Result<void> unmount_written_back(const fs::path& target);
 Result<void> bind_mount(const fs::path& source, const fs::path& target);
 // Binds `dir` on itself, read-only. Everything below stays reachable.
 Result<void> bind_read_only(const fs::path& dir);

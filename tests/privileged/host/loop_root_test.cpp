@@ -162,6 +162,25 @@ TEST_F(LoopRootTest, GoesWithTheNamespaceThatMountedIt) {
   EXPECT_TRUE(exists(root_ / "kept"));
 }
 
+TEST_F(LoopRootTest, IsUnmountedWhenAllIsWrittenBack) {
+  ASSERT_TRUE(ok(mount()));
+  write(root_ / "file", "kept");
+  ASSERT_TRUE(ok(unmount_loop_root(root_.native())));
+  EXPECT_EQ(attached(), "");
+  EXPECT_FALSE(exists(root_ / "file"));
+  ASSERT_TRUE(ok(mount()));
+  EXPECT_TRUE(exists(root_ / "file"));
+}
+
+TEST_F(LoopRootTest, IsDetachedWhereItIsInUse) {
+  ASSERT_TRUE(ok(mount()));
+  const auto user = sys::open_path(root_ / "file", O_WRONLY | O_CREAT, 0644);
+  ASSERT_TRUE(ok(user));
+  ASSERT_TRUE(ok(unmount_loop_root(root_.native())));
+  EXPECT_FALSE(exists(root_ / "file"));
+  EXPECT_NE(attached(), ""); // until it is closed
+}
+
 TEST_F(LoopRootTest, DoesNotTakeADraftForTheFile) {
   ASSERT_TRUE(ok(sys::make_dirs(root_ / ".dind-init", 0700)));
   write(root_ / ".dind-init/data.ext4.new", "half");

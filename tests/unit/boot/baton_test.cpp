@@ -22,6 +22,7 @@ TEST(BatonTest, ArrivesAsItLeft) {
   sent.store_is_settled = true;
   sent.runtime_dir = "/run/dind-init";
   sent.data_root = "/var/lib/docker";
+  sent.loop_root = "/var/lib/docker";
   sent.promote = "overlay2";
   sent.status = "{\n}\n";
   sent.started_ns = 1'234'567'890'123;
@@ -37,6 +38,7 @@ TEST(BatonTest, ArrivesAsItLeft) {
   EXPECT_EQ(got->store_is_settled, true);
   EXPECT_EQ(got->runtime_dir, sent.runtime_dir);
   EXPECT_EQ(got->data_root, sent.data_root);
+  EXPECT_EQ(got->loop_root, sent.loop_root);
   EXPECT_EQ(got->promote, sent.promote);
   EXPECT_EQ(got->status, sent.status);
   EXPECT_EQ(got->started_ns, sent.started_ns);
