@@ -27,7 +27,10 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --full) full=1 ;;
     --cell) cells+=("$2"); shift ;;
-    *.bats) files+=("$(basename "$1")") ;;
+    *.bats)
+      files+=("$(basename "$1")")
+      [ -e "$e2e/${files[-1]}" ] || { echo "run.sh: there is no $e2e/${files[-1]}" >&2; exit 64; }
+      ;;
     --) shift; break ;;
     *) echo "usage: run.sh [--full] [--cell CELL]... [FILE.bats]... [-- bats options]" >&2; exit 64 ;;
   esac
@@ -77,10 +80,12 @@ if [ ${#cells[@]} -eq 0 ]; then
   if [ -n "${DIND_TEST_BASE-}" ]; then cells=(custom); else cells=(20 28 alpine); fi
   if [ -n "$full" ]; then cells+=(26); fi
 fi
-if [ -n "$full" ]; then
+if [ -n "$full" ]; then export DIND_TEST_FULL=1; fi
+# What is asked for by name runs, too.
+everything=$full${files[*]}
+if [ -n "$everything" ]; then
   once+=(create.bats examples.bats full.bats)
   each+=(image.bats)
-  export DIND_TEST_FULL=1
 fi
 
 mapfile -t chosen < <(wanted "${once[@]}")
@@ -92,7 +97,7 @@ for cell in "${cells[@]}"; do
     28 | custom) here=("${each[@]}" "${newest[@]}") ;;
     *) here=("${each[@]}") ;;
   esac
-  if [ -n "$full" ] && [[ " ${here[*]} " != *" tls.bats "* ]]; then here+=("${drop_in[@]}"); fi
+  if [ -n "$everything" ] && [[ " ${here[*]} " != *" tls.bats "* ]]; then here+=("${drop_in[@]}"); fi
   mapfile -t chosen < <(wanted "${here[@]}")
   run_files "$cell" "${chosen[@]}" -- "$@"
 done
