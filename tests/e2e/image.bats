@@ -224,11 +224,13 @@ unpacked_by() { # BASE TARGET [dockerd options]
   [ "$(wc -l <"$work/changed")" = 2 ]
   start_registry "$work/registry"
   skopeo copy -q --dest-tls-verify=false "oci:$work/out:old" docker://127.0.0.1:5017/dind:1
+  skopeo copy -q --src-tls-verify=false docker://127.0.0.1:5017/dind:1 "oci:$work/pulled:1"
   : >"$work/registry.log"
   skopeo copy -q --dest-tls-verify=false "oci:$work/out2:new" docker://127.0.0.1:5017/dind:1
   # Two layers and the configuration.
   [ "$(grep -c '"PUT /v2/dind/blobs/uploads/' "$work/registry.log")" = 3 ]
-  skopeo copy -q --src-tls-verify=false docker://127.0.0.1:5017/dind:1 "dir:$work/pulled"
+  skopeo copy -q --src-tls-verify=false docker://127.0.0.1:5017/dind:1 "oci:$work/pulled:2"
+  [ "$(grep -c '"GET /v2/dind/blobs/' "$work/registry.log")" = 3 ]
   local bytes=0 all=0 layer
   while read -r layer; do bytes=$((bytes + $(stat -c %s "$work/out2/blobs/sha256/${layer#sha256:}"))); done <"$work/changed"
   while read -r layer; do all=$((all + $(stat -c %s "$work/out2/blobs/sha256/${layer#sha256:}"))); done <"$work/layers-new"
