@@ -271,7 +271,7 @@ has_cgroup2() { [ -e /sys/fs/cgroup/cgroup.controllers ] || [ -e /sys/fs/cgroup/
   if [ "$DIND_TEST_CELL" = alpine ]; then skip "busybox' unshare knows no cgroup namespace"; fi
   needs "cgroup v2" has_cgroup2
   run_subject --cgroupns host --entrypoint sh -- -c "$own_cgroup &&
-    exec unshare -C sh -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec dockerd-entrypoint.sh'"
+    exec unshare -C sh -c 'umount /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec dockerd-entrypoint.sh'"
   wait_until "$dind" 60 docker version
   [ "$(in_shell 'cat /sys/fs/cgroup/cgroup.procs')" = "" ]
   in_shell 'grep -qx 1 /sys/fs/cgroup/init/cgroup.procs'
