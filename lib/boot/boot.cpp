@@ -183,13 +183,13 @@ int boot_daemon(std::span<const std::string> arguments, const Options& options,
       stopped);
 
   auto seeding = seed_until_stopped(*wishes, *sockets, board);
+  loop_root = seeding && seeding->found.loop ? seeding->found.loop->path : "";
   if (stopped()) {
     return end(board, {stop_code(), "stopped before dockerd was started"});
   }
   if (!seeding) { // nothing but the lock is left to fail
     return end(board, {kDataRootLocked, seeding.error().describe()});
   }
-  loop_root = seeding->found.loop ? wishes->data_root : "";
   protect(seeding->found.caches);
   const std::string& refusal = seeding->found.driver.refusal;
   if (!refusal.empty()) {

@@ -2,6 +2,7 @@
 
 #include <base/log.hpp>
 #include <host/probe.hpp>
+#include <init/stop_at_once.hpp>
 #include <store/layer_check.hpp>
 #include <store/layout.hpp>
 #include <store/root_lock.hpp>
@@ -74,6 +75,7 @@ Result<void> go_on_loop(const Wishes& wishes, Findings& found, StatusBoard& boar
   }
   const std::string why = found.driver.why;
   found.loop = std::move(mounted).value();
+  init::StopAtOnce::detach_first(found.loop->path);
   const auto space = host::backing_space(*found.loop);
   if (space && space->is_low()) {
     board.warn(
@@ -142,10 +144,7 @@ void check_after_reboot(Findings& found, StatusBoard& board) {
   }
 }
 
-} // namespace
-
-Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board) {
-  Findings found;
+Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board, Findings& found) {
   if (wishes.seed != SeedWish::off) {
     found.caches = open_caches(wishes);
   }
@@ -172,6 +171,17 @@ Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& bo
       found.receipt = TRY(seed::read_receipt(*own_dir));
     }
     check_after_reboot(found, board);
+  }
+  return {};
+}
+
+} // namespace
+
+Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board) {
+  Findings found;
+  if (auto done = find_out(wishes, purpose, board, found); !done) {
+    leave_loop_root(found.loop ? found.loop->path : "");
+    return std::move(done).error();
   }
   return found;
 }

@@ -305,6 +305,8 @@ void Supervision::stop_listening() {
 } // namespace
 
 int supervise(Baton baton, const init::SignalSource& signals) {
+  const std::string loop_root = baton.loop_root;
+  const Fd lock = std::move(baton.lock); // whoever waits for it finds the loop root free
   const auto options = parse_options(baton.arguments, inherited_environment());
   auto status = parse_status(baton.status);
   auto notify = daemon::NotifySocket::open(baton.runtime_dir);
@@ -313,12 +315,12 @@ int supervise(Baton baton, const init::SignalSource& signals) {
         notify ? nullptr : &notify.error()}) {
     if (failure) {
       log::error("{}", failure->describe());
+      leave_loop_root(loop_root);
       return kUnprepared;
     }
   }
   log::set_level(options->wishes.log_level);
   log::set_format(options->wishes.log_format);
-  const std::string loop_root = baton.loop_root;
   const int code = Supervision(std::move(baton), options->wishes.supervision,
                                std::move(status).value(), std::move(notify).value(), signals)
                        .run();

@@ -62,8 +62,9 @@ RootlessFacts look_for_rootless(std::span<const std::string> environment) {
   facts.uid = ::geteuid();
   facts.home = find_variable(environment, "HOME").value_or("");
   facts.runtime_dir = runtime_dir_of(environment, facts.uid);
-  const std::string path = find_variable(environment, "PATH").value_or("");
-  facts.has_rootlesskit = static_cast<bool>(sys::find_program("rootlesskit", path.c_str()));
+  const auto path = find_variable(environment, "PATH");
+  facts.has_rootlesskit =
+      static_cast<bool>(sys::find_program("rootlesskit", path ? path->c_str() : nullptr));
   facts.has_subordinate_ids = has_subordinate_ids(facts.uid);
   facts.has_writable_dirs = make_writable(facts.runtime_dir) && !facts.home.empty() &&
                             make_writable(facts.home + "/.local/share/docker");

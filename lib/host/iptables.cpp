@@ -49,7 +49,7 @@ Result<std::string> link_legacy_programs(const fs::path& runtime_dir) {
     const std::size_t family = program.find("tables") + 6;
     const std::string legacy = program.substr(0, family) + "-legacy" + program.substr(family);
     const auto found = sys::find_program(legacy);
-    if (found && !TRY(sys::exists_at({dir, program}))) {
+    if (found && found->starts_with('/') && !TRY(sys::exists_at({dir, program}))) {
       TRY(sys::symlink_at(*found, {dir, program}));
     }
   }

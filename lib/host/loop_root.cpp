@@ -100,19 +100,27 @@ Result<void> claim(const Fd& file, std::chrono::milliseconds patience) {
   return {};
 }
 
-// Returns the device. The directory's owner and mode go on to what is mounted on it.
-Result<std::string> mount_image(const Fd& file, const Fd& root) {
-  const struct stat covered = TRY(sys::stat_of(root));
-  const sys::fs::path path = TRY(real_path(root));
-  sys::LoopDevice device = TRY(sys::LoopDevice::attach(file));
-  // By descriptor, so that the mount lands on what was looked at.
-  TRY(sys::mount(device.path(), proc_path(root), "ext4", 0, kExt4Options));
-  device.keep_node();
+Result<void> dress_as(const struct stat& covered, const std::string& path) {
   const Fd mounted = TRY(sys::open_dir(path));
   const std::string here = ".";
   TRY(sys::set_owner_at({mounted, here}, covered.st_uid, covered.st_gid));
-  TRY(sys::set_mode_at({mounted, here}, covered.st_mode & kPermissions));
-  return device.path();
+  return sys::set_mode_at({mounted, here}, covered.st_mode & kPermissions);
+}
+
+// The directory's owner and mode go on to what is mounted on it.
+Result<void> mount_image(LoopRoot& loop, const Fd& root) {
+  const struct stat covered = TRY(sys::stat_of(root));
+  loop.path = TRY(real_path(root)).native();
+  sys::LoopDevice device = TRY(sys::LoopDevice::attach(loop.backing));
+  // By descriptor, so that the mount lands on what was looked at.
+  TRY(sys::mount(device.path(), proc_path(root), "ext4", 0, kExt4Options));
+  device.keep_node();
+  loop.device = device.path();
+  auto dressed = dress_as(covered, loop.path);
+  if (!dressed) {
+    std::ignore = unmount_loop_root(loop.path);
+  }
+  return dressed;
 }
 
 Result<LoopRoot> mount_beneath(const Fd& root, std::uint64_t bytes,
@@ -133,14 +141,12 @@ Result<LoopRoot> mount_beneath(const Fd& root, std::uint64_t bytes,
   if (!loop.is_new) {
     TRY(check_ext4(loop.backing).within(kImage));
   }
-  auto device = mount_image(loop.backing, root);
-  if (!device) {
+  if (auto mounted = mount_image(loop, root); !mounted) {
     if (loop.is_new) {
       std::ignore = sys::unlink_at({own, kImage});
     }
-    return std::move(device).error();
+    return std::move(mounted).error();
   }
-  loop.device = std::move(device).value();
   return loop;
 }
 
@@ -154,17 +160,17 @@ Result<LoopRoot> mount_loop_root(const std::string& data_root, std::uint64_t byt
       .within(fmt::format("put a loop device on {}", data_root));
 }
 
-Result<void> unmount_loop_root(const std::string& data_root) {
-  if (sys::unmount_written_back(data_root)) {
+Result<void> unmount_loop_root(const std::string& path) {
+  if (sys::unmount_written_back(path)) {
     return {};
   }
   {
-    const Fd root = TRY(sys::open_dir(data_root));
+    const Fd root = TRY(sys::open_dir(path));
     if (::syncfs(root.get()) == -1) {
-      return errno_error("write back {}", data_root);
+      return errno_error("write back {}", path);
     }
   }
-  return sys::unmount(data_root);
+  return sys::unmount(path);
 }
 
 std::uint64_t loop_size(std::optional<std::uint64_t> wish, const sys::FreeSpace& free) {

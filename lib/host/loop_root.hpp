@@ -14,6 +14,7 @@ namespace dind::host {
 // A data root that is an ext4 file of the filesystem that it hides. The mount outlives
 // this, until `unmount_loop_root`, or the end of the mount namespace.
 struct LoopRoot {
+  std::string path;   // of the mount: the data root, without symlinks
   std::string device; // "/dev/loop3"
   std::uint64_t bytes = 0;
   bool is_new = false; // made now, and not by an earlier boot
@@ -30,11 +31,11 @@ Result<LoopRoot> mount_loop_root(const std::string& data_root, std::uint64_t byt
                                  std::chrono::milliseconds patience = std::chrono::seconds(10));
 
 // Unmounts what `mount_loop_root` mounted, written back: the last thing that a container's PID 1
-// does. A program of the container may serve the filesystem below, and if it were left to the kernel
-// to unmount when it kills them all, that program's exit could wait for its own answer, for ever
-// (fs/namespace.c, cleanup_mnt; fs/fuse/dev.c, request_wait_answer). What is still in use
-// is written back and detached.
-Result<void> unmount_loop_root(const std::string& data_root);
+// does. A program of the container may serve the filesystem below, and if it were left to the
+// kernel to unmount when it kills them all, that program's exit could wait for its own answer, for
+// ever (fs/namespace.c, cleanup_mnt; fs/fuse/dev.c, request_wait_answer). What is still in use is
+// written back and detached.
+Result<void> unmount_loop_root(const std::string& path);
 
 // How large to make it: `wish` bytes if there is one, else 20 GiB, but at most half of what is
 // free. 0 is "not at all": wished for, or because an engine has no use for so little.

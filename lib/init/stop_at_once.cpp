@@ -1,8 +1,12 @@
 #include <init/stop_at_once.hpp>
 
+#include <limits.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <utility>
 
 namespace dind::init {
@@ -11,7 +15,14 @@ namespace {
 constexpr int kSignalBase = 128;
 constexpr std::array kStops = {SIGTERM, SIGINT, SIGQUIT};
 
+// For a signal's handler: written before `mount_told` says so.
+std::array<char, PATH_MAX> mount_to_detach{};
+std::atomic<bool> mount_told = false;
+
 void end_process(int signal) {
+  if (mount_told) {
+    ::umount2(mount_to_detach.data(), MNT_DETACH);
+  }
   ::_exit(kSignalBase + signal);
 }
 
@@ -34,6 +45,15 @@ Result<StopAtOnce> StopAtOnce::begin() {
   }
   stop_at_once.active_ = true;
   return stop_at_once;
+}
+
+void StopAtOnce::detach_first(const std::string& mount) {
+  mount_told = false;
+  if (mount.size() < mount_to_detach.size()) {
+    std::copy(mount.begin(), mount.end(), mount_to_detach.begin());
+    mount_to_detach[mount.size()] = '\0';
+    mount_told = true;
+  }
 }
 
 StopAtOnce::StopAtOnce(StopAtOnce&& other) noexcept

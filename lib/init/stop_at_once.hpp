@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <array>
+#include <string>
 
 namespace dind::init {
 
@@ -16,6 +17,9 @@ public:
   // To be called, and its end to be reached, where signals are blocked (SignalSource).
   static Result<StopAtOnce> begin();
   ~StopAtOnce();
+
+  // The mount that such an end detaches first. One at a time; a path beyond PATH_MAX is none.
+  static void detach_first(const std::string& mount);
 
   StopAtOnce(StopAtOnce&& other) noexcept;
   StopAtOnce& operator=(StopAtOnce&&) = delete;

@@ -54,6 +54,7 @@ wanted() {
 }
 
 failed=""
+ran=""
 run_files() { # CELL FILE… -- bats options
   local cell=$1 chosen=()
   shift
@@ -61,6 +62,7 @@ run_files() { # CELL FILE… -- bats options
   shift
   if [ ${#chosen[@]} -eq 0 ]; then return; fi
   echo "# cell $cell"
+  ran+=" ${chosen[*]}"
   DIND_TEST_CELL=$cell DIND_TEST_ENGINE_STAYS=1 bats --print-output-on-failure "$@" "${chosen[@]}" || failed+=" $cell"
 }
 
@@ -100,6 +102,9 @@ for cell in "${cells[@]}"; do
   if [ -n "$everything" ] && [[ " ${here[*]} " != *" tls.bats "* ]]; then here+=("${drop_in[@]}"); fi
   mapfile -t chosen < <(wanted "${here[@]}")
   run_files "$cell" "${chosen[@]}" -- "$@"
+done
+for file in "${files[@]}"; do
+  [[ "$ran " == *"/$file "* ]] || { echo "run.sh: $file has nothing to say about cell ${cells[*]}" >&2; exit 64; }
 done
 echo "# end-to-end tests took $((SECONDS / 60)) min $((SECONDS % 60)) s"
 if [ -n "$failed" ]; then

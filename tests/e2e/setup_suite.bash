@@ -11,6 +11,7 @@ setup_suite() {
     mkdir -p "$world"
     exec 9>"$world/lock"
     flock -n 9 || { echo "another run has the world $world" >&3; return 1; }
+    engine_is_ours=1
   fi
   prepare "${DIND_TEST_CELL:=28}"
   export DIND_TEST_CELL treelist images programs_image programs_key plain baked oracle
@@ -18,5 +19,5 @@ setup_suite() {
 
 teardown_suite() {
   # run.sh keeps its engine from one cell to the next.
-  if [ -z "${DIND_TEST_ENGINE_STAYS-}" ]; then stop_engine; fi
+  if [ -n "${engine_is_ours-}" ]; then stop_engine; fi
 }

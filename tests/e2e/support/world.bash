@@ -36,7 +36,7 @@ digest_of() {
 
 start_engine() {
   mkdir -p "$world/client"
-  DOCKER_HOST=$("$project/scripts/engine.sh" start "$world/engine")
+  DOCKER_HOST=$("$project/scripts/engine.sh" start "$world/engine" 9>&-) # which must not hold the world's lock
   export DOCKER_HOST
 }
 
