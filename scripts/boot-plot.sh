@@ -5,7 +5,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-
 source tests/e2e/support/load.bash
 
 mkdir -p "$world"

@@ -43,16 +43,16 @@ constexpr int kDataRootLocked = 75;
 constexpr int kSignalBase = 128;
 
 // Why the boot ends before dockerd runs, and the exit code that says so.
-struct Ending {
+struct EarlyEnd {
   int code = 0;
   std::string why;
 };
 
-int end(StatusBoard& board, const Ending& ending) {
-  log::error("{}", ending.why);
-  board.status().reason = ending.why;
+int end(StatusBoard& board, const EarlyEnd& early) {
+  log::error("{}", early.why);
+  board.status().reason = early.why;
   board.enter(State::failed);
-  return ending.code;
+  return early.code;
 }
 
 // What dockerd shall use, from what seeding came to.

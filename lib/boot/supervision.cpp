@@ -269,7 +269,7 @@ void Supervision::enter(const std::string& why) {
   }
   const State state = board_.status().state;
   if (state != State::stopping && state != State::draining) {
-    last_words_.finish();
+    last_words_.finish(); // or what was said last would be missing
     const std::string last = last_words_.text();
     if (!last.empty()) {
       log::error("its last lines: {}", last);

@@ -20,7 +20,7 @@
 #include <optional>
 #include <vector>
 
-// The only file that includes Asio and Beast: each file that does takes minutes to compile.
+// The only file that includes Asio and Beast: nothing else takes the compiler as long.
 
 namespace dind::daemon {
 namespace {
