@@ -3,8 +3,11 @@
 
 setup_file() {
   load support/load
-  start_dind e2e-link "$baked" -e DIND_SEED=link
-  start_dind e2e-copy "$baked" -e DIND_SEED=copy
+  linked=e2e-link-$DIND_TEST_CELL
+  copied=e2e-copy-$DIND_TEST_CELL
+  export linked copied
+  start_dind "$linked" "$baked" -e DIND_SEED=link
+  start_dind "$copied" "$baked" -e DIND_SEED=copy
 }
 
 setup() {
@@ -15,7 +18,7 @@ setup() {
 
 teardown_file() {
   load support/load
-  remove_dind e2e-link e2e-copy
+  remove_dind "$linked" "$copied"
 }
 
 # Prints every path that differs, under the image that it is in.
@@ -34,59 +37,59 @@ compare_images() { # CONTAINER
 }
 
 @test "link: every image of the cache is there" {
-  [ "$(status_of e2e-link .result)" = ok ]
-  [ "$(status_of e2e-link '.images_missing | length')" = 0 ]
-  diff <(references | LC_ALL=C sort) <(inner e2e-link image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
+  [ "$(status_of "$linked" .result)" = ok ]
+  [ "$(status_of "$linked" '.images_missing | length')" = 0 ]
+  diff <(references | LC_ALL=C sort) <(inner "$linked" image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
 }
 
 @test "link: the layers are borrowed, but for tiny ones and those that cannot be" {
-  status_of e2e-link '.strategy, .layers_by_method'
-  [ "$(status_of e2e-link .strategy)" = link ]
+  status_of "$linked" '.strategy, .layers_by_method'
+  [ "$(status_of "$linked" .strategy)" = link ]
   # Only what has attributes that no image can carry, or comes twice in a chain, is copied.
-  [ "$(status_of e2e-link '.layers_by_method.link')" -gt 100 ]
-  [ "$(status_of e2e-link '.layers_by_method.copy')" -le 6 ]
+  [ "$(status_of "$linked" '.layers_by_method.link')" -gt 100 ]
+  [ "$(status_of "$linked" '.layers_by_method.copy')" -le 6 ]
 }
 
-@test "link: every path of every image is as a normal load has it" { compare_images e2e-link; }
+@test "link: every path of every image is as a normal load has it" { compare_images "$linked"; }
 
 @test "link: every layer that docker save writes hashes to its diff ID" {
-  inner e2e-link save "${savable[@]}" | "$e2e/check-saved" "${savable[@]}"
+  inner "$linked" save "${savable[@]}" | "$e2e/check-saved" "${savable[@]}"
 }
 
 @test "copy: every image of the cache is there" {
-  [ "$(status_of e2e-copy .result)" = ok ]
-  diff <(references | LC_ALL=C sort) <(inner e2e-copy image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
+  [ "$(status_of "$copied" .result)" = ok ]
+  diff <(references | LC_ALL=C sort) <(inner "$copied" image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
 }
 
 @test "copy: no layer is borrowed" {
-  status_of e2e-copy '.strategy, .layers_by_method'
-  [ "$(status_of e2e-copy .strategy)" = copy ]
-  [ "$(status_of e2e-copy '.layers_by_method.link')" = 0 ]
-  [ "$(status_of e2e-copy '.layers_by_method.copy')" -gt 100 ]
-  run docker exec e2e-copy find /var/lib/docker/overlay2 -maxdepth 2 -name diff -type l
+  status_of "$copied" '.strategy, .layers_by_method'
+  [ "$(status_of "$copied" .strategy)" = copy ]
+  [ "$(status_of "$copied" '.layers_by_method.link')" = 0 ]
+  [ "$(status_of "$copied" '.layers_by_method.copy')" -gt 100 ]
+  run docker exec "$copied" find /var/lib/docker/overlay2 -maxdepth 2 -name diff -type l
   [ "$output" = "" ]
 }
 
-@test "copy: every path of every image is as a normal load has it" { compare_images e2e-copy; }
+@test "copy: every path of every image is as a normal load has it" { compare_images "$copied"; }
 
 @test "copy: every layer that docker save writes hashes to its diff ID" {
-  inner e2e-copy save "${savable[@]}" | "$e2e/check-saved" "${savable[@]}"
+  inner "$copied" save "${savable[@]}" | "$e2e/check-saved" "${savable[@]}"
 }
 
 @test "image IDs are those of a normal load" {
   local archive reference
   for archive in $(archives_of "$DIND_TEST_CELL"); do "$e2e/check-saved" --ids <"$archive"; done | LC_ALL=C sort >"$BATS_TEST_TMPDIR/expected"
   for reference in $(references); do
-    echo "$reference $(inner e2e-link image inspect -f '{{.Id}}' "$reference")"
+    echo "$reference $(inner "$linked" image inspect -f '{{.Id}}' "$reference")"
   done | LC_ALL=C sort | diff "$BATS_TEST_TMPDIR/expected" -
 }
 
 @test "a link seed writes at most 64 KiB a layer, and 256 bytes and a directory's block a deletion" {
   local layers deletions written
-  layers=$(status_of e2e-link .layers)
-  deletions=$(docker exec e2e-link find /var/lib/docker/overlay2 -type c -links +1 | wc -l)
+  layers=$(status_of "$linked" .layers)
+  deletions=$(docker exec "$linked" find /var/lib/docker/overlay2 -type c -links +1 | wc -l)
   # Not the status' own figure, which is what the filesystem lost meanwhile, to whomever.
-  written=$(($(docker exec e2e-link du -skc /var/lib/docker/overlay2 /var/lib/docker/image | tail -n 1 | cut -f 1) * 1024))
+  written=$(($(docker exec "$linked" du -skc /var/lib/docker/overlay2 /var/lib/docker/image | tail -n 1 | cut -f 1) * 1024))
   echo "$written bytes for $layers layers and $deletions deletions"
   [ "$written" -le $((layers * 65536 + deletions * (256 + 4096))) ]
 }

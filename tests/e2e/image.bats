@@ -5,9 +5,10 @@
 setup_file() {
   load support/load
   outer=dind-test-image:$DIND_TEST_CELL
+  booted=e2e-image-boot-$DIND_TEST_CELL
   base=$(base_of "$DIND_TEST_CELL")
   make_outer
-  export outer base
+  export outer base booted
 }
 
 setup() {
@@ -23,7 +24,7 @@ teardown() {
 
 teardown_file() {
   load support/load
-  docker rm -fv e2e-image-boot >/dev/null 2>&1 || true
+  docker rm -fv "$booted" >/dev/null 2>&1 || true
 }
 
 dindctl() { "$programs/dindctl" "$@"; }
@@ -105,23 +106,23 @@ stop_registry() {
 }
 
 @test "boot: the set, imaged onto a stock image, boots with every image linked" {
-  start_dind e2e-image-boot "$outer"
-  [ "$(status_of e2e-image-boot .result)" = ok ]
-  [ "$(status_of e2e-image-boot .strategy)" = link ]
-  diff <(references | LC_ALL=C sort) <(inner e2e-image-boot image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
+  start_dind "$booted" "$outer"
+  [ "$(status_of "$booted" .result)" = ok ]
+  [ "$(status_of "$booted" .strategy)" = link ]
+  diff <(references | LC_ALL=C sort) <(inner "$booted" image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
 }
 
 @test "boot: every path of every image is as a normal load has it" {
   local reference different=0
   for reference in $(references); do
-    list_image e2e-image-boot "$reference" >"$work/listing"
+    list_image "$booted" "$reference" >"$work/listing"
     "$e2e/compare" "$oracle/${reference//\//_}" "$work/listing" || { echo "in $reference"; different=1; }
   done
   [ $different = 0 ]
 }
 
 @test "boot: verify finds nothing wrong with what the outer engine has unpacked" {
-  run docker exec e2e-image-boot dindctl verify /var/lib/dind-cache
+  run docker exec "$booted" dindctl verify /var/lib/dind-cache
   echo "$output"
   [ "$status" = 0 ]
 }
@@ -129,9 +130,9 @@ stop_registry() {
 @test "boot: it listens and ends as its base does" {
   [ "$(docker image inspect -f '{{json .Config.Volumes}}' "$outer")" = "$(docker image inspect -f '{{json .Config.Volumes}}' "$base")" ]
   [ "$(docker image inspect -f '{{json .Config.Entrypoint}}' "$outer")" = '["dind-init"]' ]
-  [ "$(docker exec e2e-image-boot readlink /usr/local/bin/dockerd-entrypoint.sh)" = dind-init ]
-  docker stop -t 30 e2e-image-boot >/dev/null
-  [ "$(docker inspect -f '{{.State.ExitCode}}' e2e-image-boot)" = 0 ]
+  [ "$(docker exec "$booted" readlink /usr/local/bin/dockerd-entrypoint.sh)" = dind-init ]
+  docker stop -t 30 "$booted" >/dev/null
+  [ "$(docker inspect -f '{{.State.ExitCode}}' "$booted")" = 0 ]
 }
 
 # The archive unpacked by another engine, in whose container the cache is looked at.

@@ -3,8 +3,10 @@
 
 setup_file() {
   load support/load
+  loaded=e2e-load-$DIND_TEST_CELL
+  export loaded
   make_small_cache
-  start_loading e2e-load "$plain" -v "$BATS_FILE_TMPDIR/cache:/var/lib/dind-cache:ro" -e DIND_SEED=load
+  start_loading "$loaded" "$plain" -v "$BATS_FILE_TMPDIR/cache:/var/lib/dind-cache:ro" -e DIND_SEED=load
 }
 
 # Five images, two of which share their layers but one. An engine flushes every layer that it loads, so that the
@@ -20,7 +22,7 @@ make_small_cache() {
 
 setup() {
   load support/load
-  dind=e2e-load-$DIND_TEST_CELL-$BATS_TEST_NUMBER
+  dind="$loaded"-$BATS_TEST_NUMBER
   small=$BATS_FILE_TMPDIR/cache
 }
 
@@ -28,7 +30,7 @@ teardown() { docker rm -fv "$dind" >/dev/null 2>&1 || true; }
 
 teardown_file() {
   load support/load
-  remove_dind e2e-load
+  remove_dind "$loaded"
 }
 
 start_loading() { # NAME IMAGE [docker run options]
@@ -47,37 +49,37 @@ needs_containerd_store() {
 }
 
 @test "every image of the cache is there" {
-  [ "$(status_of e2e-load .result)" = ok ]
-  [ "$(status_of e2e-load .strategy)" = load ]
-  diff <(small_references | LC_ALL=C sort) <(inner e2e-load image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
+  [ "$(status_of "$loaded" .result)" = ok ]
+  [ "$(status_of "$loaded" .strategy)" = load ]
+  diff <(small_references | LC_ALL=C sort) <(inner "$loaded" image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
 }
 
 @test "every layer went through the engine" {
-  [ "$(status_of e2e-load .layers_by_method.present)" = 0 ]
-  [ "$(status_of e2e-load .layers_by_method.load)" = "$(status_of e2e-load .layers)" ]
-  run docker exec e2e-load find /var/lib/docker/overlay2 -maxdepth 2 -name diff -type l
+  [ "$(status_of "$loaded" .layers_by_method.present)" = 0 ]
+  [ "$(status_of "$loaded" .layers_by_method.load)" = "$(status_of "$loaded" .layers)" ]
+  run docker exec "$loaded" find /var/lib/docker/overlay2 -maxdepth 2 -name diff -type l
   [ "$output" = "" ]
 }
 
 @test "image IDs are those of the cache" {
   local reference id
   while read -r reference id; do
-    [ "$(inner e2e-load image inspect -f '{{.Id}}' "$reference" </dev/null)" = "$id" ]
+    [ "$(inner "$loaded" image inspect -f '{{.Id}}' "$reference" </dev/null)" = "$id" ]
   done < <(jq -r '.images[] | .id as $id | .names[] | "\(.) \($id)"' "$small/cache.json")
 }
 
 @test "every path of three nasty images is as a normal load has it" {
   local reference
   for reference in nasty/kinds:classic nasty/metadata:classic handmade/opaque:1; do
-    list_image e2e-load "$reference" </dev/null >"$BATS_TEST_TMPDIR/listing"
+    list_image "$loaded" "$reference" </dev/null >"$BATS_TEST_TMPDIR/listing"
     "$e2e/compare" "$oracle/${reference//\//_}" "$BATS_TEST_TMPDIR/listing"
   done
 }
 
 @test "nothing is left of the engine that loaded" {
-  run docker exec e2e-load ls -A /run/dind-init
+  run docker exec "$loaded" ls -A /run/dind-init
   [[ "$output" != *load* ]]
-  [ "$(docker exec e2e-load sh -c 'cat /proc/[0-9]*/comm' | grep -cx dockerd)" = 1 ]
+  [ "$(docker exec "$loaded" sh -c 'cat /proc/[0-9]*/comm' | grep -cx dockerd)" = 1 ]
 }
 
 @test "nobody is served before every image is there" {

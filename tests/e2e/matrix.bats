@@ -6,18 +6,13 @@
 
 setup_file() {
   load support/load
-  make_matrix_archives
-  matrix=dind-test-matrix:$DIND_TEST_CELL
-  local key
-  key=$(printf '%s' "$images $programs_key $(docker image inspect -f '{{.Id}}' "$plain") $(matrix_references)" | sha256sum | cut -c1-16)
-  if [ "$(docker image inspect -f '{{index .Config.Labels "made-from"}}' "$matrix" 2>/dev/null)" != "$key" ]; then
-    DOCKER_BUILDKIT=1 docker build -q -f "$project/docker/Dockerfile.baked" --build-arg IMAGE="$plain" \
-      --label made-from="$key" -t "$matrix" "$images/matrix" >/dev/null
-  fi
+  make_matrix "$DIND_TEST_CELL"
+  nesting=dind-test-nesting:$DIND_TEST_CELL
+  nesting_twice=dind-test-nesting-twice:$DIND_TEST_CELL
   # A full run that was broken off goes on where it was; what was seen is kept for the table.
-  seen=$world/matrix-$(printf '%s' "$key $(digest_of "$e2e/matrix.bats" "$e2e/support")" | sha256sum | cut -c1-16)/$DIND_TEST_CELL
+  seen=$world/matrix-$(printf '%s' "$matrix_key $(digest_of "$e2e/matrix.bats" "$e2e/support")" | sha256sum | cut -c1-16)/$DIND_TEST_CELL
   mkdir -p "$seen"
-  export matrix seen
+  export matrix nesting nesting_twice seen
 }
 
 setup() {
@@ -29,6 +24,12 @@ setup() {
 teardown() {
   docker rm -fv "$dind" >/dev/null 2>&1 || true
   remove_volume "$volume"
+}
+
+teardown_file() {
+  load support/load
+  leave_dind "$nesting"
+  leave_dind "$nesting_twice"
 }
 
 # Every cell on one engine, loads on another: what covers each pair of data root and strategy, of engine and data root,
@@ -63,6 +64,16 @@ prepare_row() {
       arguments=(-ec 'mkdir -p /served/lower /served/upper /served/work /var/lib/docker
         fuse-overlayfs -o lowerdir=/served/lower,upperdir=/served/upper,workdir=/served/work /var/lib/docker
         exec dind-init')
+      ;;
+    nested)
+      make_nesting "$nesting" "$matrix"
+      enter_dind "$nesting"
+      ;;
+    nested-twice)
+      make_nesting "$nesting" "$matrix"
+      make_nesting "$nesting_twice" "$nesting"
+      enter_dind "$nesting_twice"
+      enter_dind "$nesting"
       ;;
     *) die "no such row: $row"; return 1 ;;
   esac
@@ -122,16 +133,14 @@ chose() { # DRIVER STRATEGY
 }
 
 has_the_images_of_a_load() { # DRIVER COLUMN
-  local reference different=0
+  local reference truth of_overlay2=$oracle different=0
+  if [ "$1" != overlay2 ]; then make_oracle "$DIND_TEST_CELL" "$1"; fi
   for reference in $(matrix_references); do
+    truth=$oracle
     # A directory that comes back in the layer of its whiteout is lost when the engine unpacks for fuse-overlayfs:
     # the mark that it writes into the layer hides it. We keep it, as overlay2 does.
-    if [ "$reference/$1" = handmade/overridden:1/fuse-overlayfs ] && [ "$2" != load ]; then
-      make_oracle "$DIND_TEST_CELL" overlay2
-    else
-      make_oracle "$DIND_TEST_CELL" "$1"
-    fi
-    cp "$oracle/${reference//\//_}" "$BATS_TEST_TMPDIR/expected"
+    if [ "$reference/$1" = handmade/overridden:1/fuse-overlayfs ] && [ "$2" != load ]; then truth=$of_overlay2; fi
+    cp "$truth/${reference//\//_}" "$BATS_TEST_TMPDIR/expected"
     # For directories that a layer implies, vfs and btrfs of 20.10 made up 0600; later engines make them 0755, as we do.
     if [ "$reference/$DIND_TEST_CELL" = handmade/implied:1/20 ] && [[ $1/$2 == @(vfs|btrfs)/!(load) ]]; then
       sed -i -E '\,^/x(/y(/z)?)? dir ,s/mode=0600/mode=0755/' "$BATS_TEST_TMPDIR/expected"
@@ -266,3 +275,16 @@ serves_every_day() {
 @test "FUSE volume, loop device, hardlink" { cell fuse-loop hardlink error; }
 @test "FUSE volume, loop device, copy" { cell fuse-loop copy overlay2/copy; }
 @test "FUSE volume, loop device, load" { cell fuse-loop load overlay2/load; }
+
+# The cache is on an overlay of overlays, and the kernel stacks no more than two: nothing to borrow. What is copied is
+# on the volume of the outermost, so the next one inside can borrow again.
+@test "a dind in a dind, auto" { cell nested auto overlay2/copy; }
+@test "a dind in a dind, link" { cell nested link error; }
+@test "a dind in a dind, reflink" { cell nested reflink error; }
+@test "a dind in a dind, hardlink" { cell nested hardlink error; }
+@test "a dind in a dind, copy" { cell nested copy overlay2/copy; }
+@test "a dind in a dind, load" { cell nested load overlay2/load; }
+@test "a dind in a dind in a dind" {
+  [ -n "${DIND_TEST_FULL-}" ] || skip "with --full"
+  cell nested-twice auto overlay2/link
+}

@@ -7,6 +7,8 @@ source "$e2e/support/dind.bash"
 source "$e2e/support/images.bash"
 # shellcheck source=filesystems.bash
 source "$e2e/support/filesystems.bash"
+# shellcheck source=nested.bash
+source "$e2e/support/nested.bash"
 
 # Everything that the tests of a cell need.
 prepare() {
@@ -14,6 +16,7 @@ prepare() {
   make_treelist
   make_programs_image
   make_images
+  make_matrix_archives
   make_plain "$1"
   make_baked "$1"
   make_oracle "$1"

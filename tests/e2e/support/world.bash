@@ -96,17 +96,37 @@ make_plain() {
     --build-arg BINARIES="$programs_image" -t "$plain" "$project" >/dev/null
 }
 
-# And with every image of the set baked in, from what this cell's engine would load.
-make_baked() {
+is_made_from() { # IMAGE KEY
+  [ "$(docker image inspect -f '{{index .Config.Labels "made-from"}}' "$1" 2>/dev/null)" = "$2" ]
+}
+
+# The plain image with what is in a directory baked in; the key says what it is made from.
+bake_into_plain() { # IMAGE KEY DIRECTORY
+  say "baking $1"
+  DOCKER_BUILDKIT=1 docker build -q -f "$project/docker/Dockerfile.baked" --build-arg IMAGE="$plain" \
+    --label made-from="$2" -t "$1" "$3" >/dev/null
+}
+
+key_of() { # WHAT…: with what every baked image is made from
+  printf '%s' "$programs_key $(docker image inspect -f '{{.Id}}' "$plain") $(digest_of "$project/docker/Dockerfile.baked") $*" |
+    sha256sum | cut -c1-16
+}
+
+# With every image of the set, from what this cell's engine would load.
+make_baked() { # CELL
   baked=dind-test-baked:$1
-  local key
-  key=$(printf '%s' "$images $programs_key $(docker image inspect -f '{{.Id}}' "$plain") $(archives_of "$1") $(digest_of "$project/docker/Dockerfile.baked")" | sha256sum | cut -c1-16)
-  if [ "$(docker image inspect -f '{{index .Config.Labels "made-from"}}' "$baked" 2>/dev/null)" = "$key" ]; then return; fi
-  say "baking for cell $1"
-  local context archive
+  local key context archive
+  key=$(key_of "$images $(archives_of "$1")")
+  if is_made_from "$baked" "$key"; then return; fi
   context=$(mktemp -d)
   for archive in $(archives_of "$1"); do ln "$archive" "$context/$(basename "$archive")" 2>/dev/null || cp "$archive" "$context/"; done
-  DOCKER_BUILDKIT=1 docker build -q -f "$project/docker/Dockerfile.baked" --build-arg IMAGE="$plain" \
-    --label made-from="$key" -t "$baked" "$context" >/dev/null
+  bake_into_plain "$baked" "$key" "$context"
   rm -r "$context"
+}
+
+# With the few images of the matrix.
+make_matrix() { # CELL
+  matrix=dind-test-matrix:$1
+  matrix_key=$(key_of "$images $(matrix_references)")
+  is_made_from "$matrix" "$matrix_key" || bake_into_plain "$matrix" "$matrix_key" "$images/matrix"
 }
