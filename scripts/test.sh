@@ -49,7 +49,7 @@ stage_style() {
 
 stage_dev() { build_and_test dev 'unit|privileged|lint'; }
 stage_asan() { build_and_test asan 'unit|privileged|lint'; }
-stage_tsan() { build_and_test tsan 'unit'; }
+stage_tsan() { build_and_test tsan 'unit|privileged'; }
 stage_tidy() {
   configure dev
   scripts/tidy.sh build/dev
