@@ -53,8 +53,8 @@ make_large() {
 }
 
 # Seconds that a command takes, and the CPU seconds of all its processes.
-# Removing many files just before would slow the next ones down: ext4 looks past each inode
-# that was freed within the last five seconds. So what is made stays until the comparison
+# Removing many files just before would slow the next ones down: an ext4 without a journal
+# looks past each inode that was freed a minute ago. So what is made stays until the comparison
 # ends, if it is many files.
 seconds() {
   local TIMEFORMAT='%3R %3U %3S'

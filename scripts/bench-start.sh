@@ -60,7 +60,7 @@ measure() {
   local kind=$1 where=$2 certificates=$3 from=$4 options=() pid started
   shift 4
   while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1"); shift; done
-  # Its volume stays to the end: ext4 looks past inodes that were freed within the last five seconds.
+  # Its volume stays to the end: an ext4 without a journal looks past inodes just freed.
   "$docker" rm -f "$name" >/dev/null 2>&1 || true
   rm -rf "$work/run"
   mkdir "$work/run"

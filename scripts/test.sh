@@ -47,7 +47,10 @@ stage_style() {
   codespell --ignore-words-list=cach,filetest,fo,kown,savable README.md CHANGELOG.md lib cmd docker scripts tests
 }
 
-stage_dev() { build_and_test dev 'unit|privileged|lint'; }
+stage_dev() {
+  build_and_test dev 'unit|privileged|lint'
+  cmake --build --preset dev --target bench
+}
 stage_asan() { build_and_test asan 'unit|privileged|lint'; }
 stage_tsan() { build_and_test tsan 'unit|privileged'; }
 stage_tidy() {

@@ -1,5 +1,6 @@
 #include <seed/executor.hpp>
 
+#include <seed/record_writer.hpp>
 #include <store/graph_driver.hpp>
 #include <store/image_metadata.hpp>
 #include <store/layout.hpp>
@@ -49,6 +50,7 @@ public:
       add_layer(step);
       ++progress_.layers_done;
     }
+    finish_records();
     if (what_.interrupted()) { // what failed then may have failed for that
       return Error("seed", ECANCELED);
     }
@@ -167,8 +169,7 @@ private:
           report_.warnings.push_back(
               fmt::format("{}, so it was seeded by {}", failure, name_of(method)));
         }
-        report_.receipt.layers[step.chain_id] = name_of(method);
-        count(step, method);
+        made_.emplace_back(&step, method);
         return;
       }
       if (made.error().is(std::errc::operation_canceled)) {
@@ -177,10 +178,28 @@ private:
       }
       failure = std::move(made).error().describe();
     }
-    // It may have got its files, and no record.
+    fail(step, failure);
+  }
+
+  // It may have got its files, and no record.
+  void fail(const LayerStep& step, const std::string& why) {
     std::ignore = driver_.remove(store::cache_id_of(step.chain_id));
     report_.receipt.layers.erase(step.chain_id);
-    failed_.emplace(step.chain_id, failure);
+    failed_.emplace(step.chain_id, why);
+  }
+
+  // Children first: a directory of which others tell may not go before them.
+  void finish_records() {
+    const auto unrecorded = records_.finish();
+    for (auto made = made_.rbegin(); made != made_.rend(); ++made) {
+      const auto& [step, method] = *made;
+      if (const auto failure = unrecorded.find(step->chain_id); failure != unrecorded.end()) {
+        fail(*step, failure->second);
+      } else {
+        report_.receipt.layers[step->chain_id] = name_of(method);
+        count(*step, method);
+      }
+    }
   }
 
   void keep_layer(const LayerStep& step) {
@@ -207,21 +226,13 @@ private:
         fmt::format("{} layer {}", name_of(method), step.diff_id.hex().substr(0, 12));
     const auto parent = TRY(parent_of(step));
     TRY(maker_.make(step, method, parent).within(doing));
-    const cache::Cache& cache = *what_.caches[step.cache];
-    const cache::Layer& layer = layer_of(step);
-    // A layer of its own in the data root outlives the cache, so its record must.
-    const Fd tar_split = TRY(cache.open_tar_split(step.diff_id));
-    const store::LayerRecord record{
-        .chain_id = step.chain_id,
-        .diff_id = step.diff_id,
-        .parent = step.parent,
-        .cache_id = store::cache_id_of(step.chain_id),
-        .size = layer.bytes,
-        .tar_split_path = (cache.path() / cache::tar_split_file(step.diff_id)).native(),
-        .tar_split_file = method == Method::link ? nullptr : &tar_split};
-    TRY(metadata_.add_layer(record).within(doing));
-    TRY(metadata_.add_distribution(layer).within(doing));
-    cache_ids_.emplace(step.chain_id, record.cache_id);
+    records_.add({.cache = *what_.caches[step.cache],
+                  .layer = layer_of(step),
+                  .chain_id = step.chain_id,
+                  .parent = step.parent,
+                  .borrowed = method == Method::link,
+                  .doing = doing});
+    cache_ids_.emplace(step.chain_id, store::cache_id_of(step.chain_id));
     return {};
   }
 
@@ -309,6 +320,8 @@ private:
   store::ImageMetadata metadata_;
   SeedProgress& progress_;
   LayerMaker maker_;
+  RecordWriter records_{metadata_};
+  std::vector<std::pair<const LayerStep*, Method>> made_;
   std::map<Digest, std::string> cache_ids_; // of layers that are there, by chain ID
   std::map<Digest, std::string> failed_;    // and why, by chain ID
   std::set<Digest> images_;

@@ -124,8 +124,7 @@ Result<ImageMetadata> ImageMetadata::open(const Fd& data_root, const std::string
 Result<void> ImageMetadata::add_layer(const LayerRecord& record) const {
   const std::string name = record.chain_id.hex();
   const sys::At staged{staging_, name};
-  TRY(sys::remove_tree_at(staged)); // a killed boot's
-  TRY(sys::make_dir_at(staged, 0700));
+  TRY(make_fresh_dir(staged, 0700));
   const Fd dir = TRY(sys::open_dir_at(staged));
   const auto put = [&](const std::string& file, const std::string& content) {
     return sys::create_file_at({dir, file}, content, 0644);
@@ -143,8 +142,8 @@ Result<void> ImageMetadata::add_layer(const LayerRecord& record) const {
   } else {
     TRY(sys::symlink_at(record.tar_split_path, {dir, tar_split}));
   }
-  TRY(sys::remove_tree_at({layerdb_, name})); // of a layer that could not be reached
-  return sys::rename_at(staged, {layerdb_, name});
+  // There may be one, of a layer that could not be reached.
+  return move_into_place(staged, {layerdb_, name});
 }
 
 Result<void> ImageMetadata::add_distribution(const cache::Layer& layer) const {

@@ -114,8 +114,7 @@ Result<std::string> OverlayDriver::lower_on(const OptionalParent& parent) {
 
 Result<Fd> OverlayDriver::stage(const std::string& cache_id) {
   const sys::At at{staging_, cache_id};
-  TRY(sys::remove_tree_at(at)); // a killed boot's
-  TRY(sys::make_dir_at(at, 0710));
+  TRY(make_fresh_dir(at, 0710));
   return sys::open_dir_at(at);
 }
 
@@ -152,8 +151,7 @@ Result<void> OverlayDriver::complete(const Fd& staged, const Digest& chain_id, s
 
 Result<void> OverlayDriver::publish(const std::string& cache_id) {
   // What has the name is unknown to dockerd, or cannot be reached: the plan says so.
-  TRY(sys::remove_tree_at({driver_, cache_id}));
-  return sys::rename_at({staging_, cache_id}, {driver_, cache_id});
+  return move_into_place({staging_, cache_id}, {driver_, cache_id});
 }
 
 Result<void> OverlayDriver::ensure_link(const std::string& link_id, const std::string& target) {

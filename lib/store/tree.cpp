@@ -1,6 +1,6 @@
 #include <store/tree.hpp>
 
-#include <sys/file.hpp>
+#include <sys/dir.hpp>
 
 namespace dind::store {
 
@@ -16,6 +16,24 @@ Result<Fd> ensure_dirs(const Fd& root, const std::string& path, mode_t mode) {
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   TRY(sys::ensure_dir_at({parent, name}, mode));
   return sys::open_dir_at({parent, name});
+}
+
+Result<void> make_fresh_dir(sys::At at, mode_t mode) {
+  auto made = sys::make_dir_at(at, mode);
+  if (made || !made.error().is(std::errc::file_exists)) {
+    return made;
+  }
+  TRY(sys::remove_tree_at(at));
+  return sys::make_dir_at(at, mode);
+}
+
+Result<void> move_into_place(sys::At from, sys::At to) {
+  auto moved = sys::rename_at(from, to);
+  if (moved || !TRY(sys::exists_at(to))) {
+    return moved;
+  }
+  TRY(sys::remove_tree_at(to));
+  return sys::rename_at(from, to);
 }
 
 bool is_name(std::string_view name) {

@@ -46,8 +46,7 @@ Result<void> TreeDriver::add_unpacked(const Digest& chain_id, const OptionalPare
   return add(chain_id, parent, movers, [&](const Fd& staged) -> Result<void> {
     // Deletions come before all that the layer adds, so that it is unpacked aside.
     const std::string scratch = cache_id_of(chain_id) + ".unpacked";
-    TRY(sys::remove_tree_at({staging_, scratch}));
-    TRY(sys::make_dir_at({staging_, scratch}, 0755));
+    TRY(make_fresh_dir({staging_, scratch}, 0755));
     const Fd unpacked = TRY(sys::open_dir_at({staging_, scratch}));
     auto applied = apply_tar(staged, unpacked, tar, check, movers);
     std::ignore = sys::remove_tree_at({staging_, scratch});

@@ -139,12 +139,24 @@ Result<void> create_file_at(At at, std::string_view content, mode_t mode) {
   return write_all(fd, content).within(at.name);
 }
 
+namespace {
+
+Result<Fd> open_new(At at, mode_t mode) {
+  auto made = open_at(at, O_WRONLY | O_CREAT | O_EXCL, mode);
+  if (!made && made.error().is(std::errc::file_exists)) {
+    TRY(unlink_at(at));
+    return open_at(at, O_WRONLY | O_CREAT | O_EXCL, mode);
+  }
+  return made;
+}
+
+} // namespace
+
 Result<void> replace_file_at(At at, std::string_view content, mode_t mode, Durable durable) {
   const std::string draft = at.name + ".new";
   const At draft_at{at.dir, draft};
-  std::ignore = unlink_at(draft_at); // an interrupted predecessor's
   const auto fill = [&]() -> Result<void> {
-    const Fd fd = TRY(open_at(draft_at, O_WRONLY | O_CREAT | O_EXCL, mode));
+    const Fd fd = TRY(open_new(draft_at, mode)); // there may be an interrupted predecessor's
     // Whatever the umask; setting it in vain would be a transaction of the filesystem.
     if ((TRY(stat_of(fd)).st_mode & 07777U) != mode && ::fchmod(fd.get(), mode) == -1) {
       return errno_error("set the mode of {}", draft);
@@ -178,7 +190,9 @@ Result<void> make_dir_at(At at, mode_t mode) {
   if (::mkdirat(at.dir.get(), at.name.c_str(), mode) == -1) {
     return errno_error("make directory {}", at.name);
   }
-  return set_mode_at(at, mode); // mkdir is subject to the umask
+  // Whatever the umask; setting it in vain would be a transaction of the filesystem.
+  return (TRY(stat_at(at)).st_mode & kPermissionBits) == mode ? Result<void>()
+                                                              : set_mode_at(at, mode);
 }
 
 Result<void> ensure_dir_at(At at, mode_t mode) {

@@ -19,8 +19,8 @@ using test::TempDir;
 void seed_by_link(benchmark::State& state, CacheBuilder& builder) {
   builder.finish();
   const auto cache = cache::Cache::open(builder.dir().path()).value();
-  // Not removed between rounds: ext4 walks over inodes that were freed less than five seconds
-  // ago (fs/ext4/ialloc.c, recently_deleted), which no first boot meets.
+  // Not removed between rounds: an ext4 without a journal walks over inodes that were freed a
+  // minute ago (fs/ext4/ialloc.c, recently_deleted), which no first boot meets.
   static std::deque<TempDir> roots;
   for (auto round : state) {
     state.PauseTiming();
