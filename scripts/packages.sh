@@ -20,7 +20,7 @@ checks=(
 images=(debootstrap busybox-static jq iproute2) # stand-ins and an engine to run them
 e2e=(
   bats debootstrap busybox-static docker-registry g++ jq libcap2-bin libssl-dev openssl python3 skopeo iproute2 file
-  xfsprogs btrfs-progs e2fsprogs fuse-overlayfs docker-compose podman apache2-utils
+  xfsprogs btrfs-progs e2fsprogs fuse-overlayfs docker-compose podman catatonit apache2-utils
 )
 
 wanted=()

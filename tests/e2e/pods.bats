@@ -24,6 +24,13 @@ setup() {
 
 teardown() { docker ps -aq --filter "name=$pod" | xargs -r /usr/bin/docker rm -fv >/dev/null; }
 
+teardown_file() {
+  if [ ! -d "$BATS_FILE_TMPDIR/podman" ]; then return; fi
+  load support/load
+  podman pod rm -af >/dev/null
+  umount "$BATS_FILE_TMPDIR/podman/overlay" 2>/dev/null || true
+}
+
 # What stands for the images of the manifests' registries, and for the image that the job wants.
 play() { # MANIFEST [options]
   run "$e2e/support/kubelet" --image "registry.example.com/ci-dind:1=$baked" --image "registry.example.com/dind-init:1=$plain" \
@@ -93,8 +100,8 @@ podman() {
   local runtime=runc
   if docker info -f '{{.DefaultRuntime}}' | grep -qx trim; then runtime=trim; fi
   printf '[engine]\nruntime = "%s"\n[engine.runtimes]\ntrim = ["%s"]\n' "$runtime" "$project/scripts/oci-runtime-trim" >"$BATS_FILE_TMPDIR/containers.conf"
-  CONTAINERS_CONF=$BATS_FILE_TMPDIR/containers.conf command podman --root "$BATS_FILE_TMPDIR/podman" --runroot "$BATS_FILE_TMPDIR/run" \
-    --storage-driver overlay "$@"
+  env -u DOCKER_CONFIG CONTAINERS_CONF="$BATS_FILE_TMPDIR/containers.conf" podman --root "$BATS_FILE_TMPDIR/podman" \
+    --runroot "$BATS_FILE_TMPDIR/run" --storage-driver overlay "$@"
 }
 
 @test "kubernetes-sidecar/pod-before-1.29.yaml by podman kube play" {
@@ -102,9 +109,13 @@ podman() {
   local image
   for image in "$baked=registry.example.com/ci-dind:1" "$runner=docker.io/library/docker:28-cli"; do
     docker save "${image%%=*}" | podman load -q
-    podman tag "docker.io/library/${image%%=*}" "${image#*=}"
+    podman tag "localhost/${image%%=*}" "${image#*=}"
   done
   sed "s|alpine:3.20|nasty/kinds:classic|" "$examples/kubernetes-sidecar/pod-before-1.29.yaml" >"$BATS_TEST_TMPDIR/pod.yaml"
   podman kube play --network none "$BATS_TEST_TMPDIR/pod.yaml"
-  [ "$(timeout 60 podman wait job-with-docker-job)" = 0 ] # podman's function is no program
+  [ "$(podman wait job-with-docker-job)" = 0 ]
+  run podman logs job-with-docker-job
+  says_hello
+  # The engine was told by a file, and ends by itself.
+  [ "$(podman wait job-with-docker-dind)" = 0 ]
 }

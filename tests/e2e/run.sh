@@ -106,7 +106,8 @@ if [ -n "$full" ]; then export DIND_TEST_FULL=1; fi
 # What is asked for by name runs, too.
 everything=$full${files[*]}
 if [ -n "$everything" ]; then
-  once+=(create.bats examples.bats sharing.bats full.bats)
+  once+=(create.bats sharing.bats full.bats)
+  newest+=(examples.bats pods.bats)
   each+=(image.bats)
 fi
 
