@@ -165,7 +165,7 @@ for what; do
   compare "$work/$what" copy 'rsync -a'
   compare "$work/$what" hard_link 'cp -al'
   reflinks "$what"
-  # The place for `docker load`: it needs an engine, see scripts/engine.sh.
+  # `docker load` needs an engine: scripts/bench-image.sh.
   rm -rf "${work:?}/$what"
 done
 echo "load $(cut -d' ' -f1-3 /proc/loadavg)"

@@ -144,9 +144,9 @@ unpacked_by() { # BASE TARGET [dockerd options]
   inner "$dind" run --rm --network none --entrypoint dindctl outer:1 verify /var/lib/dind-cache
 }
 
-@test "unpacked by 28.5 with overlay2, the cache is whole" {
-  [ "$DIND_TEST_CELL" = 28 ] || skip "needs cell 28"
-  unpacked_by "$(base_of 28)" docker-archive --storage-driver overlay2
+@test "unpacked by a later engine with overlay2, the cache is whole" {
+  [ "$DIND_TEST_CELL" != 20 ] || skip "20.10 has unpacked what was verified above"
+  unpacked_by "$base" docker-archive --storage-driver overlay2
 }
 
 @test "unpacked by 28.5 with its containerd store, the cache is whole" {
