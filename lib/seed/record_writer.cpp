@@ -4,8 +4,12 @@
 
 namespace dind::seed {
 
-RecordWriter::RecordWriter(const store::ImageMetadata& metadata)
-    : metadata_(metadata), thread_([this] { run(); }) {}
+RecordWriter::RecordWriter(const store::ImageMetadata& metadata) : metadata_(metadata) {
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) { // a pids limit: each is written as it is added
+  }
+}
 
 RecordWriter::~RecordWriter() {
   {
@@ -16,6 +20,10 @@ RecordWriter::~RecordWriter() {
 }
 
 void RecordWriter::add(Entry entry) {
+  if (!thread_.joinable()) {
+    record(entry);
+    return;
+  }
   const std::lock_guard lock(mutex_);
   waiting_.push_back(std::move(entry));
   changed_.notify_one();
@@ -43,13 +51,17 @@ void RecordWriter::run() {
     const Entry entry = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
-    const auto orphaned = entry.parent ? failed_.find(*entry.parent) : failed_.end();
-    if (orphaned != failed_.end()) {
-      failed_.emplace(entry.chain_id, orphaned->second);
-    } else if (auto written = write(entry); !written) {
-      failed_.emplace(entry.chain_id, std::move(written).error().within(entry.doing).describe());
-    }
+    record(entry);
     lock.lock();
+  }
+}
+
+void RecordWriter::record(const Entry& entry) {
+  const auto orphaned = entry.parent ? failed_.find(*entry.parent) : failed_.end();
+  if (orphaned != failed_.end()) {
+    failed_.emplace(entry.chain_id, orphaned->second);
+  } else if (auto written = write(entry); !written) {
+    failed_.emplace(entry.chain_id, std::move(written).error().within(entry.doing).describe());
   }
 }
 

@@ -16,7 +16,7 @@ namespace dind::seed {
 
 // Writes the records of layers on a thread of its own, while the next layers are made: half of what
 // a borrowed layer costs. In the order given, so that no record comes before its layer, nor before
-// the one of its parent.
+// the one of its parent. Where no thread can be had, by `add` itself.
 class RecordWriter {
 public:
   // A layer whose files are there. All it refers to must outlive the writer.
@@ -42,6 +42,7 @@ public:
 
 private:
   void run();
+  void record(const Entry& entry);
   Result<void> write(const Entry& entry) const;
 
   const store::ImageMetadata& metadata_;

@@ -1,12 +1,18 @@
 #include <seed/record_writer.hpp>
 
 #include <support/cache_builder.hpp>
+#include <support/child.hpp>
 #include <support/expect.hpp>
 #include <support/tar_builder.hpp>
 
 #include <gtest/gtest.h>
 
+#include <linux/capability.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <array>
 
 namespace dind::seed {
 namespace {
@@ -72,6 +78,25 @@ TEST_F(RecordWriterTest, ALayerWithoutARecordTakesThoseAboveWithItAndNoOther) {
     EXPECT_EQ(failed.at(layers_[layer]).find("link layer: "), 0U) << failed.at(layers_[layer]);
   }
   EXPECT_TRUE(has_record(layers_[3]));
+}
+
+// A user who may have no more threads. Root may, so it is another user here, without capabilities.
+TEST_F(RecordWriterTest, WritesWithoutAThreadWhereNoneCanBeHad) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "needs root";
+  }
+  EXPECT_TRUE(test::holds_in_child([&] {
+    const rlimit one{1, 1};
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> none{};
+    EXPECT_EQ(::setrlimit(RLIMIT_NPROC, &one), 0);
+    EXPECT_EQ(::setresuid(65534, 0, 0), 0);
+    EXPECT_EQ(::syscall(SYS_capset, &header, none.data()), 0);
+    RecordWriter writer(*metadata_);
+    writer.add(entry(0, {}));
+    EXPECT_TRUE(writer.finish().empty());
+  }));
+  EXPECT_TRUE(has_record(layers_[0]));
 }
 
 } // namespace
