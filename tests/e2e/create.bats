@@ -142,7 +142,7 @@ create() { "$project/scripts/create.sh" --work "$work/state" "$@" "$work/config"
   docker load -q -i "$work"/one/*.oci.tar
   printf 'FROM %s\nCOPY --from=dind-init /usr/local/bin/dind-init /usr/local/bin/dindctl /usr/local/bin/\nENTRYPOINT ["dind-init"]\n' "$(base_of 28)" |
     DOCKER_BUILDKIT=1 docker build -q -t e2e-release -
-  run docker run --rm --entrypoint dindctl e2e-release --version
+  run docker run --rm --network none --entrypoint dindctl e2e-release --version
   docker rmi e2e-release dind-init:latest >/dev/null
   [[ "$output" == "dindctl "* ]]
 }
