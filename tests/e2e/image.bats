@@ -261,7 +261,7 @@ import random, sys
 sys.path.insert(0, sys.argv[1])
 import hashlib, json
 from archive import config_of, entry, sha256, tar
-chunk, count = random.Random(1).randbytes(2**20), 512
+chunk, count = random.Random(1).randbytes(2**20), 2000
 info, _ = entry("big")
 info.size = len(chunk) * count
 header, end = info.tobuf(), bytes(1024)

@@ -19,7 +19,7 @@ once=(programs.bats pid1.bats bake.bats probe.bats create.bats)
 each=(content.bats load.bats use.bats registry.bats boot.bats matrix.bats volumes.bats)
 drop_in=(listeners.bats tls.bats stock_parity.bats)
 newest=("${drop_in[@]}" limits.bats stop.bats settings.bats forms.bats lifecycle.bats)
-beside=(image.bats examples.bats pods.bats)
+beside=(examples.bats pods.bats)
 cells=()
 files=()
 full=""
@@ -75,7 +75,7 @@ run_cell() { # CELL bats options
     28 | custom) here=("${each[@]}" "${newest[@]}") ;;
     *) here=("${each[@]}") ;;
   esac
-  if [ -n "$everything" ] && [[ " ${here[*]} " != *" tls.bats "* ]]; then here+=("${drop_in[@]}"); fi
+  if [ -n "$everything" ] && [[ " ${here[*]} " != *" tls.bats "* ]]; then here+=("${drop_in[@]}" limits.bats); fi
   mapfile -t chosen < <(wanted "${here[@]}")
   run_files "$1" "${chosen[@]}" -- "${@:2}"
 }
@@ -126,8 +126,7 @@ if [ -n "$full" ]; then export DIND_TEST_FULL=1; fi
 everything=$full${files[*]}
 if [ -n "$everything" ]; then
   once+=(sharing.bats full.bats)
-  each+=(image.bats limits.bats)
-  beside=(examples.bats pods.bats)
+  each+=(image.bats)
 fi
 
 make_bases
