@@ -36,6 +36,7 @@ teardown_file() {
 # and, by one row that both have, of engine and strategy.
 is_in_the_subset() { # ROW COLUMN
   if [ -n "${DIND_TEST_FULL-}" ] || [ "$1" = ext4-shared ]; then return; fi
+  if [[ $1 == nested* ]]; then [ "$DIND_TEST_CELL" = 28 ]; return; fi
   case "$2" in
     auto) [ "$DIND_TEST_CELL" != 28 ] ;;
     load) [ "$DIND_TEST_CELL" = 20 ] ;;
@@ -101,6 +102,10 @@ prepare_row() {
 cell() { # ROW COLUMN EXPECTED
   local options arguments driver=${3%/*}
   is_in_the_subset "$1" "$2" || skip "with --full"
+  # It asks for every capability of the kernel, where later engines ask for those that they have.
+  if [[ $1/$DIND_TEST_CELL == nested*/20 && "$(docker info -f '{{.DefaultRuntime}}')" = trim ]]; then
+    skip "in a container, 20.10 gives capabilities that this host's root lacks"
+  fi
   if [ -n "${DIND_TEST_FULL-}" ] && [ -e "$seen/$1.$2" ]; then skip "done before"; fi
   prepare_row "$1"
   options+=(-e DIND_SEED="$2" -e DIND_SEED_ON_ERROR=fail)
