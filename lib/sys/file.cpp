@@ -19,6 +19,16 @@ namespace {
 
 constexpr mode_t kPermissionBits = 07777;
 
+// A file that was not there, in place of one that is.
+Result<Fd> open_new(At at, mode_t mode) {
+  auto made = open_at(at, O_WRONLY | O_CREAT | O_EXCL, mode);
+  if (!made && made.error().is(std::errc::file_exists)) {
+    TRY(unlink_at(at));
+    return open_at(at, O_WRONLY | O_CREAT | O_EXCL, mode);
+  }
+  return made;
+}
+
 } // namespace
 
 Result<Fd> open_path(const fs::path& path, int flags, mode_t mode) {
@@ -138,19 +148,6 @@ Result<void> create_file_at(At at, std::string_view content, mode_t mode) {
   const Fd fd = TRY(open_at(at, O_WRONLY | O_CREAT | O_EXCL, mode));
   return write_all(fd, content).within(at.name);
 }
-
-namespace {
-
-Result<Fd> open_new(At at, mode_t mode) {
-  auto made = open_at(at, O_WRONLY | O_CREAT | O_EXCL, mode);
-  if (!made && made.error().is(std::errc::file_exists)) {
-    TRY(unlink_at(at));
-    return open_at(at, O_WRONLY | O_CREAT | O_EXCL, mode);
-  }
-  return made;
-}
-
-} // namespace
 
 Result<void> replace_file_at(At at, std::string_view content, mode_t mode, Durable durable) {
   const std::string draft = at.name + ".new";

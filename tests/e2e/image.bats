@@ -35,11 +35,11 @@ image() { dindctl image --progress none "$@"; }
 make_outer() {
   local key sources=()
   key=$(printf '%s' "$programs_key $(docker image inspect -f '{{.Id}}' "$base") $(archives_of "$DIND_TEST_CELL")" | sha256sum | cut -c1-16)
-  if [ "$(docker image inspect -f '{{index .Config.Labels "dind-init.test"}}' "$outer" 2>/dev/null)" = "$key" ]; then return; fi
+  if is_made_from "$outer" "$key"; then return; fi
   mapfile -t sources < <(archives_of "$DIND_TEST_CELL")
   image --base "docker-daemon:$base" --tag "$outer" -o docker-daemon: "${sources[@]}" >"$BATS_FILE_TMPDIR/outer.log"
   # The label alone is another image of the same layers.
-  printf 'FROM %s\nLABEL dind-init.test=%s\n' "$outer" "$key" | docker build -q -t "$outer" - >/dev/null
+  printf 'FROM %s\nLABEL made-from=%s\n' "$outer" "$key" | docker build -q -t "$outer" - >/dev/null
 }
 
 # A small base, with programs, and three images that share a layer; the second argument is in the top layer of one.

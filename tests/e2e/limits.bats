@@ -7,7 +7,11 @@ setup_file() {
   local layers
   mkdir "$BATS_FILE_TMPDIR/images"
   for layers in 60 100 125; do make_image "$layers"; done
-  "$programs/dindctl" bake --progress none -o "$BATS_FILE_TMPDIR/cache" "$BATS_FILE_TMPDIR"/images/*.tar
+  cache=$world/shared/limits-$DIND_TEST_CELL # which dinds in dinds see, too
+  export cache
+  mkdir -p "$world/shared"
+  rm -rf "$cache"
+  "$programs/dindctl" bake --progress none -o "$cache" "$BATS_FILE_TMPDIR"/images/*.tar
   make_truth
 }
 
@@ -46,7 +50,6 @@ make_truth() {
 setup() {
   load support/load
   dind=e2e-limits-$DIND_TEST_CELL
-  cache=$BATS_FILE_TMPDIR/cache
 }
 
 teardown() { docker rm -fv "$dind" >/dev/null 2>&1 || true; }
@@ -110,19 +113,14 @@ build_on_top() { # LAYERS
 
 @test "the same in a dind in a dind in a dind" {
   [ -n "${DIND_TEST_FULL-}" ] || skip "with --full"
-  local matrix matrix_key nesting=dind-test-nesting:$DIND_TEST_CELL nesting_twice=dind-test-nesting-twice:$DIND_TEST_CELL
-  make_matrix "$DIND_TEST_CELL"
-  make_nesting "$nesting" "$matrix"
-  make_nesting "$nesting_twice" "$nesting"
-  enter_dind "$nesting_twice" -v "$cache:/limits:ro"
-  enter_dind "$nesting" -v /limits:/limits:ro
-  plain=$matrix cache=/limits boot
+  enter_nested 2
+  plain=$matrix boot
   are_whole
   build_on_top 60
 }
 
 teardown_file() {
   load support/load
-  leave_dind "dind-test-nesting:$DIND_TEST_CELL"
-  leave_dind "dind-test-nesting-twice:$DIND_TEST_CELL"
+  leave_nested
+  rm -rf "$cache"
 }

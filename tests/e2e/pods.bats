@@ -98,7 +98,7 @@ ends_with_0() { [[ "$output" == *"$pod-dind: exit code 0"* ]]; }
 # Its own runtime, for hosts whose root lacks a capability that it asks for.
 podman() {
   local runtime=runc
-  if docker info -f '{{.DefaultRuntime}}' | grep -qx trim; then runtime=trim; fi
+  if root_lacks_a_capability; then runtime=trim; fi
   printf '[engine]\nruntime = "%s"\n[engine.runtimes]\ntrim = ["%s"]\n' "$runtime" "$project/scripts/oci-runtime-trim" >"$BATS_FILE_TMPDIR/containers.conf"
   env -u DOCKER_CONFIG CONTAINERS_CONF="$BATS_FILE_TMPDIR/containers.conf" podman --root "$BATS_FILE_TMPDIR/podman" \
     --runroot "$BATS_FILE_TMPDIR/run" --storage-driver overlay "$@"

@@ -131,7 +131,7 @@ fi
 
 make_bases
 for cell in "${cells[@]}"; do prepare "$cell"; done
-# What a test takes is mostly waiting, so the cell with the most of them runs beside all others.
+# The cell with the most tests runs beside all others.
 seen=$(mktemp -d)
 trap 'rm -r "$seen"; stop_engine' EXIT
 touch "$seen/failed" "$seen/ran"

@@ -13,16 +13,38 @@ make_nesting() { # IMAGE INNER: INNER is an image of the private engine
   rm -r "$context"
 }
 
-# From here on `docker` is the engine in a container of IMAGE, which is started once a file. What is mounted has the
-# same path in every dind, so that the next one can mount it again; /tmp is each dind's own.
-enter_dind() { # IMAGE [docker run options]
-  local name=e2e-around-${1//[:\/]/-} shared=$world/shared socket
+# From here on `docker` is the engine in a container of IMAGE, which is started once a file. What is below
+# $world/shared has the same path in every dind; /tmp is each one's own.
+enter_dind() { # IMAGE
+  local name shared=$world/shared socket
+  name=$(name_around "$1")
   mkdir -p "$shared"
   socket=$shared/$(printf '%s' "$1 in $DOCKER_HOST" | sha256sum | cut -c1-16).sock
   docker container inspect "$name" >/dev/null 2>&1 ||
-    start_dind "$name" "$1" -v "$shared:$shared" -v "$treelist:$treelist:ro" "${@:2}" -- \
+    start_dind "$name" "$1" -v "$shared:$shared" -v "$treelist:$treelist:ro" -- \
       --host=unix:///var/run/docker.sock --host="unix://$socket"
   export DOCKER_HOST=unix://$socket
 }
 
-leave_dind() { docker rm -fv "e2e-around-${1//[:\/]/-}" >/dev/null 2>&1 || true; }
+name_around() { echo "e2e-around-${1//[:\/]/-}"; } # IMAGE
+
+# Enters a dind in which the image of the matrix is baked, or one in another.
+enter_nested() { # 1 | 2
+  local nesting=dind-test-nesting:$DIND_TEST_CELL twice=dind-test-nesting-twice:$DIND_TEST_CELL
+  # It asks for every capability of the kernel, where later engines ask for those that they have.
+  if [ "$DIND_TEST_CELL" = 20 ] && root_lacks_a_capability; then
+    skip "in a container, 20.10 gives capabilities that this host's root lacks"
+  fi
+  make_matrix "$DIND_TEST_CELL"
+  make_nesting "$nesting" "$matrix"
+  if [ "$1" = 2 ]; then
+    make_nesting "$twice" "$nesting"
+    enter_dind "$twice"
+  fi
+  enter_dind "$nesting"
+}
+
+leave_nested() {
+  docker rm -fv "$(name_around "dind-test-nesting:$DIND_TEST_CELL")" "$(name_around "dind-test-nesting-twice:$DIND_TEST_CELL")" \
+    >/dev/null 2>&1 || true
+}

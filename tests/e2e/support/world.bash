@@ -46,6 +46,9 @@ remove_leftovers() {
   docker volume ls -q | xargs -r /usr/bin/docker volume rm -f >/dev/null
 }
 
+# Then the engine's containers run under scripts/oci-runtime-trim.
+root_lacks_a_capability() { [ "$(docker info -f '{{.DefaultRuntime}}')" = trim ]; }
+
 stop_engine() { "$project/scripts/engine.sh" stop "$world/engine"; }
 
 # A cell is a base that the tests run on: the major version of its engine, or `alpine`, or `custom`.
