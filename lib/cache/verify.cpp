@@ -17,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <thread>
 
 namespace dind::cache {
@@ -227,14 +228,20 @@ std::vector<Verdict> check_layers(const Cache& cache, const VerifyProgress& prog
     for (std::size_t at = next++; at < layers.size(); at = next++) {
       verdicts[at] = LayerCheck(cache, layers[at]).run();
       const std::lock_guard lock(mutex);
-      progress(++done, layers.size());
+      ++done;
+      if (progress) {
+        progress(done, layers.size());
+      }
     }
   };
   std::vector<std::thread> threads;
   const std::size_t workers = std::min<std::size_t>(
       {kMaxWorkers, std::max(1U, std::thread::hardware_concurrency()), layers.size()});
-  for (std::size_t i = 1; i < workers; ++i) {
-    threads.emplace_back(work);
+  try {
+    while (threads.size() + 1 < workers) {
+      threads.emplace_back(work);
+    }
+  } catch (const std::system_error&) { // a pids limit; fewer threads do as well
   }
   work();
   for (std::thread& thread : threads) {

@@ -247,6 +247,18 @@ top_layer_of() { # REFERENCE
   docker logs "$dind" 2>&1 | grep level=warning | grep -q 'cache was damaged'
 }
 
+@test "DIND_VERIFY=full: a good cache is borrowed, and a byte that has changed costs the images on it" {
+  local file
+  start_dind "$dind" "$plain" -v "$small:/var/lib/dind-cache" -e DIND_VERIFY=full
+  [ "$(status_of "$dind" '.result + "/" + .strategy')" = ok/link ]
+  docker rm -fv "$dind"
+  file=$(cd "$small" && find "$(top_layer_of handmade/links:1)/tree" -type f -size +0 | head -n 1)
+  damage sh -c 'printf "\377" | dd of="$0" conv=notrunc 2>/dev/null; touch -r "$1/$0" "$0"' "$file" "$small"
+  start_dind "$dind" "$plain" -v "$damaged:/var/lib/dind-cache" -e DIND_VERIFY=full
+  [ "$(status_of "$dind" '.result + " without " + (.images_missing | join(" "))')" = "degraded without handmade/links:1" ]
+  docker logs "$dind" 2>&1 | grep level=warning | grep -qF "$file"
+}
+
 @test "damaged in transit: lost owners, setuid bits and capabilities are restored by copying" {
   # What COPY from a build context does to a cache.
   damage sh -c 'find . ! -type l -perm /6000 -exec chmod ug-s {} +; chown -Rh 0:0 .; find . -type f -exec setcap -r {} \; 2>/dev/null; :'

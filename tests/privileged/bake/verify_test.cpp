@@ -88,6 +88,10 @@ TEST_F(VerifyTest, FindsNothingWrongWithAGoodCache) {
   EXPECT_EQ(done_, 2U);
 }
 
+TEST_F(VerifyTest, NeedsNobodyWhoListens) {
+  EXPECT_TRUE(verify(Cache::open(path_).value(), nullptr).value().empty());
+}
+
 struct TreeDamage {
   const char* what;
   const char* path; // in the tree of the lower layer
