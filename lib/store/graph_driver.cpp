@@ -6,15 +6,18 @@
 #include <store/tree_driver.hpp>
 #include <sys/dir.hpp>
 
+#include <tuple>
+
 namespace dind::store {
 namespace {
 
-// With nothing of a killed boot in it: that may be what fills the volume.
+// With nothing of a killed boot in it: that may be what fills the volume. What cannot be removed
+// is in the way of nothing else.
 Result<Fd> open_staging(const Fd& data_root) {
   Fd staging = TRY(ensure_dirs(data_root, kStagingDir, 0700));
   const auto leftovers = TRY(sys::list_dir(staging));
   for (const sys::DirEntry& leftover : leftovers) {
-    TRY(sys::remove_tree_at({staging, leftover.name}));
+    std::ignore = sys::remove_tree_at({staging, leftover.name});
   }
   return staging;
 }

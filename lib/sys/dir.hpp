@@ -16,7 +16,8 @@ struct DirEntry {
 Result<std::vector<DirEntry>> list_dir(const Fd& dir);
 
 // Removes a name and everything below it. A symlink is removed, not followed;
-// a missing name is fine. Does not cross into other mounts: those are EBUSY.
+// a missing name is fine. Does not cross into other mounts: those are EBUSY. Takes a tree
+// however deep with few descriptors.
 Result<void> remove_tree_at(At at);
 
 } // namespace dind::sys

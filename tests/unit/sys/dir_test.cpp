@@ -3,6 +3,7 @@
 #include <sys/dir.hpp>
 
 #include <dirent.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace dind::sys {
@@ -75,16 +76,27 @@ TEST_F(RemoveTreeTest, RemovesASymlinkAndNotWhatItLeadsTo) {
   EXPECT_EQ(dir_.read("kept/file"), "precious");
 }
 
-TEST_F(RemoveTreeTest, SurvivesATreeThatIsDeep) {
+TEST_F(RemoveTreeTest, TakesATreeThatIsDeepWithFewDescriptors) {
   // Deeper than any path can be long: each level must be reached from the last.
   const std::string name = "deep level of some length";
+  const std::string taken = "lifted-0"; // where such a level may be moved to
   ASSERT_EQ(::mkdirat(dir_.fd().get(), name.c_str(), 0755), 0);
   Fd at = open_dir_at({dir_.fd(), name}).value();
-  for (int depth = 0; depth < 400; ++depth) {
+  ASSERT_TRUE(ok(create_file_at({at, taken}, "", 0600)));
+  for (int depth = 0; depth < 1100; ++depth) {
     ASSERT_EQ(::mkdirat(at.get(), name.c_str(), 0755), 0);
     at = open_dir_at({at, name}).value();
+    ASSERT_TRUE(ok(create_file_at({at, taken}, "", 0600)));
   }
-  EXPECT_TRUE(ok(remove(name)));
+  at = Fd();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few = before;
+  few.rlim_cur = 128;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  const auto removed = remove(name);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(ok(removed));
   EXPECT_FALSE(dir_.has(name));
 }
 
