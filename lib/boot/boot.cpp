@@ -93,7 +93,8 @@ int hand_over(Baton state, const init::SignalSource& signals, StatusBoard& board
 // A stop, wherever it finds the seeding, has nothing to wait for or to tidy up.
 Result<Seeding> seed_until_stopped(const Wishes& wishes, PublicSockets& sockets,
                                    StatusBoard& board) {
-  const auto at_once = TRY(init::StopAtOnce::begin());
+  const auto at_once =
+      TRY(init::StopAtOnce::begin([&](int code) { return remapped(wishes.supervision, code); }));
   return seed_data_root(wishes, Purpose::boot, board,
                         [&](const seed::SeedPlan& plan) { sockets.listen_before(plan); });
 }

@@ -15,7 +15,10 @@ namespace {
 constexpr int kSignalBase = 128;
 constexpr std::array kStops = {SIGTERM, SIGINT, SIGQUIT};
 
-// For a signal's handler: written before `mount_told` says so.
+// For a signal's handler: written before it is one.
+std::array<int, kStops.size()> exit_codes{};
+
+// Likewise: written before `mount_told` says so.
 std::array<char, PATH_MAX> mount_to_detach{};
 std::atomic<bool> mount_told = false;
 
@@ -23,12 +26,19 @@ void end_process(int signal) {
   if (mount_told) {
     ::umount2(mount_to_detach.data(), MNT_DETACH);
   }
-  ::_exit(kSignalBase + signal);
+  for (std::size_t i = 0; i < kStops.size(); ++i) {
+    if (kStops[i] == signal) {
+      ::_exit(exit_codes[i]);
+    }
+  }
 }
 
 } // namespace
 
-Result<StopAtOnce> StopAtOnce::begin() {
+Result<StopAtOnce> StopAtOnce::begin(const std::function<int(int)>& exit_code) {
+  for (std::size_t i = 0; i < kStops.size(); ++i) {
+    exit_codes[i] = exit_code(kSignalBase + kStops[i]);
+  }
   struct sigaction action {};
   action.sa_handler = end_process; // PID 1 gets no signal that has no handler
   sigset_t stops;

@@ -5,17 +5,19 @@
 #include <signal.h>
 
 #include <array>
+#include <functional>
 #include <string>
 
 namespace dind::init {
 
 // While one lives, SIGTERM, SIGINT and SIGQUIT end this process in the instant that they come,
-// all of its threads, with 128 + n: for work that may be killed at any moment, in whatever
-// system call it is. One that waits already ends it now. PID 1 takes its children along.
+// all of its threads, with 128 + n or as one says: for work that may be killed at any moment, in
+// whatever system call it is. One that waits already ends it now. PID 1 takes its children along.
 class StopAtOnce {
 public:
-  // To be called, and its end to be reached, where signals are blocked (SignalSource).
-  static Result<StopAtOnce> begin();
+  // To be called, and its end to be reached, where signals are blocked (SignalSource). What it
+  // ends with is `exit_code` of 128 + n. One at a time.
+  static Result<StopAtOnce> begin(const std::function<int(int)>& exit_code = std::identity());
   ~StopAtOnce();
 
   // The mount that such an end detaches first. One at a time; a path beyond PATH_MAX is none.

@@ -47,6 +47,16 @@ TEST(StopAtOnceTest, TakesAStopThatCameBefore) {
   EXPECT_EQ(exit_code_of(child), 143);
 }
 
+TEST(StopAtOnceTest, EndsWithTheCodeThatItIsTold) {
+  const pid_t child = fork_into([] {
+    const auto signals = SignalSource::open();
+    ::raise(SIGINT);
+    const auto at_once = StopAtOnce::begin([](int code) { return code == 130 ? 7 : code; });
+    return 0;
+  });
+  EXPECT_EQ(exit_code_of(child), 7);
+}
+
 TEST(StopAtOnceTest, LeavesSignalsToBeReadAfterwardsAndOthersMeanwhile) {
   EXPECT_TRUE(holds_in_child([] {
     const auto signals = SignalSource::open();
