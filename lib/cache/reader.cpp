@@ -7,6 +7,8 @@ namespace dind::cache {
 namespace {
 
 constexpr std::size_t kConfigLimit = 16U << 20U;
+// Of a layer with ten million members it has about half of that.
+constexpr off_t kTarSplitLimit = off_t{1} << 30;
 
 // A regular file below `root`. O_NONBLOCK: a fifo that was put there must not hang us.
 Result<Fd> open_regular(const Fd& root, const std::string& path) {
@@ -54,7 +56,13 @@ Result<Fd> Cache::open_tree(const Digest& diff_id) const {
 }
 
 Result<Fd> Cache::open_tar_split(const Digest& diff_id) const {
-  return open_regular(root_, tar_split_file(diff_id));
+  Fd fd = TRY(open_regular(root_, tar_split_file(diff_id)));
+  const struct stat found = TRY(sys::stat_of(fd));
+  if (found.st_size > kTarSplitLimit) {
+    return input_error("{} has {} bytes, more than the {} that are allowed",
+                       tar_split_file(diff_id), found.st_size, kTarSplitLimit);
+  }
+  return fd;
 }
 
 Result<Skeleton> Cache::read_skeleton(const Digest& diff_id) const {

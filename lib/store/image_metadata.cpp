@@ -8,6 +8,7 @@
 #include <sys/file.hpp>
 
 #include <algorithm>
+#include <tuple>
 
 namespace dind::store {
 namespace {
@@ -81,6 +82,24 @@ std::string source_metadata(const cache::Layer& layer) {
   return sources.empty() ? "" : json::print(sources, json::Style::compact);
 }
 
+Result<void> fill_record(const Fd& dir, const LayerRecord& record) {
+  const auto put = [&](const std::string& file, const std::string& content) {
+    return sys::create_file_at({dir, file}, content, 0644);
+  };
+  TRY(put("diff", record.diff_id.text()));
+  TRY(put("size", std::to_string(record.size)));
+  TRY(put("cache-id", record.cache_id));
+  if (record.parent) {
+    TRY(put("parent", record.parent->text()));
+  }
+  const std::string tar_split = "tar-split.json.gz";
+  if (!record.tar_split_file) {
+    return sys::symlink_at(record.tar_split_path, {dir, tar_split});
+  }
+  const Fd copy = TRY(sys::open_at({dir, tar_split}, O_WRONLY | O_CREAT | O_EXCL, 0644));
+  return sys::copy_all(*record.tar_split_file, copy).within(tar_split);
+}
+
 } // namespace
 
 Result<std::map<std::string, Digest>> read_references(const Fd& data_root,
@@ -124,26 +143,18 @@ Result<ImageMetadata> ImageMetadata::open(const Fd& data_root, const std::string
 Result<void> ImageMetadata::add_layer(const LayerRecord& record) const {
   const std::string name = record.chain_id.hex();
   const sys::At staged{staging_, name};
-  TRY(make_fresh_dir(staged, 0700));
-  const Fd dir = TRY(sys::open_dir_at(staged));
-  const auto put = [&](const std::string& file, const std::string& content) {
-    return sys::create_file_at({dir, file}, content, 0644);
+  const auto add = [&]() -> Result<void> {
+    TRY(make_fresh_dir(staged, 0700));
+    const Fd dir = TRY(sys::open_dir_at(staged));
+    TRY(fill_record(dir, record));
+    // There may be one, of a layer that could not be reached.
+    return move_into_place(staged, {layerdb_, name});
   };
-  TRY(put("diff", record.diff_id.text()));
-  TRY(put("size", std::to_string(record.size)));
-  TRY(put("cache-id", record.cache_id));
-  if (record.parent) {
-    TRY(put("parent", record.parent->text()));
+  auto added = add();
+  if (!added) {
+    std::ignore = sys::remove_tree_at(staged); // it may hold what fills the volume
   }
-  const std::string tar_split = "tar-split.json.gz";
-  if (record.tar_split_file) {
-    const Fd copy = TRY(sys::open_at({dir, tar_split}, O_WRONLY | O_CREAT | O_EXCL, 0644));
-    TRY(sys::copy_all(*record.tar_split_file, copy).within(tar_split));
-  } else {
-    TRY(sys::symlink_at(record.tar_split_path, {dir, tar_split}));
-  }
-  // There may be one, of a layer that could not be reached.
-  return move_into_place(staged, {layerdb_, name});
+  return added;
 }
 
 Result<void> ImageMetadata::add_distribution(const cache::Layer& layer) const {

@@ -78,6 +78,14 @@ TEST_F(ReaderTest, DoesNotWaitForAFifoInThePlaceOfAFile) {
   EXPECT_TRUE(fails_saying("not a regular file", cache->open_tar_split(layer_)));
 }
 
+TEST_F(ReaderTest, RefusesATarSplitThatCouldFillAVolume) {
+  dir_.write(tar_split_file(layer_), "");
+  ASSERT_EQ(::truncate((dir_ / tar_split_file(layer_)).c_str(), (off_t{1} << 30) + 1), 0);
+  const auto cache = open();
+  ASSERT_TRUE(ok(cache));
+  EXPECT_TRUE(fails_saying("more than", cache->open_tar_split(layer_)));
+}
+
 TEST_F(ReaderTest, ReturnsAConfigurationOnlyIfItHashesToItsName) {
   {
     const auto cache = open();

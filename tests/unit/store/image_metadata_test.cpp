@@ -44,6 +44,21 @@ TEST_F(ImageMetadataTest, WritesALayersRecordWithoutNewlines) {
   EXPECT_TRUE(S_ISLNK(test::stat_of(root_ / (dir + "tar-split.json.gz")).st_mode));
 }
 
+TEST_F(ImageMetadataTest, LeavesNothingOfARecordThatCannotBeWritten) {
+  const TempDir cache;
+  const Fd not_a_file = sys::open_dir(cache.path()).value();
+  EXPECT_TRUE(
+      fails_saying("tar-split.json.gz", metadata().add_layer({.chain_id = digest('a'),
+                                                              .diff_id = digest('b'),
+                                                              .parent = std::nullopt,
+                                                              .cache_id = "id",
+                                                              .size = 42,
+                                                              .tar_split_path = "",
+                                                              .tar_split_file = &not_a_file})));
+  EXPECT_FALSE(root_.has("image/overlay2/layerdb/sha256/" + digest('a').hex()));
+  EXPECT_FALSE(root_.has(".dind-init/staging/" + digest('a').hex()));
+}
+
 TEST_F(ImageMetadataTest, GivesALayerOfItsOwnATarSplitOfItsOwn) {
   const TempDir cache;
   cache.write("tar-split", "content");
