@@ -5,6 +5,7 @@
 #include <base/log.hpp>
 #include <boot/seeding.hpp>
 #include <seed/executor.hpp>
+#include <seed/leftovers.hpp>
 #include <seed/materialise.hpp>
 
 #include <CLI/CLI.hpp>
@@ -40,6 +41,19 @@ struct SeedArguments {
   bool materialise = false;
 };
 
+void print_removals(const boot::Seeding& seeding) {
+  const auto& layers = seeding.found.state.of(seeding.found.seeded_driver()).layers;
+  for (const Digest& chain_id : seeding.plan.removals.layers) {
+    const store::PresentLayer& layer = layers.at(chain_id);
+    fmt::print("remove  layer {}  {}\n", layer.diff_id.hex().substr(0, 12),
+               layer.reachable ? "it stands on one that goes" : seed::why_stale(layer));
+  }
+  for (const Digest& chain_id : seeding.plan.removals.files) {
+    const store::PresentLayer& layer = layers.at(chain_id);
+    fmt::print("empty   layer {}  {}\n", layer.diff_id.hex().substr(0, 12), seed::why_stale(layer));
+  }
+}
+
 void print_plan(const boot::Seeding& seeding) {
   const seed::DriverChoice& driver = seeding.found.driver;
   fmt::print("driver  {}  {}\n", driver.driver.empty() ? "(the engine's choice)" : driver.driver,
@@ -51,12 +65,10 @@ void print_plan(const boot::Seeding& seeding) {
   for (const seed::Refused& rung : driver.refused) {
     fmt::print("  not   {}  {}\n", rung.driver, rung.why);
   }
+  print_removals(seeding);
   if (!seeding.plan.cold_why.empty()) {
     fmt::print("nothing would be seeded: {}\n", seeding.plan.cold_why);
     return;
-  }
-  for (const Digest& chain_id : seeding.plan.removals.layers) {
-    fmt::print("remove  layer {}  its cache has gone\n", chain_id.hex().substr(0, 12));
   }
   for (const seed::LayerStep& step : seeding.plan.layers) {
     fmt::print("{:<9}layer {}  {}\n", seed::name_of(step.method), step.diff_id.hex().substr(0, 12),

@@ -1,9 +1,9 @@
 #include <boot/findings.hpp>
 
 #include <base/log.hpp>
+#include <boot/layer_flaws.hpp>
 #include <host/probe.hpp>
 #include <init/stop_at_once.hpp>
-#include <store/layer_check.hpp>
 #include <store/layout.hpp>
 #include <store/root_lock.hpp>
 #include <sys/boot_id.hpp>
@@ -30,11 +30,20 @@ Result<Fd> open_data_root(const std::string& path, Purpose purpose) {
   return root;
 }
 
+// Whether seeding ever put something there.
+bool was_seeded(const std::string& data_root) {
+  return static_cast<bool>(sys::open_path(
+      fmt::format("{}/{}/{}", data_root, store::kOwnDir, seed::kReceiptName), O_PATH));
+}
+
 // What the data root holds and the host can do with it, as it is now.
 Result<void> look(const Wishes& wishes, Purpose purpose, Findings& found) {
   found.state = TRY(store::read_state(wishes.data_root).within(wishes.data_root));
-  if (found.caches.open.empty() && wishes.allowed_drivers.empty()) {
-    return {}; // nothing to decide
+  if (found.caches.open.empty() && wishes.allowed_drivers.empty()) { // nothing to decide
+    if (was_seeded(wishes.data_root)) {
+      found.data_root = TRY(open_data_root(wishes.data_root, purpose));
+    }
+    return {};
   }
   found.data_root = TRY(open_data_root(wishes.data_root, purpose));
   const std::string own = store::kOwnDir;
@@ -93,57 +102,6 @@ Result<void> go_on_loop(const Wishes& wishes, Findings& found, StatusBoard& boar
   return {};
 }
 
-cache::Skeleton skeleton_of(const Findings& found, const Digest& diff_id) {
-  for (const cache::Cache& cache : found.caches.open) {
-    if (cache.manifest().find(diff_id)) {
-      auto skeleton = cache.read_skeleton(diff_id);
-      return skeleton ? std::move(skeleton).value() : cache::Skeleton();
-    }
-  }
-  return {};
-}
-
-// Full trees share files with their parents': what those have lost, these lack as well, though
-// their own tar does not tell of it.
-void spread_to_children(store::DriverState& state) {
-  for (auto& [chain_id, layer] : state.layers) {
-    auto above = layer.ours && layer.parent ? state.layers.find(*layer.parent) : state.layers.end();
-    while (above != state.layers.end() && layer.reachable) {
-      const store::PresentLayer& parent = above->second;
-      layer.reachable = parent.reachable;
-      above = parent.parent ? state.layers.find(*parent.parent) : state.layers.end();
-    }
-  }
-}
-
-// Nothing is flushed while seeding, so another boot of the kernel may have lost a part.
-void check_after_reboot(Findings& found, StatusBoard& board) {
-  const auto driver = found.state.drivers.find(found.driver.driver);
-  if (driver == found.state.drivers.end() || found.receipt.boot_id == found.boot_id) {
-    return;
-  }
-  std::size_t checked = 0;
-  for (auto& [chain_id, layer] : driver->second.layers) {
-    if (!layer.ours || !layer.reachable) {
-      continue;
-    }
-    ++checked;
-    const std::string flaw = store::find_flaw(found.data_root, driver->first, chain_id,
-                                              driver->second, skeleton_of(found, layer.diff_id));
-    if (!flaw.empty()) {
-      board.warn(fmt::format("layer {} is made anew, for it did not outlive the last boot: {}",
-                             layer.diff_id.hex().substr(0, 12), flaw));
-      layer.reachable = false;
-    }
-  }
-  if (seed::has_full_trees(driver->first)) {
-    spread_to_children(driver->second);
-  }
-  if (checked > 0) {
-    log::info("{} layers of an earlier boot of the kernel were checked", checked);
-  }
-}
-
 Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board, Findings& found) {
   if (wishes.seed != SeedWish::off) {
     found.caches = open_caches(wishes);
@@ -151,7 +109,8 @@ Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
   for (const cache::Cache& cache : found.caches.open) {
     found.views.push_back(TRY(view_of(cache, wishes.verify)));
   }
-  if (!found.caches.open.empty() && purpose != Purpose::rehearsal) {
+  const bool is_concerned = !found.caches.open.empty() || was_seeded(wishes.data_root);
+  if (is_concerned && purpose != Purpose::rehearsal) {
     const Fd root = TRY(open_data_root(wishes.data_root, purpose));
     found.lock = TRY(store::lock_data_root(root, kLockPatience).within(wishes.data_root));
   }
@@ -163,14 +122,14 @@ Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
   if (!found.facts.filesystem_note.empty() && !found.loop) {
     log::info("{}", found.facts.filesystem_note);
   }
-  if (!found.caches.open.empty()) {
+  if (is_concerned) {
     found.boot_id = TRY(sys::kernel_boot_id());
     const std::string own = store::kOwnDir;
     const auto own_dir = sys::open_dir_at({found.data_root, own});
     if (own_dir) {
       found.receipt = TRY(seed::read_receipt(*own_dir));
     }
-    check_after_reboot(found, board);
+    look_for_flaws(found);
   }
   return {};
 }

@@ -29,8 +29,13 @@ struct Findings {
   Fd lock;      // on it; held while the daemon runs
   std::optional<host::LoopRoot> loop;
 
+  // Whose layers are looked at: the chosen driver's, or those of earlier boots where the engine
+  // chooses.
+  const std::string& seeded_driver() const {
+    return driver.driver.empty() ? receipt.driver : driver.driver;
+  }
   seed::PlanInput plan_input(const Wishes& wishes) const {
-    return {wishes, driver, facts, state.of(driver.driver), receipt, views};
+    return {wishes, driver, facts, state.of(seeded_driver()), receipt, views};
   }
 };
 
@@ -39,10 +44,10 @@ struct Findings {
 enum class Purpose { boot, seeding, rehearsal };
 
 // Opens the caches, locks the data root, probes the host, chooses the driver and, if that needs
-// one, puts a loop-mounted filesystem at the data root. After a reboot, layers that
-// seeding made are checked, and count as unreachable where something is lost.
-// Warnings go to `board`. EBUSY if another daemon has the data root. With no cache, nothing is
-// written to the data root.
+// one, puts a loop-mounted filesystem at the data root. Layers that seeding made are
+// checked (look_for_flaws), with or without a cache.
+// Warnings go to `board`. EBUSY if another daemon has the data root. Where nothing was ever seeded
+// and there is no cache, nothing is written to the data root.
 Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board);
 
 // Undoes that mount, before PID 1 ends: see host::unmount_loop_root. An empty path is none; a

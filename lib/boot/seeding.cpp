@@ -1,6 +1,7 @@
 #include <boot/seeding.hpp>
 
 #include <base/log.hpp>
+#include <seed/clearing.hpp>
 #include <seed/executor.hpp>
 
 #include <algorithm>
@@ -100,6 +101,19 @@ Result<seed::SeedReport> carry_out(const Wishes& wishes, const Seeding& seeding)
   return seed::execute(execution, found.data_root, progress);
 }
 
+// What may not be seen as it is, where nothing is made anew.
+Result<void> clear_flaws(Seeding& seeding) {
+  Findings& found = seeding.found;
+  if (seeding.plan.removals.empty()) {
+    return {};
+  }
+  const std::string& driver = found.seeded_driver();
+  found.receipt = TRY(seed::clear_data_root(
+      {.plan = seeding.plan, .state = found.state.of(driver), .receipt = found.receipt}, driver,
+      found.data_root));
+  return {};
+}
+
 void tell_decision(const Findings& found, const seed::SeedPlan& plan, StatusBoard& board) {
   const seed::DriverChoice& driver = found.driver;
   log::info("storage driver: {} ({})",
@@ -155,6 +169,13 @@ Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoar
   if (planned) {
     planned(seeding.plan);
   }
+  const bool makes_layers = seeding.plan.cold_why.empty() && !seeding.plan.by_load;
+  if (!makes_layers && purpose != Purpose::rehearsal && found.driver.refusal.empty()) {
+    if (auto cleared = clear_flaws(seeding); !cleared) {
+      seeding.failure = std::move(cleared).error().within("clear " + wishes.data_root).describe();
+      board.warn(seeding.failure);
+    }
+  }
   if (!seeding.plan.cold_why.empty() || !found.driver.refusal.empty()) {
     report_cold(found, seeding.plan, wishes.seed != SeedWish::off, board.status());
     if (seeding.plan.is_error) {
@@ -178,8 +199,10 @@ Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoar
     board.warn(warning);
   }
   if (!done->images_missing.empty()) {
-    seeding.failure = fmt::format("{} images are missing; {}", done->images_missing.size(),
-                                  done->warnings.front());
+    const std::size_t missing = done->images_missing.size();
+    seeding.failure = missing == 1
+                          ? done->why_missing
+                          : fmt::format("{} images are missing; {}", missing, done->why_missing);
   }
   report(*done, found.driver, board.status());
   return seeding;

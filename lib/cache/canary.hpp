@@ -19,6 +19,10 @@ struct Damage {
   std::vector<std::string> notes;   // harmless, such as changed times
 
   bool is_whole() const { return missing.empty() && altered.empty(); }
+  // Of one that is not whole.
+  std::string first() const {
+    return altered.empty() ? missing.front() + " is missing" : altered.front();
+  }
 };
 
 // Makes canary/ in `cache`: files with a foreign owner, a setuid bit, a

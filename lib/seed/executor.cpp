@@ -1,5 +1,6 @@
 #include <seed/executor.hpp>
 
+#include <seed/clearing.hpp>
 #include <seed/record_writer.hpp>
 #include <store/graph_driver.hpp>
 #include <store/image_metadata.hpp>
@@ -26,17 +27,7 @@ public:
         maker_(
             driver, what.caches,
             {.jobs = what.jobs, .share = what.share, .interrupted = [this] { return is_over(); }},
-            progress.files) {
-    report_.receipt = what.receipt;
-    report_.receipt.boot_id = what.boot_id;
-    report_.receipt.driver = what.driver;
-    for (const Digest& id : what.receipt.removing) {
-      if (!what.state.images.contains(id)) {
-        report_.receipt.images.erase(id);
-      }
-    }
-    report_.receipt.removing.clear();
-  }
+            progress.files) {}
 
   Result<SeedReport> run(const Fd& own_dir) {
     TRY(clear_the_way(own_dir));
@@ -82,28 +73,13 @@ private:
     return receipt;
   }
 
-  // Names first, so that dockerd never has a name without its image.
   Result<void> clear_the_way(const Fd& own_dir) {
-    TRY(clear_leftovers());
-    const Removals& removals = what_.plan.removals;
-    const std::set<Digest> images(removals.images.begin(), removals.images.end());
-    if (!images.empty()) {
-      Receipt receipt = what_.receipt; // with its boot ID: what was lost is still visible
-      receipt.removing = images;
-      TRY(write_receipt(own_dir, receipt));
-      TRY(metadata_.remove_references(images));
-    }
-    for (const Digest& id : removals.images) {
-      TRY(metadata_.remove_image(id));
-      report_.receipt.images.erase(id);
-    }
-    for (const Digest& chain_id : removals.layers) {
-      TRY(metadata_.remove_layer(chain_id));
-      TRY(driver_.remove(what_.state.layers.at(chain_id).cache_id));
-      report_.receipt.layers.erase(chain_id);
-    }
+    report_.receipt =
+        TRY(clear({what_.plan, what_.state, what_.receipt}, driver_, metadata_, own_dir));
+    report_.receipt.boot_id = what_.boot_id;
+    report_.receipt.driver = what_.driver;
     if (what_.receipt.boot_id != what_.boot_id) {
-      TRY(write_again());
+      write_again();
     }
     // A layer that is made anew is nobody's until it is whole.
     for (const LayerStep& step : what_.plan.layers) {
@@ -116,38 +92,22 @@ private:
 
   // Small files of what is there, of which another boot of the kernel may have lost the
   // content: cheaper to write again than to check.
-  Result<void> write_again() {
+  void write_again() {
     for (const LayerStep& step : what_.plan.layers) {
       if (step.method == Method::present && what_.state.layers.at(step.chain_id).ours) {
-        TRY(metadata_.add_distribution(layer_of(step)));
+        std::ignore = metadata_.add_distribution(layer_of(step)); // pulls and pushes know less
       }
     }
     for (const ImageStep& step : what_.plan.images) {
       const cache::Cache& cache = *what_.caches[step.cache];
       const cache::Image& image = cache.manifest().images[step.image];
-      if (step.present && is_ours(image)) {
-        TRY(write_image(cache, image));
-      }
-    }
-    return {};
-  }
-
-  // A seeding that is killed may leave a layer without a record, new or half removed.
-  Result<void> clear_leftovers() {
-    std::set<Digest> planned;
-    for (const LayerStep& step : what_.plan.layers) {
-      planned.insert(step.chain_id);
-    }
-    for (const auto& [chain_id, method] : what_.receipt.layers) {
-      if (what_.state.layers.contains(chain_id)) {
+      if (!step.present || !is_ours(image)) {
         continue;
       }
-      report_.receipt.layers.erase(chain_id);
-      if (!planned.contains(chain_id)) { // else it is replaced
-        TRY(driver_.remove(store::cache_id_of(chain_id)));
+      if (auto written = write_image(cache, image); !written) {
+        not_rewritten_.emplace(image.id, std::move(written).error().describe());
       }
     }
-    return {};
   }
 
   void add_layer(const LayerStep& step) {
@@ -181,10 +141,16 @@ private:
     fail(step, failure);
   }
 
-  // It may have got its files, and no record.
+  // It may have got its files, and a record or none. What cannot be removed, the receipt keeps for
+  // the next boot.
   void fail(const LayerStep& step, const std::string& why) {
-    std::ignore = driver_.remove(store::cache_id_of(step.chain_id));
-    report_.receipt.layers.erase(step.chain_id);
+    const bool is_gone =
+        metadata_.remove_layer(step.chain_id) && driver_.remove(store::cache_id_of(step.chain_id));
+    if (is_gone) {
+      report_.receipt.layers.erase(step.chain_id);
+    } else {
+      report_.receipt.layers[step.chain_id] = name_of(step.method);
+    }
     failed_.emplace(step.chain_id, why);
   }
 
@@ -236,12 +202,15 @@ private:
     return {};
   }
 
-  Result<store::GraphDriver::OptionalParent> parent_of(const LayerStep& step) const {
+  Result<store::GraphDriver::OptionalParent> parent_of(const LayerStep& step) {
     if (!step.parent) {
       return store::GraphDriver::OptionalParent();
     }
     if (const auto failure = failed_.find(*step.parent); failure != failed_.end()) {
       return Error(failure->second);
+    }
+    if (const auto failure = records_.why_missing(*step.parent)) {
+      return Error(*failure);
     }
     const auto made = cache_ids_.find(*step.parent);
     const auto known = what_.state.layers.find(*step.parent);
@@ -264,6 +233,9 @@ private:
       report_.images_missing.push_back(label_of(image));
       report_.warnings.push_back(
           fmt::format("image {} is not seeded: {}", label_of(image), added.error().describe()));
+      if (report_.why_missing.empty()) {
+        report_.why_missing = report_.warnings.back();
+      }
       return;
     }
     ++report_.images;
@@ -294,6 +266,9 @@ private:
         return Error(failure->second);
       }
     }
+    if (const auto failure = not_rewritten_.find(image.id); failure != not_rewritten_.end()) {
+      return Error(failure->second);
+    }
     return step.present ? Result<void>() : write_image(cache, image);
   }
 
@@ -322,8 +297,9 @@ private:
   LayerMaker maker_;
   RecordWriter records_{metadata_};
   std::vector<std::pair<const LayerStep*, Method>> made_;
-  std::map<Digest, std::string> cache_ids_; // of layers that are there, by chain ID
-  std::map<Digest, std::string> failed_;    // and why, by chain ID
+  std::map<Digest, std::string> cache_ids_;     // of layers that are there, by chain ID
+  std::map<Digest, std::string> failed_;        // and why, by chain ID
+  std::map<Digest, std::string> not_rewritten_; // and why, by image ID
   std::set<Digest> images_;
   SeedReport report_;
 };

@@ -20,6 +20,7 @@ namespace dind::seed {
 struct SeedReport {
   std::uint64_t images = 0;
   std::vector<std::string> images_missing; // names, or IDs of images without one
+  std::string why_missing;                 // the first of them
   std::map<Method, std::uint64_t> layers;
   std::map<Method, std::uint64_t> bytes;
   std::uint64_t bytes_written = 0; // taken from the data root's free space

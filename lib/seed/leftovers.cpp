@@ -3,9 +3,9 @@
 #include <seed/ownership.hpp>
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace dind::seed {
 namespace {
@@ -31,75 +31,128 @@ std::vector<Digest> sorted_by_depth(const Layers& layers, const std::set<Digest>
   return sorted;
 }
 
+// Whose images go and whose stay, and which layers with them.
+class Judge {
+public:
+  Judge(const store::DriverState& state, const Receipt& receipt, const std::set<Digest>& made)
+      : state_(state), receipt_(receipt), made_(made) {}
+
+  Leftovers judge(const std::set<Digest>& stale) {
+    std::set_difference(stale.begin(), stale.end(), made_.begin(), made_.end(),
+                        std::inserter(stale_, stale_.end()));
+    if (stale_.empty()) {
+      return {};
+    }
+    for (const Digest& chain_id : state_.container_layers) {
+      add_chain(state_.layers, chain_id, needed_);
+    }
+    judge_images();
+    judge_layers();
+    return std::move(leftovers_);
+  }
+
+private:
+  void judge_images() {
+    const auto names = names_by_image(state_);
+    for (const auto& [id, diff_ids] : state_.images) {
+      const auto found = names.find(id);
+      const std::vector<std::string> own =
+          found == names.end() ? std::vector<std::string>() : found->second;
+      std::set<Digest> chain;
+      add_chain(state_.layers, top_of(diff_ids), chain);
+      const auto broken = std::find_if(chain.begin(), chain.end(), [this](const Digest& layer) {
+        return stale_.contains(layer);
+      });
+      const std::string label = own.empty() ? id.text() : own.front();
+      if (!is_the_caches(id, own, receipt_)) {
+        needed_.insert(chain.begin(), chain.end());
+        if (broken != chain.end()) {
+          leftovers_.warnings.push_back(
+              fmt::format("image {} does not work, for {}; it will when a cache with that layer "
+                          "is mounted",
+                          label, why_stale(state_.layers.at(*broken))));
+        }
+      } else if (broken != chain.end()) {
+        leftovers_.removals.images.push_back(id);
+        leftovers_.warnings.push_back(
+            fmt::format("removed: image {}, for {}, and nothing of the user's stands on it", label,
+                        why_stale(state_.layers.at(*broken))));
+      }
+    }
+  }
+
+  void judge_layers() {
+    std::set<Digest> gone;
+    std::set<Digest> wanted;
+    std::set<Digest> flawed;
+    for (const Digest& chain_id : stale_) {
+      const bool is_needed = needed_.contains(chain_id);
+      (is_needed ? wanted : gone).insert(chain_id);
+      if (is_needed && !state_.layers.at(chain_id).flaw.empty()) {
+        flawed.insert(chain_id);
+      }
+    }
+    // Layers on top of what goes have nothing to stand on.
+    for (const auto& [chain_id, layer] : state_.layers) {
+      std::set<Digest> below;
+      add_chain(state_.layers, chain_id, below);
+      const bool orphaned = std::any_of(below.begin(), below.end(),
+                                        [&](const Digest& one) { return gone.contains(one); });
+      if (orphaned && !needed_.contains(chain_id) && !made_.contains(chain_id)) {
+        gone.insert(chain_id);
+      }
+    }
+    leftovers_.removals.layers = sorted_by_depth(state_.layers, gone);
+    std::reverse(leftovers_.removals.layers.begin(), leftovers_.removals.layers.end());
+    leftovers_.removals.files = sorted_by_depth(state_.layers, flawed);
+    leftovers_.needed = sorted_by_depth(state_.layers, wanted);
+  }
+
+  const store::DriverState& state_;
+  const Receipt& receipt_;
+  const std::set<Digest>& made_;
+  std::set<Digest> stale_;
+  std::set<Digest> needed_; // chain IDs that users' images and containers stand on
+  Leftovers leftovers_;
+};
+
+template <typename Predicate>
+std::set<Digest> layers_that(const Layers& layers, Predicate holds) {
+  std::set<Digest> chain_ids;
+  for (const auto& [chain_id, layer] : layers) {
+    if (holds(layer)) {
+      chain_ids.insert(chain_id);
+    }
+  }
+  return chain_ids;
+}
+
 } // namespace
 
+std::set<Digest> stale_layers(const store::DriverState& state) {
+  return layers_that(state.layers, [](const store::PresentLayer& layer) {
+    return !layer.reachable && (layer.ours || !layer.borrowed_from.empty());
+  });
+}
+
+std::set<Digest> flawed_layers(const store::DriverState& state) {
+  return layers_that(state.layers,
+                     [](const store::PresentLayer& layer) { return !layer.flaw.empty(); });
+}
+
+std::string why_stale(const store::PresentLayer& layer) {
+  const std::string name = layer.diff_id.hex().substr(0, 12);
+  if (!layer.flaw.empty()) {
+    return fmt::format("layer {} is not what was seeded: {}", name, layer.flaw);
+  }
+  return layer.borrowed_from.empty()
+             ? fmt::format("layer {} has lost its files", name)
+             : fmt::format("layer {} was borrowed from a cache that has gone", name);
+}
+
 Leftovers judge_leftovers(const store::DriverState& state, const Receipt& receipt,
-                          const std::set<Digest>& made) {
-  Leftovers leftovers;
-  std::set<Digest> stale;
-  for (const auto& [chain_id, layer] : state.layers) {
-    if (!layer.reachable && !layer.borrowed_from.empty() && !made.contains(chain_id)) {
-      stale.insert(chain_id);
-    }
-  }
-  if (stale.empty()) {
-    return leftovers;
-  }
-  const auto names = names_by_image(state);
-  std::set<Digest> needed;
-  for (const Digest& chain_id : state.container_layers) {
-    add_chain(state.layers, chain_id, needed);
-  }
-  std::set<Digest> kept; // chain IDs that some remaining image stands on
-  std::vector<std::string> losers;
-  for (const auto& [id, diff_ids] : state.images) {
-    const auto found = names.find(id);
-    const std::vector<std::string> own =
-        found == names.end() ? std::vector<std::string>() : found->second;
-    std::set<Digest> chain;
-    add_chain(state.layers, top_of(diff_ids), chain);
-    const bool broken = std::any_of(chain.begin(), chain.end(),
-                                    [&](const Digest& layer) { return stale.contains(layer); });
-    if (!is_the_caches(id, own, receipt)) {
-      needed.insert(chain.begin(), chain.end());
-      if (broken) {
-        leftovers.warnings.push_back(fmt::format(
-            "image {} stands on layers of a cache that has gone: it works again when a cache "
-            "with them is mounted, or after a pull",
-            own.empty() ? id.text() : own.front()));
-      }
-    } else if (broken) {
-      leftovers.removals.images.push_back(id);
-      losers.push_back(own.empty() ? id.text() : own.front());
-    } else {
-      kept.insert(chain.begin(), chain.end());
-    }
-  }
-  std::set<Digest> gone;
-  std::set<Digest> wanted;
-  for (const Digest& chain_id : stale) {
-    (needed.contains(chain_id) ? wanted : gone).insert(chain_id);
-  }
-  // Layers on top of what goes have nothing to stand on.
-  for (const auto& [chain_id, layer] : state.layers) {
-    std::set<Digest> below;
-    add_chain(state.layers, chain_id, below);
-    const bool orphaned = std::any_of(below.begin(), below.end(),
-                                      [&](const Digest& one) { return gone.contains(one); });
-    if (orphaned && !needed.contains(chain_id) && !made.contains(chain_id)) {
-      gone.insert(chain_id);
-    }
-  }
-  leftovers.removals.layers = sorted_by_depth(state.layers, gone);
-  std::reverse(leftovers.removals.layers.begin(), leftovers.removals.layers.end());
-  leftovers.needed = sorted_by_depth(state.layers, wanted);
-  if (!losers.empty()) {
-    leftovers.warnings.push_back(fmt::format(
-        "removed: {}; their layers were borrowed from a cache that is no longer there, and "
-        "nothing of the user's stands on them",
-        fmt::join(losers, ", ")));
-  }
-  return leftovers;
+                          const std::set<Digest>& stale, const std::set<Digest>& made) {
+  return Judge(state, receipt, made).judge(stale);
 }
 
 } // namespace dind::seed

@@ -8,7 +8,16 @@
 
 namespace dind::seed {
 
-// What to do about borrowed layers whose cache has gone.
+// Layers that seeding made and that cannot be used as they are: they have a flaw, or the cache that
+// they were borrowed from has gone. By chain ID.
+std::set<Digest> stale_layers(const store::DriverState& state);
+// Those with a flaw alone: they work, and show what is wrong.
+std::set<Digest> flawed_layers(const store::DriverState& state);
+
+// Why what stands on a stale layer does not work: "layer 0123456789ab was borrowed from ...".
+std::string why_stale(const store::PresentLayer& layer);
+
+// What to do about stale layers.
 struct Leftovers {
   Removals removals;
   std::vector<Digest> needed; // chain IDs of stale layers that users stand on, parents first
@@ -16,8 +25,9 @@ struct Leftovers {
 };
 
 // `made` are the chain IDs that the plan makes anyway. A stale layer that a user's
-// image or a container stands on stays; others go, with the cached images on them.
+// image or a container stands on stays, without the files of which some are wrong; others go,
+// with the cached images on them.
 Leftovers judge_leftovers(const store::DriverState& state, const Receipt& receipt,
-                          const std::set<Digest>& made);
+                          const std::set<Digest>& stale, const std::set<Digest>& made);
 
 } // namespace dind::seed

@@ -16,10 +16,6 @@ bool is_tiny(const cache::Layer& layer) {
   return layer.only_directories || (layer.entries <= kTinyEntries && layer.bytes <= kTinyBytes);
 }
 
-const std::string& first_damage(const cache::Damage& damage) {
-  return damage.altered.empty() ? damage.missing.front() : damage.altered.front();
-}
-
 const host::Fact kFullTrees{
     false, "layers of this driver hold their parents' files too, so they cannot be borrowed"};
 
@@ -37,6 +33,11 @@ Methods::Methods(const PlanInput& input)
         const auto chain = cache::chain_ids(image.layers);
         never_borrowed_.insert(chain.begin(), chain.end());
       }
+    }
+  }
+  for (const auto& [chain_id, layer] : input_.state.layers) {
+    if (layer.parent) {
+      with_children_.insert(*layer.parent);
     }
   }
 }
@@ -115,7 +116,7 @@ bool Methods::must_be_restored(LayerStep& step) const {
   const auto sentinels = cache.sentinels.find(step.diff_id);
   std::string why;
   if (!cache.canary.is_whole()) {
-    why = "the cache was damaged on its way: " + first_damage(cache.canary);
+    why = "the cache was damaged on its way: " + cache.canary.first();
   } else if (sentinels != cache.sentinels.end() && !sentinels->second.altered.empty()) {
     why = "it was damaged on its way: " + sentinels->second.altered.front();
   } else if (!layer.copy_reason.empty()) {
@@ -146,10 +147,14 @@ std::string Methods::why_not_borrowed(const LayerStep& step,
     return "its tree is borrowed in this chain already"; // ELOOP
   }
   // Children that were made on a layer without a skeleton do not list one.
-  const auto present = input_.state.layers.find(step.chain_id);
-  if (present != input_.state.layers.end() && present->second.borrowed_from.empty() &&
-      layer_of(input_.caches[step.cache], step.diff_id).marks > 0) {
-    return "the data root had it as its own before";
+  if (layer_of(input_.caches[step.cache], step.diff_id).marks > 0) {
+    const auto present = input_.state.layers.find(step.chain_id);
+    if (present != input_.state.layers.end() && present->second.borrowed_from.empty()) {
+      return "the data root had it as its own before";
+    }
+    if (present == input_.state.layers.end() && with_children_.contains(step.chain_id)) {
+      return "the data root has layers on it, and they may have been made on files of its own";
+    }
   }
   return "";
 }

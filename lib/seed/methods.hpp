@@ -32,6 +32,7 @@ private:
   const PlanInput& input_;
   bool full_trees_;
   std::set<Digest> never_borrowed_; // chain IDs of images that were baked with --copy
+  std::set<Digest> with_children_;  // chain IDs on which layers of the data root stand
 };
 
 const cache::Layer& layer_of(const CacheView& cache, const Digest& diff_id);

@@ -2,6 +2,7 @@
 
 #include <seed/leftovers.hpp>
 #include <seed/methods.hpp>
+#include <seed/plan_without_layers.hpp>
 #include <seed/room.hpp>
 
 #include <algorithm>
@@ -158,22 +159,28 @@ private:
     }
   }
 
-  // What earlier caches left is linked again where one of today's has it, or goes.
+  // What cannot stay as it is, is made anew where one of today's caches has it, or goes.
   void settle_leftovers() {
     std::set<Digest> made;
     for (const auto& [chain_id, index] : decided_) {
       made.insert(chain_id);
     }
-    Leftovers leftovers = judge_leftovers(input_.state, input_.receipt, made);
-    for (const Digest& chain_id : leftovers.needed) {
-      relink(chain_id);
+    const std::set<Digest> stale = stale_layers(input_.state);
+    for (const Digest& chain_id :
+         judge_leftovers(input_.state, input_.receipt, stale, made).needed) {
+      if (relink(chain_id)) {
+        made.insert(chain_id);
+      }
     }
+    Leftovers leftovers = judge_leftovers(input_.state, input_.receipt, stale, made);
     plan_.removals = std::move(leftovers.removals);
-    plan_.warnings.insert(plan_.warnings.end(), leftovers.warnings.begin(),
-                          leftovers.warnings.end());
+    plan_.warnings = std::move(leftovers.warnings);
+    for (const LayerStep& step : plan_.layers) {
+      warn_of_flaw(step);
+    }
   }
 
-  void relink(const Digest& chain_id) {
+  bool relink(const Digest& chain_id) {
     const store::PresentLayer& layer = input_.state.layers.at(chain_id);
     for (std::size_t c = 0; c < input_.caches.size(); ++c) {
       if (!input_.caches[c].manifest->find(layer.diff_id)) {
@@ -183,8 +190,18 @@ private:
           .chain_id = chain_id, .diff_id = layer.diff_id, .parent = layer.parent, .cache = c};
       if (methods_.decide(step, {}).empty()) {
         plan_.layers.push_back(std::move(step));
-        return;
+        return true;
       }
+    }
+    return false;
+  }
+
+  void warn_of_flaw(const LayerStep& step) {
+    const auto present = input_.state.layers.find(step.chain_id);
+    if (present != input_.state.layers.end() && !present->second.flaw.empty()) {
+      plan_.warnings.push_back(
+          fmt::format("layer {} is made anew, for it is not what was seeded: {}",
+                      step.diff_id.hex().substr(0, 12), present->second.flaw));
     }
   }
 
@@ -196,48 +213,11 @@ private:
   SeedPlan plan_;
 };
 
-SeedPlan cold(std::string why, bool is_error) {
-  SeedPlan plan;
-  plan.cold_why = std::move(why);
-  plan.is_error = is_error;
-  return plan;
-}
-
-// The engine's own API takes the images, whatever its driver.
-SeedPlan plan_loads(const PlanInput& input) {
-  SeedPlan plan;
-  plan.by_load = true;
-  std::set<Digest> seen;
-  for (std::size_t c = 0; c < input.caches.size(); ++c) {
-    const CacheView& cache = input.caches[c];
-    for (std::size_t i = 0; i < cache.manifest->images.size(); ++i) {
-      const cache::Image& image = cache.manifest->images[i];
-      if (!seen.insert(image.id).second) {
-        continue;
-      }
-      ImageStep step{.cache = c, .image = i, .present = input.state.images.contains(image.id)};
-      step.unwanted =
-          !step.present && !input.wishes.reseed && input.receipt.images.contains(image.id);
-      for (const Digest& diff_id : image.layers) {
-        const auto sentinels = cache.sentinels.find(diff_id);
-        if (sentinels != cache.sentinels.end() && !sentinels->second.missing.empty()) {
-          step.missing_why = fmt::format("layer {} of the cache lacks {}", diff_id.hex(),
-                                         sentinels->second.missing.front());
-        }
-      }
-      plan.images.push_back(std::move(step));
-    }
-  }
-  return plan;
-}
-
 void warn_of_damage(const PlanInput& input, SeedPlan& plan) {
   for (const CacheView& cache : input.caches) {
     if (!cache.canary.is_whole()) {
       plan.warnings.push_back("the cache was damaged on its way here, so its layers are copied: " +
-                              (cache.canary.altered.empty()
-                                   ? cache.canary.missing.front() + " is missing"
-                                   : cache.canary.altered.front()));
+                              cache.canary.first());
     }
   }
 }
@@ -251,28 +231,8 @@ std::string_view name_of(Method method) {
 }
 
 SeedPlan make_plan(const PlanInput& input) {
-  const SeedWish wish = input.wishes.seed;
-  if (wish == SeedWish::off) {
-    return cold("DIND_SEED=off", false);
-  }
-  if (input.caches.empty()) {
-    return cold("there is no cache to seed", false);
-  }
-  if (input.driver.means == Means::none) {
-    return cold(input.driver.why, true);
-  }
-  const bool only_load = input.driver.means == Means::load;
-  if (wish == SeedWish::load || (only_load && wish == SeedWish::automatic)) {
-    return plan_loads(input);
-  }
-  if (only_load) {
-    return cold(
-        fmt::format("images can only be loaded here, and DIND_SEED asks for another way: {}",
-                    input.driver.why),
-        true);
-  }
-  if (std::string why = Methods(input).impossible(); !why.empty()) {
-    return cold(std::move(why), true);
+  if (auto plan = plan_without_layers(input)) {
+    return *std::move(plan);
   }
   SeedPlan plan = Planner(input).make();
   warn_of_damage(input, plan);

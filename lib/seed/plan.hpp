@@ -62,10 +62,15 @@ struct ImageStep {
   std::string missing_why; // not empty: the image cannot be seeded, and this is why
 };
 
-// What a cache that has gone leaves behind, and no user's image or container needs.
+// What cannot stay as it is: what a cache that has gone leaves behind, and layers with a flaw.
 struct Removals {
   std::vector<Digest> images;
   std::vector<Digest> layers; // chain IDs, children before their parents
+  // Chain IDs of layers that a user needs, and that would show something wrong: their records
+  // stay, so that what stands on them fails aloud, and works again when they are made anew.
+  std::vector<Digest> files;
+
+  bool empty() const { return images.empty() && layers.empty() && files.empty(); }
 };
 
 // What will be done, each with its reason. Parents come before children.

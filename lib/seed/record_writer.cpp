@@ -57,11 +57,27 @@ void RecordWriter::run() {
 }
 
 void RecordWriter::record(const Entry& entry) {
-  const auto orphaned = entry.parent ? failed_.find(*entry.parent) : failed_.end();
-  if (orphaned != failed_.end()) {
-    failed_.emplace(entry.chain_id, orphaned->second);
-  } else if (auto written = write(entry); !written) {
-    failed_.emplace(entry.chain_id, std::move(written).error().within(entry.doing).describe());
+  auto failure = entry.parent ? why_missing(*entry.parent) : std::nullopt;
+  std::string why = failure ? std::move(*failure) : try_to_write(entry);
+  if (!why.empty()) {
+    const std::lock_guard lock(mutex_);
+    failed_.emplace(entry.chain_id, std::move(why));
+  }
+}
+
+std::optional<std::string> RecordWriter::why_missing(const Digest& chain_id) {
+  const std::lock_guard lock(mutex_);
+  const auto failure = failed_.find(chain_id);
+  return failure == failed_.end() ? std::nullopt : std::optional(failure->second);
+}
+
+// No exception may leave the thread: it would end PID 1 without a word.
+std::string RecordWriter::try_to_write(const Entry& entry) const {
+  try {
+    auto written = write(entry);
+    return written ? "" : std::move(written).error().within(entry.doing).describe();
+  } catch (const std::exception& exception) {
+    return fmt::format("{}: {}", entry.doing, exception.what());
   }
 }
 
@@ -69,15 +85,16 @@ Result<void> RecordWriter::write(const Entry& entry) const {
   const Digest& diff_id = entry.layer.diff_id;
   // A layer of its own in the data root outlives the cache, so its record must.
   const Fd tar_split = TRY(entry.cache.open_tar_split(diff_id));
-  TRY(metadata_.add_layer(
+  // The record last: with it the layer is there.
+  TRY(metadata_.add_distribution(entry.layer));
+  return metadata_.add_layer(
       {.chain_id = entry.chain_id,
        .diff_id = diff_id,
        .parent = entry.parent,
        .cache_id = store::cache_id_of(entry.chain_id),
        .size = entry.layer.bytes,
        .tar_split_path = (entry.cache.path() / cache::tar_split_file(diff_id)).native(),
-       .tar_split_file = entry.borrowed ? nullptr : &tar_split}));
-  return metadata_.add_distribution(entry.layer);
+       .tar_split_file = entry.borrowed ? nullptr : &tar_split});
 }
 
 } // namespace dind::seed

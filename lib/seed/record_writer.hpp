@@ -36,6 +36,10 @@ public:
 
   void add(Entry entry);
 
+  // Of the layers that were added, why this one has no record; nullopt as long as none is known to
+  // be missing.
+  std::optional<std::string> why_missing(const Digest& chain_id);
+
   // Ends when all are written; nothing may be added after it. The layers without a record, by chain
   // ID, and why: those whose parent has none are among them.
   std::map<Digest, std::string> finish();
@@ -43,6 +47,7 @@ public:
 private:
   void run();
   void record(const Entry& entry);
+  std::string try_to_write(const Entry& entry) const; // why not, or ""
   Result<void> write(const Entry& entry) const;
 
   const store::ImageMetadata& metadata_;
@@ -50,7 +55,7 @@ private:
   std::condition_variable changed_;
   std::deque<Entry> waiting_;            // under the mutex
   bool finishing_ = false;               // under the mutex
-  std::map<Digest, std::string> failed_; // the thread's own until it has ended
+  std::map<Digest, std::string> failed_; // under the mutex
   std::thread thread_;
 };
 

@@ -1,6 +1,7 @@
 #include <seed/work_stack.hpp>
 
 #include <chrono>
+#include <exception>
 #include <thread>
 #include <utility>
 
@@ -8,6 +9,15 @@ namespace dind::seed {
 namespace {
 
 constexpr std::chrono::milliseconds kPoll(20);
+
+// No exception may leave a thread: it would end PID 1 without a word.
+Result<void> carry_out(const WorkStack::Work& work) {
+  try {
+    return work();
+  } catch (const std::exception& exception) {
+    return Error(exception.what());
+  }
+}
 
 } // namespace
 
@@ -42,7 +52,7 @@ void WorkStack::work_until_done() {
     Work work = std::move(waiting_.back());
     waiting_.pop_back();
     lock.unlock();
-    auto done = work();
+    auto done = carry_out(work);
     work = nullptr; // what it holds goes before it counts as finished
     if (!done) {
       stop(std::move(done).error());

@@ -180,14 +180,11 @@ Result<void> OverlayDriver::remove(const std::string& cache_id) {
   if (!layer) {
     return layer.error();
   }
-  // The links first: without the directory nobody would know them any more.
+  // The link first: without the directory nobody would know it any more. That of its skeleton
+  // stays, for children may list it for ever: see complete().
   const auto link = sys::read_file_at({*layer, kLink}, kSmallFile);
   if (link) {
     TRY(remove_link(*link, "../" + cache_id + "/" + kDiff));
-  }
-  const auto lower = sys::read_file_at({*layer, kLower}, kSmallFile);
-  if (lower && lower->starts_with("l/")) {
-    TRY(remove_link(lower->substr(2, lower->find(':') - 2), "../" + cache_id + "/" + kSkeleton));
   }
   known_.erase(cache_id);
   return sys::remove_tree_at({driver_, cache_id});

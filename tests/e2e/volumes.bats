@@ -132,13 +132,89 @@ server_runs() { # STARTS
   build_on_base
   boot bare
   inner "$dind" image inspect users/top >/dev/null
-  status_of "$dind" '.warnings[]' | grep 'stands on layers of a cache that has gone' | grep -q users/top
+  status_of "$dind" '.warnings[]' | grep 'borrowed from a cache that has gone' | grep -q users/top
   is_image app:1 shared-b:classic
   boot old
   [ "$(status_of "$dind" .result)" = ok ]
   users_image_works
   server_runs 2
   is_image base:1 metadata:classic
+}
+
+# A file of a layer is empty, and another kernel runs.
+cut_power() { # DIRECTORY_OF_A_LAYER FILE
+  local root
+  root=$(docker volume inspect -f '{{.Mountpoint}}' "$volume")
+  stop_dind
+  : >"$root/overlay2/$1/diff/$2"
+  jq '.boot_id = "of another boot"' "$root/.dind-init/receipt.json" >"$BATS_TEST_TMPDIR/receipt"
+  cat "$BATS_TEST_TMPDIR/receipt" >"$root/.dind-init/receipt.json"
+}
+
+# The directory of the layer, in the volume, that an image alone has.
+top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" | sed 's,/diff$,,; s,.*/,,'; }
+
+@test "a power cut: what it took is made anew, or not shown where no cache has it, or no cache is there" {
+  local gone file
+  boot old -e DIND_SEED=copy
+  gone=$(top_of gone:1)
+  file=$(docker exec "$dind" sh -c "cd /var/lib/docker/overlay2/$gone/diff && find . -type f -size +0 | head -n 1")
+  cut_power "$gone" "$file"
+  boot old -e DIND_SEED=copy
+  status_of "$dind" '.warnings[]' | grep 'did not outlive the last boot' | grep -q 'made anew'
+  is_image gone:1 links:classic
+  cut_power "$gone" "$file"
+  boot bare -e DIND_SEED=copy
+  status_of "$dind" '.warnings[]' | grep '^removed: ' | grep -q gone:1
+  run inner "$dind" image inspect gone:1
+  [ "$status" -ne 0 ]
+  boot old -e DIND_SEED=copy
+  cut_power "$gone" "$file"
+  start_dind "$dind" "$plain" -v "$volume:/var/lib/docker"
+  run inner "$dind" image inspect gone:1
+  [ "$status" -ne 0 ]
+  is_image app:1 shared-a:classic
+  boot old -e DIND_SEED=off
+  is_image app:1 shared-a:classic
+}
+
+@test "a power cut: a user's image on what it took fails aloud until a cache has it" {
+  local base file
+  boot old -e DIND_SEED=copy
+  build_on_base
+  base=$(top_of base:1)
+  cut_power "$base" m/owned
+  boot bare -e DIND_SEED=copy
+  status_of "$dind" '.warnings[]' | grep 'did not outlive the last boot' | grep -q users/top
+  if inner "$dind" run --rm --network none users/top true; then false; fi
+  boot old -e DIND_SEED=copy
+  users_image_works
+  is_image base:1 metadata:classic
+}
+
+@test "a cache that is damaged after it was borrowed: images on what it lacks go, and come back with it" {
+  local tree
+  boot old
+  tree=$(docker exec "$dind" sh -c 'readlink /var/lib/docker/overlay2/*/diff' | head -n 1)
+  cp -a "$BATS_FILE_TMPDIR/old" "$BATS_FILE_TMPDIR/whole"
+  find "$BATS_FILE_TMPDIR/old/${tree#/var/lib/dind-cache/}" -mindepth 1 -delete
+  boot old
+  status_of "$dind" '.warnings[]' | grep -q '^removed: image .* is not what was seeded: in its cache, '
+  local reference missing
+  for reference in $(inner "$dind" image ls -q | sort -u); do inner "$dind" run --rm --network none "$reference" true; done
+  missing=$(status_of "$dind" '.images_missing[]')
+  [ "$missing" != "" ]
+  for reference in $missing; do
+    run inner "$dind" image inspect "$reference"
+    [ "$status" -ne 0 ]
+  done
+  stop_dind
+  rm -rf "$BATS_FILE_TMPDIR/old"
+  mv "$BATS_FILE_TMPDIR/whole" "$BATS_FILE_TMPDIR/old"
+  boot old
+  [ "$(status_of "$dind" .result)" = ok ]
+  is_image app:1 shared-a:classic
+  is_image gone:1 links:classic
 }
 
 @test "DIND_RESEED=no: an image that the user removed stays away until it is wanted again" {

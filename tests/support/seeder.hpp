@@ -29,6 +29,11 @@ struct Seeder {
     EXPECT_TRUE(sys::ensure_dir_at({root.fd(), own}, 0700));
     state = store::read_state(root.path().native()).value();
     receipt = seed::read_receipt(sys::open_dir_at({root.fd(), own}).value()).value();
+    for (const auto& [chain_id, flaw] : flaws) {
+      store::PresentLayer& layer = state.drivers.at(driver).layers.at(chain_id);
+      layer.reachable = false;
+      layer.flaw = flaw;
+    }
     views.clear();
     facts.caches.resize(caches.size(), {.borrow = {true, "it can"}});
     for (const cache::Cache* cache : caches) {
@@ -61,7 +66,8 @@ struct Seeder {
   std::vector<const cache::Cache*> caches;
   Wishes wishes;
   host::HostFacts facts;
-  cache::Damage canary; // of every cache
+  cache::Damage canary;                // of every cache
+  std::map<Digest, std::string> flaws; // of layers that are there, by chain ID
   std::string boot_id = "boot-1";
   seed::Interrupted interrupted = []() { return false; };
   std::optional<std::chrono::steady_clock::time_point> deadline;

@@ -1,3 +1,4 @@
+#include <seed/clearing.hpp>
 #include <support/cache_builder.hpp>
 #include <support/expect.hpp>
 #include <support/seeder.hpp>
@@ -46,6 +47,21 @@ protected:
     seeder_.caches = {&cache()};
     seeder_.wishes.seed = wish;
     return seeder_.run();
+  }
+
+  // One that has none of these images.
+  Result<SeedReport> seed_other_cache() {
+    CacheBuilder builder;
+    builder.add_image("other:1", {builder.add_layer(TarBuilder().file("other", "other").finish())});
+    builder.finish();
+    const auto cache = cache::Cache::open(builder.dir().path()).value();
+    seeder_.caches = {&cache};
+    seeder_.wishes.seed = SeedWish::copy;
+    return seeder_.run();
+  }
+
+  static Digest chain_of(const std::vector<Digest>& layers) {
+    return cache::chain_ids(layers).back();
   }
 
   store::DriverState state() {
@@ -125,6 +141,57 @@ TEST_F(ExecutorTest, MakesALayerAnewWhoseTargetHasGone) {
   ::unlink((root_ / diff).c_str());
   ASSERT_EQ(::symlink("/nowhere", (root_ / diff).c_str()), 0);
   ASSERT_TRUE(ok(seed()));
+  EXPECT_EQ(etc_of({base_, top_}), (Names{"kept", "new"}));
+}
+
+TEST_F(ExecutorTest, TakesTheFilesOfALayerWithAFlawThatAContainerNeedsAndGivesThemBack) {
+  ASSERT_TRUE(ok(seed(SeedWish::copy)));
+  root_.write("image/overlay2/layerdb/mounts/container/parent", chain_of({base_, top_}).text());
+  seeder_.flaws = {{chain_of({base_}), "etc/kept has 0 bytes, not 4"}};
+  ASSERT_TRUE(ok(seed_other_cache()));
+  EXPECT_FALSE(state().layers.at(chain_of({base_})).reachable);
+  EXPECT_TRUE(state().layers.at(chain_of({base_, top_})).reachable);
+  EXPECT_EQ(state().references.count("app:1"), 0U);
+  seeder_.flaws.clear();
+  ASSERT_TRUE(ok(seed()));
+  EXPECT_EQ(etc_of({base_, top_}), (Names{"kept", "new"}));
+}
+
+TEST_F(ExecutorTest, RemovesALayerWithAFlawWhereNothingIsSeeded) {
+  ASSERT_TRUE(ok(seed(SeedWish::copy)));
+  seeder_.flaws = {{chain_of({base_, top_}), "etc/new has 0 bytes, not 3"}};
+  seeder_.wishes.seed = SeedWish::off;
+  const SeedPlan plan = seeder_.plan();
+  ASSERT_TRUE(ok(clear_data_root({plan, seeder_.state.of("overlay2"), seeder_.receipt}, "overlay2",
+                                 root_.fd())));
+  EXPECT_EQ(state().layers.size(), 1U);
+  EXPECT_EQ(state().references.count("app:1"), 0U);
+  EXPECT_EQ(state().references.count("base:1"), 1U);
+}
+
+TEST_F(ExecutorTest, RemovesARecordThatAPowerCutEmptied) {
+  ASSERT_TRUE(ok(seed(SeedWish::copy)));
+  const std::string record = "image/overlay2/layerdb/sha256/" + chain_of({base_, top_}).hex();
+  root_.write(record + "/diff", "");
+  ASSERT_TRUE(ok(seed_other_cache()));
+  EXPECT_FALSE(root_.has(record)); // the engine could not rename its own onto it
+}
+
+// Seen through the mount of a layer that a user made on the copy, and that lists no skeleton.
+TEST_F(ExecutorTest, DoesNotBorrowALayerWhoseRemakingWasBrokenOff) {
+  ASSERT_TRUE(ok(seed(SeedWish::copy)));
+  const auto metadata = store::ImageMetadata::open(root_.fd(), "overlay2").value();
+  const Digest parent = chain_of({base_, top_});
+  const Digest theirs = cache::next_chain_id(parent, base_);
+  ASSERT_TRUE(ok(metadata.add_layer({.chain_id = theirs,
+                                     .diff_id = base_,
+                                     .parent = parent,
+                                     .cache_id = "theirs",
+                                     .tar_split_path = "/theirs"})));
+  ASSERT_TRUE(ok(metadata.remove_layer(parent)));
+  const auto report = seed();
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->layers.count(Method::link), 0U);
   EXPECT_EQ(etc_of({base_, top_}), (Names{"kept", "new"}));
 }
 

@@ -38,8 +38,15 @@ protected:
 
   void seeded(unsigned id, const std::string& name) { receipt_.images[number(id)] = {name}; }
 
+  void damage(const Digest& chain_id, const std::string& flaw) {
+    store::PresentLayer& layer = state_.layers.at(chain_id);
+    layer.ours = true;
+    layer.reachable = false;
+    layer.flaw = flaw;
+  }
+
   Leftovers judge(const std::set<Digest>& made = {}) const {
-    return judge_leftovers(state_, receipt_, made);
+    return judge_leftovers(state_, receipt_, stale_layers(state_), made);
   }
 
   store::DriverState state_;
@@ -89,7 +96,8 @@ TEST_F(LeftoversTest, StayForAUsersImage) {
   EXPECT_TRUE(left.removals.layers.empty());
   EXPECT_EQ(left.needed, std::vector{base});
   EXPECT_EQ(left.removals.images, std::vector{number(100)});
-  EXPECT_NE(left.warnings[0].find("mine:1"), std::string::npos);
+  ASSERT_EQ(left.warnings.size(), 2U);
+  EXPECT_NE(left.warnings[1].find("mine:1"), std::string::npos) << left.warnings[1];
 }
 
 TEST_F(LeftoversTest, StayForAContainer) {
@@ -106,6 +114,48 @@ TEST_F(LeftoversTest, StayForACachedImageThatTheUserGaveANameOfTheirOwn) {
   const Leftovers left = judge();
   EXPECT_TRUE(left.removals.images.empty());
   EXPECT_TRUE(left.removals.layers.empty());
+}
+
+TEST_F(LeftoversTest, WithAFlawLoseTheirFilesWhereAUserNeedsThem) {
+  const Digest base = image(100, "app:1", {1});
+  image(200, "mine:1", {1, 9});
+  seeded(100, "app:1");
+  damage(base, "a has 0 bytes, not 5");
+  const Leftovers left = judge();
+  EXPECT_EQ(left.removals.files, std::vector{base});
+  EXPECT_TRUE(left.removals.layers.empty());
+  EXPECT_EQ(left.removals.images, std::vector{number(100)});
+  ASSERT_EQ(left.warnings.size(), 2U);
+  EXPECT_NE(left.warnings[1].find("a has 0 bytes"), std::string::npos) << left.warnings[1];
+}
+
+TEST_F(LeftoversTest, OfACacheThatHasGoneKeepTheirLinksWhereAUserNeedsThem) {
+  image(100, "app:1", {1}, {1});
+  image(200, "mine:1", {1, 9}, {1});
+  EXPECT_TRUE(judge().removals.files.empty());
+}
+
+TEST_F(LeftoversTest, WithAFlawGoWhereNobodyNeedsThemThoughTheyAreCopies) {
+  const Digest base = image(100, "app:1", {1});
+  seeded(100, "app:1");
+  damage(base, "a has 0 bytes, not 5");
+  const Leftovers left = judge();
+  EXPECT_EQ(left.removals.images, std::vector{number(100)});
+  EXPECT_EQ(left.removals.layers, std::vector{base});
+  EXPECT_TRUE(left.removals.files.empty());
+}
+
+TEST_F(LeftoversTest, AreOursOrBorrowedAndOutOfReach) {
+  const Digest theirs = image(200, "mine:1", {1});
+  const Digest copied = image(100, "app:1", {2});
+  const Digest borrowed = image(101, "app:2", {3}, {3});
+  state_.layers.at(theirs).reachable = false;
+  state_.layers.at(copied).reachable = false;
+  state_.layers.at(copied).ours = true;
+  EXPECT_EQ(stale_layers(state_), (std::set{copied, borrowed}));
+  EXPECT_TRUE(flawed_layers(state_).empty());
+  damage(copied, "a is missing");
+  EXPECT_EQ(flawed_layers(state_), std::set{copied});
 }
 
 TEST_F(LeftoversTest, AreNotWhatThePlanMakesAnew) {

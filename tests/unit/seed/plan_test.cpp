@@ -45,6 +45,14 @@ protected:
     return manifest_.images.back();
   }
 
+  void present_with_flaw(unsigned n) {
+    state_.layers.insert_or_assign(number(n), store::PresentLayer{.diff_id = number(n),
+                                                                  .cache_id = "x",
+                                                                  .ours = true,
+                                                                  .reachable = false,
+                                                                  .flaw = "a is cut short"});
+  }
+
   SeedPlan plan() {
     view_.manifest = &manifest_;
     views_ = {view_};
@@ -283,6 +291,83 @@ TEST_F(PlanTest, MakesUnreachableLayersAnew) {
   state_.layers.insert_or_assign(
       number(1), store::PresentLayer{.diff_id = number(1), .cache_id = "x", .reachable = false});
   EXPECT_EQ(methods(plan()), "link");
+}
+
+// It was hidden while it was made anew, and that was broken off.
+TEST_F(PlanTest, DoesNotBorrowWhatIsMissingBelowLayersThatMayNotListASkeleton) {
+  layer(1, 1U << 20U, 3);
+  image(100, {1});
+  image(101, {2});
+  for (const unsigned n : {1U, 2U}) {
+    state_.layers.insert_or_assign(
+        number(50 + n),
+        store::PresentLayer{.diff_id = number(50 + n), .parent = number(n), .cache_id = "theirs"});
+  }
+  EXPECT_EQ(methods(plan()), "copy link"); // the other has no marks
+}
+
+TEST_F(PlanTest, MakesLayersWithAFlawAnewAndSaysSo) {
+  image(100, {1});
+  present_with_flaw(1);
+  const SeedPlan made = plan();
+  EXPECT_EQ(methods(made), "link");
+  EXPECT_TRUE(made.removals.empty());
+  ASSERT_EQ(made.warnings.size(), 1U);
+  EXPECT_NE(made.warnings[0].find("a is cut short"), std::string::npos);
+}
+
+TEST_F(PlanTest, RemovesLayersWithAFlawThatNoCacheHas) {
+  image(101, {2});
+  present_with_flaw(1);
+  state_.images[number(100)] = {number(1)};
+  receipt_.images[number(100)] = {};
+  const SeedPlan made = plan();
+  EXPECT_EQ(methods(made), "link");
+  EXPECT_EQ(made.removals.layers, std::vector{number(1)});
+  EXPECT_EQ(made.removals.images, std::vector{number(100)});
+}
+
+TEST_F(PlanTest, RemovesLayersWithAFlawThatTheCacheLacksToo) {
+  image(100, {1});
+  present_with_flaw(1);
+  view_.sentinels[number(1)].missing = {"bin/a"};
+  EXPECT_EQ(plan().removals.layers, std::vector{number(1)});
+}
+
+TEST_F(PlanTest, RemovesLayersWithAFlawWhereNothingIsSeeded) {
+  image(100, {1});
+  present_with_flaw(1);
+  for (const SeedWish wish : {SeedWish::off, SeedWish::reflink}) {
+    wishes_.seed = wish;
+    const SeedPlan made = plan();
+    EXPECT_NE(made.cold_why, "");
+    EXPECT_EQ(made.removals.layers, std::vector{number(1)});
+  }
+}
+
+// Whoever mounts no cache today may mount it tomorrow.
+TEST_F(PlanTest, KeepsWhatACacheHasWhereNothingIsSeeded) {
+  image(100, {1});
+  state_.layers.insert_or_assign(number(1), store::PresentLayer{.diff_id = number(1),
+                                                                .cache_id = "x",
+                                                                .ours = true,
+                                                                .borrowed_from = "/gone",
+                                                                .reachable = false});
+  wishes_.seed = SeedWish::off;
+  EXPECT_TRUE(plan().removals.empty());
+}
+
+TEST_F(PlanTest, LoadsAnImageWhoseLayersHaveAFlaw) {
+  image(100, {1});
+  present_with_flaw(1);
+  state_.images[number(100)] = {number(1)};
+  receipt_.images[number(100)] = {};
+  wishes_.seed = SeedWish::load;
+  wishes_.reseed = false; // it is not the user who removes it
+  const SeedPlan made = plan();
+  EXPECT_EQ(made.removals.images, std::vector{number(100)});
+  EXPECT_FALSE(made.images[0].present);
+  EXPECT_FALSE(made.images[0].unwanted);
 }
 
 TEST_F(PlanTest, KeepsChainsShortByCopyingTheSmallestLayersWithSkeletons) {

@@ -80,6 +80,36 @@ TEST_F(RecordWriterTest, ALayerWithoutARecordTakesThoseAboveWithItAndNoOther) {
   EXPECT_TRUE(has_record(layers_[3]));
 }
 
+// With a record, the layer is there: nothing may fail after it.
+TEST_F(RecordWriterTest, WritesTheRecordLast) {
+  cache::Layer pushed = *cache_->manifest().find(layers_[0]);
+  pushed.blobs.push_back({.digest = layers_[3]});
+  root_.write("image/overlay2/distribution/diffid-by-digest/sha256/" + layers_[3].hex() +
+                  "/in/the way",
+              "");
+  RecordWriter writer(*metadata_);
+  writer.add({.cache = *cache_,
+              .layer = pushed,
+              .chain_id = layers_[0],
+              .parent = {},
+              .borrowed = true,
+              .doing = "link"});
+  const auto failed = writer.finish();
+  EXPECT_TRUE(failed.contains(layers_[0]));
+  EXPECT_FALSE(has_record(layers_[0]));
+}
+
+TEST_F(RecordWriterTest, TellsWhatIsMissingWhileItWorks) {
+  ASSERT_EQ(::unlink((builder_.dir() / cache::tar_split_file(layers_[0])).c_str()), 0);
+  RecordWriter writer(*metadata_);
+  writer.add(entry(0, {}));
+  while (!writer.why_missing(layers_[0])) {
+    ::usleep(1000);
+  }
+  EXPECT_NE(writer.why_missing(layers_[0])->find("No such file"), std::string::npos);
+  EXPECT_FALSE(writer.why_missing(layers_[1]));
+}
+
 // A user who may have no more threads. Root may, so it is another user here, without capabilities.
 TEST_F(RecordWriterTest, WritesWithoutAThreadWhereNoneCanBeHad) {
   if (::geteuid() != 0) {

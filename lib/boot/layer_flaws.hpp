@@ -1,0 +1,12 @@
+#pragma once
+
+#include <boot/findings.hpp>
+
+namespace dind::boot {
+
+// Checks layers that earlier boots made, and notes in `found.state` what is wrong with them: those
+// that are borrowed from a cache that was damaged since; after another boot of the kernel all of
+// them, for nothing is flushed while seeding.
+void look_for_flaws(Findings& found);
+
+} // namespace dind::boot
