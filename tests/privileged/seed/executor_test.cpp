@@ -225,8 +225,8 @@ TEST_F(ExecutorTest, CanBeInterruptedAndGoesOnTheNextTime) {
   seeder_.interrupted = []() { return false; };
   const auto second = seed();
   ASSERT_TRUE(ok(second));
-  EXPECT_EQ(second->layers.at(Method::present), 1U);
   EXPECT_EQ(second->images, 2U);
+  EXPECT_EQ(etc_of({base_, top_}), (Names{"kept", "new"}));
 }
 
 TEST_F(ExecutorTest, LeavesNoStagingBehind) {
