@@ -51,6 +51,9 @@ Caches open_caches(const Wishes& wishes) {
       log::info("no cache at {}: starting with what the data root holds", dir);
     } else {
       caches.failure = std::move(cache).error().within("open the cache " + dir).describe();
+      if (const auto path = sys::canonical_path(dir)) {
+        caches.refused.push_back(path->native());
+      }
     }
   }
   return caches;

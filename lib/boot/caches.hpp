@@ -13,7 +13,8 @@ namespace dind::boot {
 // The caches that can be used, in the order of DIND_CACHE_DIR, and why others cannot.
 struct Caches {
   std::vector<cache::Cache> open;
-  std::string failure; // empty if there is none; the default cache may be missing
+  std::string failure;                   // empty if there is none; the default cache may be missing
+  std::vector<std::string> refused = {}; // the paths of those that are there and cannot be used
 };
 
 // Opens every cache and checks it against DIND_CACHE_DIGEST.

@@ -102,6 +102,12 @@ Result<void> go_on_loop(const Wishes& wishes, Findings& found, StatusBoard& boar
   return {};
 }
 
+Result<void> hold(const Wishes& wishes, Purpose purpose, Findings& found) {
+  const Fd root = TRY(open_data_root(wishes.data_root, purpose));
+  found.lock = TRY(store::lock_data_root(root, kLockPatience).within(wishes.data_root));
+  return {};
+}
+
 Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board, Findings& found) {
   if (wishes.seed != SeedWish::off) {
     found.caches = open_caches(wishes);
@@ -109,10 +115,12 @@ Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
   for (const cache::Cache& cache : found.caches.open) {
     found.views.push_back(TRY(view_of(cache, wishes.verify)));
   }
-  const bool is_concerned = !found.caches.open.empty() || was_seeded(wishes.data_root);
-  if (is_concerned && purpose != Purpose::rehearsal) {
-    const Fd root = TRY(open_data_root(wishes.data_root, purpose));
-    found.lock = TRY(store::lock_data_root(root, kLockPatience).within(wishes.data_root));
+  const bool has_cache = !found.caches.open.empty();
+  if ((has_cache || was_seeded(wishes.data_root)) && purpose != Purpose::rehearsal) {
+    const auto held = hold(wishes, purpose, found);
+    if (!held && (has_cache || held.error().is(std::errc::device_or_resource_busy))) {
+      return held.error();
+    }
   }
   TRY(look(wishes, purpose, found));
   found.driver = choose(wishes, found);
@@ -122,7 +130,7 @@ Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
   if (!found.facts.filesystem_note.empty() && !found.loop) {
     log::info("{}", found.facts.filesystem_note);
   }
-  if (is_concerned) {
+  if (has_cache || was_seeded(wishes.data_root)) { // on the loop device, if there is one now
     found.boot_id = TRY(sys::kernel_boot_id());
     const std::string own = store::kOwnDir;
     const auto own_dir = sys::open_dir_at({found.data_root, own});

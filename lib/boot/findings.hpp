@@ -35,7 +35,8 @@ struct Findings {
     return driver.driver.empty() ? receipt.driver : driver.driver;
   }
   seed::PlanInput plan_input(const Wishes& wishes) const {
-    return {wishes, driver, facts, state.of(seeded_driver()), receipt, views};
+    return {wishes,  driver, facts, state.of(driver.driver), state.of(seeded_driver()),
+            receipt, views};
   }
 };
 

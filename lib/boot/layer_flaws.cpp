@@ -13,16 +13,6 @@ void note(store::PresentLayer& layer, std::string flaw) {
   layer.flaw = std::move(flaw);
 }
 
-cache::Skeleton skeleton_of(const Findings& found, const Digest& diff_id) {
-  for (const cache::Cache& cache : found.caches.open) {
-    if (cache.manifest().find(diff_id)) {
-      auto skeleton = cache.read_skeleton(diff_id);
-      return skeleton ? std::move(skeleton).value() : cache::Skeleton();
-    }
-  }
-  return {};
-}
-
 // Full trees share files with their parents': what those have lost, these lack as well, though
 // their own tar does not tell of it.
 void spread_to_children(store::DriverState& state) {
@@ -38,18 +28,31 @@ void spread_to_children(store::DriverState& state) {
   }
 }
 
-void check_after_reboot(const Findings& found, const std::string& driver,
+Result<std::string> flaw_of(const Findings& found, const std::string& driver,
+                            const store::DriverState& state, const Digest& chain_id) {
+  const store::PresentLayer& layer = state.layers.at(chain_id);
+  cache::Skeleton skeleton;
+  if (!layer.borrowed_from.empty()) {
+    skeleton = TRY(cache::read_skeleton_beside(layer.borrowed_from));
+  }
+  return store::find_flaw(found.data_root, driver, chain_id, state, skeleton);
+}
+
+// Returns whether every layer could be looked at.
+bool check_after_reboot(const Findings& found, const std::string& driver,
                         store::DriverState& state) {
   std::size_t checked = 0;
+  std::string unanswered;
   for (auto& [chain_id, layer] : state.layers) {
     if (!layer.ours || !layer.reachable) {
       continue;
     }
     ++checked;
-    std::string flaw = store::find_flaw(found.data_root, driver, chain_id, state,
-                                        skeleton_of(found, layer.diff_id));
-    if (!flaw.empty()) {
-      note(layer, "it did not outlive the last boot: " + flaw);
+    auto flaw = flaw_of(found, driver, state, chain_id);
+    if (!flaw) {
+      unanswered = std::move(flaw).error().within(layer.diff_id.hex().substr(0, 12)).describe();
+    } else if (!flaw->empty()) {
+      note(layer, "it did not outlive the last boot: " + *flaw);
     }
   }
   if (seed::has_full_trees(driver)) {
@@ -58,6 +61,12 @@ void check_after_reboot(const Findings& found, const std::string& driver,
   if (checked > 0) {
     log::info("{} layers of an earlier boot of the kernel were checked", checked);
   }
+  if (!unanswered.empty()) {
+    log::warn("whether all layers outlived the last boot of the kernel is not known, and asked "
+              "again at the next start: layer {}",
+              unanswered);
+  }
+  return unanswered.empty();
 }
 
 // "" where a layer's tree is as it was baked, as far as anybody has looked.
@@ -72,7 +81,18 @@ std::string damage_of(const seed::CacheView& view, const Digest& diff_id) {
   return "in its cache, " + sentinels->second.first();
 }
 
+bool is_below(const std::string& path, const std::string& dir) {
+  return path.starts_with(dir + "/");
+}
+
 void check_borrowed(const Findings& found, store::DriverState& state) {
+  for (const std::string& refused : found.caches.refused) {
+    for (auto& [chain_id, layer] : state.layers) {
+      if (layer.reachable && is_below(layer.borrowed_from, refused)) {
+        note(layer, "its cache cannot be used any more");
+      }
+    }
+  }
   for (std::size_t c = 0; c < found.views.size(); ++c) {
     for (auto& [chain_id, layer] : state.layers) {
       std::string damage = damage_of(found.views[c], layer.diff_id);
@@ -92,8 +112,10 @@ void look_for_flaws(Findings& found) {
     return;
   }
   check_borrowed(found, driver->second);
-  if (found.receipt.boot_id != found.boot_id) {
-    check_after_reboot(found, driver->first, driver->second);
+  const bool is_known =
+      found.receipt.boot_id == found.boot_id && found.receipt.driver == driver->first;
+  if (!is_known && !check_after_reboot(found, driver->first, driver->second)) {
+    found.boot_id = found.receipt.boot_id;
   }
 }
 

@@ -25,6 +25,17 @@ Result<std::string> read_regular(const Fd& root, const std::string& path, std::s
   return sys::read_all(fd, limit).within(path);
 }
 
+Result<Skeleton> read_skeleton_at(const Fd& root, const std::string& path) {
+  const auto text = read_regular(root, path, kSkeletonLimit);
+  if (!text && text.error().is(std::errc::no_such_file_or_directory)) {
+    return Skeleton();
+  }
+  if (!text) {
+    return text.error();
+  }
+  return parse_skeleton(*text).within(path);
+}
+
 } // namespace
 
 std::string layer_dir(const Digest& diff_id) {
@@ -66,15 +77,12 @@ Result<Fd> Cache::open_tar_split(const Digest& diff_id) const {
 }
 
 Result<Skeleton> Cache::read_skeleton(const Digest& diff_id) const {
-  const std::string path = layer_dir(diff_id) + "/" + kSkeletonName;
-  const auto text = read_regular(root_, path, kSkeletonLimit);
-  if (!text && text.error().is(std::errc::no_such_file_or_directory)) {
-    return Skeleton();
-  }
-  if (!text) {
-    return text.error();
-  }
-  return parse_skeleton(*text).within(path);
+  return read_skeleton_at(root_, layer_dir(diff_id) + "/" + kSkeletonName);
+}
+
+Result<Skeleton> read_skeleton_beside(const boost::filesystem::path& tree) {
+  const Fd dir = TRY(sys::open_dir(tree.parent_path()));
+  return read_skeleton_at(dir, kSkeletonName);
 }
 
 Result<std::string> Cache::read_config(const Digest& image_id) const {

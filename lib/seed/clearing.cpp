@@ -22,6 +22,10 @@ void forget_removed(const store::DriverState& state, Receipt& receipt) {
 
 Result<Receipt> clear(const Clearing& what, store::GraphDriver& driver,
                       const store::ImageMetadata& metadata, const Fd& own_dir) {
+  const Removals& removals = what.plan.removals;
+  for (const Digest& chain_id : removals.files) { // which also takes no room
+    TRY(driver.remove(what.state.layers.at(chain_id).cache_id));
+  }
   Receipt receipt = what.receipt;
   forget_removed(what.state, receipt);
   std::set<Digest> planned;
@@ -38,7 +42,6 @@ Result<Receipt> clear(const Clearing& what, store::GraphDriver& driver,
       TRY(driver.remove(store::cache_id_of(chain_id)));
     }
   }
-  const Removals& removals = what.plan.removals;
   const std::set<Digest> images(removals.images.begin(), removals.images.end());
   if (!images.empty()) {
     Receipt before = receipt; // with its boot ID: what was lost is still visible
@@ -54,9 +57,6 @@ Result<Receipt> clear(const Clearing& what, store::GraphDriver& driver,
     TRY(metadata.remove_layer(chain_id));
     TRY(driver.remove(what.state.layers.at(chain_id).cache_id));
     receipt.layers.erase(chain_id);
-  }
-  for (const Digest& chain_id : removals.files) {
-    TRY(driver.remove(what.state.layers.at(chain_id).cache_id));
   }
   return receipt;
 }

@@ -20,8 +20,9 @@ struct Clearing {
 };
 
 // Removes what the plan says that goes, and what a killed seeding left of layers without a record.
-// Names first, so that dockerd never has a name without its image; one that is killed goes on the
-// next time. Returns the receipt without what has gone, with the boot ID that it had.
+// Wrong files first, whatever comes after; then names, so that dockerd never has a name without its
+// image; one that is killed goes on the next time. Returns the receipt without what has gone, with
+// the boot ID that it had.
 Result<Receipt> clear(const Clearing& what, store::GraphDriver& driver,
                       const store::ImageMetadata& metadata, const Fd& own_dir);
 

@@ -84,10 +84,18 @@ private:
     // A layer that is made anew is nobody's until it is whole.
     for (const LayerStep& step : what_.plan.layers) {
       if (step.method != Method::present && what_.state.layers.contains(step.chain_id)) {
-        TRY(metadata_.remove_layer(step.chain_id));
+        TRY(withdraw(step));
       }
     }
     return {};
+  }
+
+  // A record without files fails aloud.
+  Result<void> withdraw(const LayerStep& step) {
+    if (!step.needed) {
+      TRY(metadata_.remove_layer(step.chain_id));
+    }
+    return driver_.remove(store::cache_id_of(step.chain_id));
   }
 
   // Small files of what is there, of which another boot of the kernel may have lost the
@@ -144,9 +152,7 @@ private:
   // It may have got its files, and a record or none. What cannot be removed, the receipt keeps for
   // the next boot.
   void fail(const LayerStep& step, const std::string& why) {
-    const bool is_gone =
-        metadata_.remove_layer(step.chain_id) && driver_.remove(store::cache_id_of(step.chain_id));
-    if (is_gone) {
+    if (withdraw(step)) {
       report_.receipt.layers.erase(step.chain_id);
     } else {
       report_.receipt.layers[step.chain_id] = name_of(step.method);

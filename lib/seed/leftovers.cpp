@@ -68,15 +68,13 @@ private:
         needed_.insert(chain.begin(), chain.end());
         if (broken != chain.end()) {
           leftovers_.warnings.push_back(
-              fmt::format("image {} does not work, for {}; it will when a cache with that layer "
-                          "is mounted",
+              fmt::format("image {} does not work, for {}; it will when that is seeded again",
                           label, why_stale(state_.layers.at(*broken))));
         }
       } else if (broken != chain.end()) {
         leftovers_.removals.images.push_back(id);
         leftovers_.warnings.push_back(
-            fmt::format("removed: image {}, for {}, and nothing of the user's stands on it", label,
-                        why_stale(state_.layers.at(*broken))));
+            fmt::format("removing image {}, for {}", label, why_stale(state_.layers.at(*broken))));
       }
     }
   }
@@ -88,8 +86,13 @@ private:
     for (const Digest& chain_id : stale_) {
       const bool is_needed = needed_.contains(chain_id);
       (is_needed ? wanted : gone).insert(chain_id);
-      if (is_needed && !state_.layers.at(chain_id).flaw.empty()) {
+      if (!state_.layers.at(chain_id).flaw.empty()) {
         flawed.insert(chain_id);
+      }
+      if (is_needed && !state_.layers.at(chain_id).flaw.empty()) {
+        leftovers_.warnings.push_back(
+            fmt::format("{}: what was built or started on it fails until that is seeded again",
+                        why_stale(state_.layers.at(chain_id))));
       }
     }
     // Layers on top of what goes have nothing to stand on.
@@ -135,9 +138,10 @@ std::set<Digest> stale_layers(const store::DriverState& state) {
   });
 }
 
-std::set<Digest> flawed_layers(const store::DriverState& state) {
-  return layers_that(state.layers,
-                     [](const store::PresentLayer& layer) { return !layer.flaw.empty(); });
+std::set<Digest> lost_layers(const store::DriverState& state) {
+  return layers_that(state.layers, [](const store::PresentLayer& layer) {
+    return !layer.flaw.empty() || (!layer.reachable && layer.ours && layer.borrowed_from.empty());
+  });
 }
 
 std::string why_stale(const store::PresentLayer& layer) {

@@ -11,8 +11,8 @@ namespace dind::seed {
 // Layers that seeding made and that cannot be used as they are: they have a flaw, or the cache that
 // they were borrowed from has gone. By chain ID.
 std::set<Digest> stale_layers(const store::DriverState& state);
-// Those with a flaw alone: they work, and show what is wrong.
-std::set<Digest> flawed_layers(const store::DriverState& state);
+// Those that no cache brings back by being mounted: they have a flaw, or no files any more.
+std::set<Digest> lost_layers(const store::DriverState& state);
 
 // Why what stands on a stale layer does not work: "layer 0123456789ab was borrowed from ...".
 std::string why_stale(const store::PresentLayer& layer);

@@ -2,6 +2,7 @@
 
 #include <seed/leftovers.hpp>
 #include <seed/methods.hpp>
+#include <seed/ownership.hpp>
 #include <seed/plan_without_layers.hpp>
 #include <seed/room.hpp>
 
@@ -166,9 +167,11 @@ private:
       made.insert(chain_id);
     }
     const std::set<Digest> stale = stale_layers(input_.state);
-    for (const Digest& chain_id :
-         judge_leftovers(input_.state, input_.receipt, stale, made).needed) {
-      if (relink(chain_id)) {
+    const auto needed = judge_leftovers(input_.state, input_.receipt, stale, {}).needed;
+    for (const Digest& chain_id : needed) {
+      if (const auto known = decided_.find(chain_id); known != decided_.end()) {
+        plan_.layers[known->second].needed = true;
+      } else if (relink(chain_id)) {
         made.insert(chain_id);
       }
     }
@@ -188,12 +191,42 @@ private:
       }
       LayerStep step{
           .chain_id = chain_id, .diff_id = layer.diff_id, .parent = layer.parent, .cache = c};
-      if (methods_.decide(step, {}).empty()) {
+      step.needed = true;
+      if (methods_.decide(step, borrowed_around(chain_id)).empty()) {
         plan_.layers.push_back(std::move(step));
         return true;
       }
     }
     return false;
+  }
+
+  // The diff IDs that are borrowed, or will be, in all chains that a layer is in.
+  std::set<Digest> borrowed_around(const Digest& chain_id) const {
+    std::set<Digest> borrowed;
+    for (const auto& [top, layer] : input_.state.layers) {
+      std::set<Digest> chain;
+      add_chain(input_.state.layers, top, chain);
+      if (!chain.contains(chain_id)) {
+        continue;
+      }
+      chain.erase(chain_id);
+      for (const Digest& other : chain) {
+        const auto present = input_.state.layers.find(other);
+        if (present != input_.state.layers.end() && will_be_borrowed(other, present->second)) {
+          borrowed.insert(present->second.diff_id);
+        }
+      }
+    }
+    return borrowed;
+  }
+
+  bool will_be_borrowed(const Digest& chain_id, const store::PresentLayer& present) const {
+    const auto step =
+        std::find_if(plan_.layers.begin(), plan_.layers.end(),
+                     [&](const LayerStep& planned) { return planned.chain_id == chain_id; });
+    return step != plan_.layers.end() && step->method != Method::present
+               ? step->method == Method::link
+               : !present.borrowed_from.empty();
   }
 
   void warn_of_flaw(const LayerStep& step) {

@@ -52,6 +52,9 @@ struct LayerStep {
   Origin origin = Origin::tree;
   std::string why;
   std::vector<Method> otherwise = {}; // what to try next, in order, if the method fails
+  // A user's image or a container stands on it: its record stays while it is made anew, and by
+  // that the next boot knows it if this one is broken off.
+  bool needed = false;
 };
 
 struct ImageStep {
@@ -66,8 +69,9 @@ struct ImageStep {
 struct Removals {
   std::vector<Digest> images;
   std::vector<Digest> layers; // chain IDs, children before their parents
-  // Chain IDs of layers that a user needs, and that would show something wrong: their records
-  // stay, so that what stands on them fails aloud, and works again when they are made anew.
+  // Chain IDs of layers that would show something wrong: their files go before anything else.
+  // Where a user needs such a layer its record stays, so that what stands on it fails aloud, and
+  // works again when it is made anew.
   std::vector<Digest> files;
 
   bool empty() const { return images.empty() && layers.empty() && files.empty(); }
@@ -92,7 +96,8 @@ struct PlanInput {
   const Wishes& wishes;
   const DriverChoice& driver;
   const host::HostFacts& facts;
-  const store::DriverState& state; // of that driver
+  const store::DriverState& state;   // of that driver
+  const store::DriverState& earlier; // of the one that was seeded into, if the engine chooses
   const Receipt& receipt;
   const std::vector<CacheView>& caches;
 };

@@ -78,7 +78,8 @@ std::optional<SeedPlan> decide(const PlanInput& input, const Removals& removals)
 } // namespace
 
 std::optional<SeedPlan> plan_without_layers(const PlanInput& input) {
-  Leftovers leftovers = judge_leftovers(input.state, input.receipt, flawed_layers(input.state), {});
+  Leftovers leftovers =
+      judge_leftovers(input.earlier, input.receipt, lost_layers(input.earlier), {});
   auto plan = decide(input, leftovers.removals);
   if (plan) {
     plan->removals = std::move(leftovers.removals);

@@ -57,6 +57,11 @@ private:
   Fd dir_;
 };
 
+// A link to that of a cache may lead nowhere.
+bool has_tar_split(const Fd& record) {
+  return ::faccessat(record.get(), "tar-split.json.gz", F_OK, 0) == 0;
+}
+
 // nullopt for a record that dockerd would not load (moby layer/filestore.go).
 std::optional<PresentLayer> read_layer(const Fd& record, const Digest& chain_id) {
   const auto diff_id = Digest::parse(text_of(record, kDiff));
@@ -93,6 +98,8 @@ Result<std::map<Digest, PresentLayer>> read_layers(const Fd& root, const std::st
     }
     if (auto layer = read_layer(*record, *chain_id)) {
       dirs.look_up(*layer);
+      // One of ours was being made anew, the other way round, when that was broken off.
+      layer->reachable = layer->reachable && (!layer->ours || has_tar_split(*record));
       layers.emplace(*chain_id, *std::move(layer));
     }
   }

@@ -13,6 +13,14 @@
 
 #include <fmt/format.h>
 
+#include <errno.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <sstream>
+#include <vector>
+
 namespace dind::store {
 namespace {
 
@@ -20,6 +28,22 @@ constexpr std::size_t kSmallFile = 64U << 10U;
 constexpr std::size_t kBuffer = 1U << 20U;
 constexpr std::string_view kWhiteoutPrefix = ".wh.";
 constexpr std::string_view kOpaqueName = ".wh..wh..opq";
+
+// Something is not as it was, or not there; anything else is a failure to look.
+bool is_flaw(const Error& error) {
+  constexpr std::array kFlaws = {0, ENOENT, ENOTDIR, EISDIR, ELOOP};
+  return std::find(kFlaws.begin(), kFlaws.end(), error.code()) != kFlaws.end();
+}
+
+// The parts of "l/A:l/B".
+std::vector<std::string> entries_of_lower(const std::string& lower) {
+  std::vector<std::string> entries;
+  std::istringstream parts(lower);
+  for (std::string entry; std::getline(parts, entry, ':');) {
+    entries.push_back(entry);
+  }
+  return entries;
+}
 
 // Every check is a Result<void> whose error is the flaw.
 class Check {
@@ -94,13 +118,33 @@ private:
       const std::string parent_link = TRY(text_in(below, "link"));
       lower = lower_of_child(parent_link, lower_in(below));
     }
-    const std::string is = lower_in(dir);
-    const std::string skeleton = skeleton_link_id_of(chain_id_);
-    if (is != lower) {
-      TRY(same("lower", Result<std::string>(is), lower_of_child(skeleton, lower)));
-      TRY(leads(skeleton, "../" + layer_.cache_id + "/skeleton"));
+    return lists(lower_in(dir), lower);
+  }
+
+  // It lists what its parent does. Skeletons of its own and of layers below may come in between:
+  // one that was borrowed when this was made may have files of its own today.
+  Result<void> lists(const std::string& lower, const std::string& of_parent) {
+    std::map<std::string, std::string> skeletons; // their links, and where those lead
+    for (auto layer = state_.layers.find(chain_id_); layer != state_.layers.end();
+         layer = layer->second.parent ? state_.layers.find(*layer->second.parent)
+                                      : state_.layers.end()) {
+      skeletons.emplace(skeleton_link_id_of(layer->first),
+                        "../" + layer->second.cache_id + "/skeleton");
     }
-    return {};
+    const auto expected = entries_of_lower(of_parent);
+    auto next = expected.begin();
+    for (const std::string& entry : entries_of_lower(lower)) {
+      if (next != expected.end() && entry == *next) {
+        ++next;
+        continue;
+      }
+      const auto skeleton = skeletons.find(entry.substr(std::min<std::size_t>(2, entry.size())));
+      if (skeleton == skeletons.end()) {
+        return input_error("lower is \"{}\"", lower);
+      }
+      TRY(leads(skeleton->first, skeleton->second));
+    }
+    return next == expected.end() ? Result<void>() : input_error("lower is \"{}\"", lower);
   }
 
   Result<void> leads(const std::string& link, const std::string& target) {
@@ -225,6 +269,9 @@ private:
     const bool marked =
         is_overlay_ ? TRY(sys::get_xattr_at({*dir, self}, "trusted.overlay.opaque")).has_value()
                     : TRY(sys::exists_at({*dir, aufs}));
+    if (!marked && is_overlay_ && !sys::sees_trusted_xattrs(*dir)) {
+      return Error("read attributes named trusted.*", EPERM);
+    }
     return marked ? Result<void>() : input_error("\"{}\" is not opaque any more", path);
   }
 
@@ -251,10 +298,14 @@ private:
 
 } // namespace
 
-std::string find_flaw(const Fd& data_root, const std::string& driver, const Digest& chain_id,
-                      const DriverState& state, const cache::Skeleton& skeleton) {
+Result<std::string> find_flaw(const Fd& data_root, const std::string& driver,
+                              const Digest& chain_id, const DriverState& state,
+                              const cache::Skeleton& skeleton) {
   const auto found = Check(data_root, driver, chain_id, state).run(skeleton);
-  return found ? "" : found.error().describe();
+  if (found) {
+    return std::string();
+  }
+  return is_flaw(found.error()) ? Result<std::string>(found.error().describe()) : found.error();
 }
 
 } // namespace dind::store

@@ -12,8 +12,10 @@ namespace dind::store {
 // What a power cut can have taken from a layer that seeding made without a flush: data of files,
 // marks, links, and names. `skeleton` is that of a borrowed layer, as its cache has it; a layer of
 // its own is compared with its tar-split. Files are not read, but where their filesystem does not
-// say that all of them was written. Returns what is wrong first, or "".
-std::string find_flaw(const Fd& data_root, const std::string& driver, const Digest& chain_id,
-                      const DriverState& state, const cache::Skeleton& skeleton);
+// say that all of them was written. Returns what is wrong first, or "". An error means that the
+// question could not be answered: too few descriptors or rights, a disk that does not read.
+Result<std::string> find_flaw(const Fd& data_root, const std::string& driver,
+                              const Digest& chain_id, const DriverState& state,
+                              const cache::Skeleton& skeleton);
 
 } // namespace dind::store

@@ -117,4 +117,10 @@ Result<void> remove_xattr(const Fd& fd, const std::string& name) {
   return {};
 }
 
+bool sees_trusted_xattrs(const Fd& file) {
+  // Nothing is set: there is none to be replaced.
+  return ::fsetxattr(file.get(), "trusted.dind-init", "", 0, XATTR_REPLACE) == -1 &&
+         errno == ENODATA;
+}
+
 } // namespace dind::sys

@@ -17,6 +17,9 @@ Result<void> set_xattr_at(At at, const std::string& name, std::string_view value
 // nullopt where there is none, or where the filesystem keeps none.
 Result<std::optional<std::string>> get_xattr_at(At at, const std::string& name);
 Result<std::vector<std::string>> list_xattrs_at(At at);
+// Whether attributes named trusted.* show themselves: without CAP_SYS_ADMIN in the first user
+// namespace they read as absent (fs/xattr.c, xattr_permission).
+bool sees_trusted_xattrs(const Fd& file);
 
 // The same of what is open, and without /proc.
 Result<void> set_xattr(const Fd& fd, const std::string& name, std::string_view value);

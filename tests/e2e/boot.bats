@@ -253,6 +253,7 @@ top_layer_of() { # REFERENCE
   [ "$(status_of "$dind" '.result + "/" + .strategy')" = ok/link ]
   docker rm -fv "$dind"
   file=$(cd "$small" && find "$(top_layer_of handmade/links:1)/tree" -type f -size +0 | head -n 1)
+  # shellcheck disable=SC2016  # expanded by the inner shell
   damage sh -c 'printf "\377" | dd of="$0" conv=notrunc 2>/dev/null; touch -r "$1/$0" "$0"' "$file" "$small"
   start_dind "$dind" "$plain" -v "$damaged:/var/lib/dind-cache" -e DIND_VERIFY=full
   [ "$(status_of "$dind" '.result + " without " + (.images_missing | join(" "))')" = "degraded without handmade/links:1" ]

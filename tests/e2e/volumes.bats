@@ -96,7 +96,7 @@ server_runs() { # STARTS
   is_image base:1 metadata:classic
   run inner "$dind" image inspect gone:1
   [ "$status" -ne 0 ]
-  status_of "$dind" '.warnings[]' | grep '^removed: ' | grep -q 'gone:1'
+  status_of "$dind" '.warnings[]' | grep '^removing image ' | grep -q 'gone:1'
   # No layer is left whose files are in the old cache alone.
   run docker exec "$dind" sh -c 'for diff in /var/lib/docker/overlay2/*/diff; do [ -d "$diff/" ] || echo "$diff"; done'
   [ "$output" = "" ]
@@ -165,7 +165,7 @@ top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" 
   is_image gone:1 links:classic
   cut_power "$gone" "$file"
   boot bare -e DIND_SEED=copy
-  status_of "$dind" '.warnings[]' | grep '^removed: ' | grep -q gone:1
+  status_of "$dind" '.warnings[]' | grep '^removing image ' | grep -q gone:1
   run inner "$dind" image inspect gone:1
   [ "$status" -ne 0 ]
   boot old -e DIND_SEED=copy
@@ -199,7 +199,7 @@ top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" 
   cp -a "$BATS_FILE_TMPDIR/old" "$BATS_FILE_TMPDIR/whole"
   find "$BATS_FILE_TMPDIR/old/${tree#/var/lib/dind-cache/}" -mindepth 1 -delete
   boot old
-  status_of "$dind" '.warnings[]' | grep -q '^removed: image .* is not what was seeded: in its cache, '
+  status_of "$dind" '.warnings[]' | grep -q '^removing image .* is not what was seeded: in its cache, '
   local reference missing
   for reference in $(inner "$dind" image ls -q | sort -u); do inner "$dind" run --rm --network none "$reference" true; done
   missing=$(status_of "$dind" '.images_missing[]')

@@ -41,7 +41,8 @@ struct Seeder {
     }
     choice.driver = driver;
     choice.means = seed::Means::layers;
-    return seed::make_plan({wishes, choice, facts, state.of(driver), receipt, views});
+    return seed::make_plan(
+        {wishes, choice, facts, state.of(driver), state.of(driver), receipt, views});
   }
 
   Result<seed::SeedReport> run() { return execute(plan()); }

@@ -157,6 +157,33 @@ TEST_F(ExecutorTest, TakesTheFilesOfALayerWithAFlawThatAContainerNeedsAndGivesTh
   EXPECT_EQ(etc_of({base_, top_}), (Names{"kept", "new"}));
 }
 
+TEST_F(ExecutorTest, MakesWhatAContainerNeedsAnewThoughTheBootBeforeFailedTo) {
+  ASSERT_TRUE(ok(seed(SeedWish::copy)));
+  root_.write("image/overlay2/layerdb/mounts/container/parent", chain_of({base_}).text());
+  seeder_.flaws = {{chain_of({base_}), "etc/kept has 0 bytes, not 4"}};
+  const auto tree = builder_.dir() / cache::tree_dir(base_);
+  ASSERT_EQ(::rename(tree.c_str(), (builder_.dir() / "elsewhere").c_str()), 0);
+  const auto failed = seed(SeedWish::copy);
+  ASSERT_TRUE(ok(failed));
+  EXPECT_EQ(failed->images, 0U);
+  EXPECT_FALSE(state().layers.at(chain_of({base_})).reachable);
+  ASSERT_EQ(::rename((builder_.dir() / "elsewhere").c_str(), tree.c_str()), 0);
+  seeder_.flaws.clear();
+  ASSERT_TRUE(ok(seed()));
+  EXPECT_TRUE(state().layers.at(chain_of({base_})).reachable);
+}
+
+TEST_F(ExecutorTest, TakesWrongFilesAwayThoughNothingElseCanBeWritten) {
+  ASSERT_TRUE(ok(seed(SeedWish::copy)));
+  seeder_.flaws = {{chain_of({base_, top_}), "etc/new has 0 bytes, not 3"}};
+  seeder_.wishes.seed = SeedWish::off;
+  const SeedPlan plan = seeder_.plan();
+  root_.write(".dind-init/receipt.json.new/in/the way", "");
+  EXPECT_FALSE(clear_data_root({plan, seeder_.state.of("overlay2"), seeder_.receipt}, "overlay2",
+                               root_.fd()));
+  EXPECT_FALSE(state().layers.at(chain_of({base_, top_})).reachable);
+}
+
 TEST_F(ExecutorTest, RemovesALayerWithAFlawWhereNothingIsSeeded) {
   ASSERT_TRUE(ok(seed(SeedWish::copy)));
   seeder_.flaws = {{chain_of({base_, top_}), "etc/new has 0 bytes, not 3"}};

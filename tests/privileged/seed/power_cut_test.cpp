@@ -49,7 +49,7 @@ protected:
 
   std::string flaw() {
     const auto state = store::read_state(root_->path().native()).value().of("overlay2");
-    return store::find_flaw(root_->fd(), "overlay2", *chain_id_, state, {});
+    return store::find_flaw(root_->fd(), "overlay2", *chain_id_, state, {}).value();
   }
 
   // Blocks that were set aside for a file, and do not count as written until they are.

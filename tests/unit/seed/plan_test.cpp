@@ -56,7 +56,7 @@ protected:
   SeedPlan plan() {
     view_.manifest = &manifest_;
     views_ = {view_};
-    return make_plan({wishes_, driver_, facts_, state_, receipt_, views_});
+    return make_plan({wishes_, driver_, facts_, state_, state_, receipt_, views_});
   }
 
   // "link native copy", of all layers in order.
@@ -343,6 +343,38 @@ TEST_F(PlanTest, RemovesLayersWithAFlawWhereNothingIsSeeded) {
     EXPECT_NE(made.cold_why, "");
     EXPECT_EQ(made.removals.layers, std::vector{number(1)});
   }
+}
+
+TEST_F(PlanTest, KeepsTheRecordOfALayerThatAContainerNeedsWhileItIsMadeAnew) {
+  image(100, {1});
+  image(101, {2});
+  present_with_flaw(1);
+  present_with_flaw(2);
+  state_.container_layers = {number(1)};
+  const SeedPlan made = plan();
+  EXPECT_TRUE(made.layers[0].needed);
+  EXPECT_FALSE(made.layers[1].needed);
+}
+
+// The kernel refuses one directory twice in lowerdir.
+TEST_F(PlanTest, DoesNotLinkAgainWhatIsBorrowedElsewhereInTheChain) {
+  image(100, {1}); // the cache has the layer, and not the chain [1, 2, 1]
+  const Digest two = cache::next_chain_id(number(1), number(2));
+  const Digest three = cache::next_chain_id(two, number(1));
+  store::PresentLayer borrowed{.diff_id = number(1), .cache_id = "x", .ours = true};
+  borrowed.borrowed_from = "/cache/1";
+  borrowed.reachable = true;
+  state_.layers.insert_or_assign(number(1), borrowed);
+  state_.layers.insert_or_assign(
+      two, store::PresentLayer{
+               .diff_id = number(2), .parent = number(1), .cache_id = "y", .reachable = true});
+  state_.layers.insert_or_assign(three, store::PresentLayer{.diff_id = number(1),
+                                                            .parent = two,
+                                                            .cache_id = "z",
+                                                            .ours = true,
+                                                            .flaw = "a is cut short"});
+  state_.container_layers = {three};
+  EXPECT_EQ(methods(plan()), "present copy");
 }
 
 // Whoever mounts no cache today may mount it tomorrow.

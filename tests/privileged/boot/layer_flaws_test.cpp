@@ -1,0 +1,181 @@
+#include <boot/layer_flaws.hpp>
+#include <seed/executor.hpp>
+#include <support/cache_builder.hpp>
+#include <support/child.hpp>
+#include <support/expect.hpp>
+#include <support/seeder.hpp>
+#include <support/tar_builder.hpp>
+
+#include <boost/filesystem/operations.hpp>
+#include <gtest/gtest.h>
+
+#include <linux/capability.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+
+namespace dind::boot {
+namespace {
+
+using test::CacheBuilder;
+using test::ok;
+using test::TarBuilder;
+using test::TempDir;
+
+// A data root with an image of two layers, the upper of which has a whiteout and an opaque
+// directory.
+class LayerFlawsTest : public testing::Test {
+protected:
+  void SetUp() override { NEEDS(::geteuid() == 0, "root"); }
+
+  LayerFlawsTest() {
+    base_ = builder_.add_layer(TarBuilder().directory("a").file("a/gone", "gone").finish());
+    top_ = builder_.add_layer(
+        TarBuilder().directory("a").whiteout("a/gone").file("a/new", "new").finish(), {"a/gone"});
+    last_ = builder_.add_layer(TarBuilder().file("last", "last").finish());
+    builder_.add_image("app:1", {*base_, *top_, *last_});
+    builder_.finish();
+    cache_ = cache::Cache::open(builder_.dir().path()).value();
+  }
+
+  void seed(SeedWish wish) {
+    seeder_.caches = {&*cache_};
+    seeder_.wishes.seed = wish;
+    ASSERT_TRUE(ok(seeder_.run()));
+  }
+
+  // As a boot would find it, with no cache.
+  Findings found() const {
+    Findings found;
+    found.state = store::read_state(root_.path().native()).value();
+    found.data_root = sys::open_dir(root_.path()).value();
+    const std::string own = store::kOwnDir;
+    found.receipt = seed::read_receipt(sys::open_dir_at({found.data_root, own}).value()).value();
+    found.boot_id = found.receipt.boot_id;
+    return found;
+  }
+  Findings found_after_reboot() const {
+    Findings after = found();
+    after.boot_id = "another";
+    return after;
+  }
+
+  static std::vector<std::string> flaws(Findings& found) {
+    look_for_flaws(found);
+    std::vector<std::string> flaws;
+    for (const auto& [chain_id, layer] : found.state.of("overlay2").layers) {
+      if (!layer.flaw.empty()) {
+        EXPECT_FALSE(layer.reachable);
+        flaws.push_back(layer.flaw);
+      }
+    }
+    return flaws;
+  }
+
+  Digest chain_of(const std::vector<Digest>& layers) const {
+    return cache::chain_ids(layers).back();
+  }
+  boost::filesystem::path dir_of(const std::vector<Digest>& layers) const {
+    return root_ / ("overlay2/" + store::cache_id_of(chain_of(layers)));
+  }
+
+  CacheBuilder builder_;
+  std::optional<Digest> base_;
+  std::optional<Digest> top_;
+  std::optional<Digest> last_;
+  std::optional<cache::Cache> cache_;
+  const TempDir root_;
+  test::Seeder seeder_{root_};
+};
+
+TEST_F(LayerFlawsTest, AreNoneInWhatIsWhole) {
+  for (const SeedWish wish : {SeedWish::link, SeedWish::copy}) {
+    seed(wish);
+    Findings after = found_after_reboot();
+    EXPECT_TRUE(flaws(after).empty());
+    EXPECT_EQ(after.boot_id, "another");
+  }
+}
+
+TEST_F(LayerFlawsTest, AreSeenAfterAReboot) {
+  seed(SeedWish::copy);
+  ASSERT_EQ(::truncate((dir_of({*base_, *top_}) / "diff/a/new").c_str(), 0), 0);
+  Findings before = found();
+  EXPECT_TRUE(flaws(before).empty());
+  Findings after = found_after_reboot();
+  EXPECT_EQ(flaws(after).size(), 1U);
+}
+
+TEST_F(LayerFlawsTest, AreSeenWhereAnotherDriverWasSeededSince) {
+  seed(SeedWish::copy);
+  ASSERT_EQ(::truncate((dir_of({*base_, *top_}) / "diff/a/new").c_str(), 0), 0);
+  Findings found = this->found();
+  found.receipt.driver = "vfs";
+  found.driver.driver = "overlay2";
+  EXPECT_EQ(flaws(found).size(), 1U);
+}
+
+TEST_F(LayerFlawsTest, AreSeenInTheSkeletonOfABorrowedLayerWhoseCacheNobodyOpened) {
+  seed(SeedWish::link);
+  ASSERT_EQ(::unlink((dir_of({*base_, *top_}) / "skeleton/a/gone").c_str()), 0);
+  Findings after = found_after_reboot();
+  EXPECT_EQ(flaws(after).size(), 1U);
+}
+
+TEST_F(LayerFlawsTest, AreSeenInWhatIsBorrowedFromACacheThatIsRefused) {
+  seed(SeedWish::link);
+  Findings found = this->found();
+  found.caches.refused = {builder_.dir().path().native()};
+  EXPECT_EQ(flaws(found).size(), 3U);
+}
+
+// It lists the skeleton of its parent for ever.
+TEST_F(LayerFlawsTest, AreNoneInAChildWhoseParentWasBorrowedOnce) {
+  seed(SeedWish::link);
+  seeder_.flaws = {{chain_of({*base_, *top_}), "a is altered"}};
+  seed(SeedWish::copy);
+  seeder_.flaws.clear();
+  ASSERT_TRUE(boost::filesystem::is_directory(dir_of({*base_, *top_}) / "diff/a"));
+  Findings after = found_after_reboot();
+  EXPECT_TRUE(flaws(after).empty());
+}
+
+TEST_F(LayerFlawsTest, AreNotWhatNobodyCouldLookAt) {
+  seed(SeedWish::copy);
+  EXPECT_TRUE(test::holds_in_child([&] {
+    Findings after = found_after_reboot();
+    const rlimit few{8, 8};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    EXPECT_TRUE(flaws(after).empty());
+    EXPECT_EQ(after.boot_id, after.receipt.boot_id); // it is asked again
+  }));
+}
+
+TEST_F(LayerFlawsTest, AreNotOpaqueDirectoriesThatOnlyThePrivilegedSee) {
+  CacheBuilder other;
+  const Digest base = other.add_layer(TarBuilder().directory("a").file("a/gone", "gone").finish());
+  const Digest top = other.add_layer(TarBuilder().directory("a").opaque("a").finish());
+  other.manifest().layers.back().copy_reason = "so it is unpacked, marks and all";
+  other.add_image("app:1", {base, top});
+  other.finish();
+  const auto cache = cache::Cache::open(other.dir().path()).value();
+  seeder_.caches = {&cache};
+  seeder_.wishes.seed = SeedWish::copy;
+  ASSERT_TRUE(ok(seeder_.run()));
+  EXPECT_TRUE(test::holds_in_child([&] {
+    Findings after = found_after_reboot();
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> data{};
+    EXPECT_EQ(::syscall(SYS_capget, &header, data.data()), 0);
+    data[0].effective &= ~(1U << CAP_SYS_ADMIN);
+    EXPECT_EQ(::syscall(SYS_capset, &header, data.data()), 0);
+    EXPECT_TRUE(flaws(after).empty());
+    EXPECT_EQ(after.boot_id, after.receipt.boot_id);
+  }));
+}
+
+} // namespace
+} // namespace dind::boot
