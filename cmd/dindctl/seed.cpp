@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -48,7 +49,11 @@ void print_removals(const boot::Seeding& seeding) {
     fmt::print("remove  layer {}  {}\n", layer.diff_id.hex().substr(0, 12),
                layer.reachable ? "it stands on one that goes" : seed::why_stale(layer));
   }
+  const auto& going = seeding.plan.removals.layers;
   for (const Digest& chain_id : seeding.plan.removals.files) {
+    if (std::find(going.begin(), going.end(), chain_id) != going.end()) {
+      continue;
+    }
     const store::PresentLayer& layer = layers.at(chain_id);
     fmt::print("empty   layer {}  {}\n", layer.diff_id.hex().substr(0, 12), seed::why_stale(layer));
   }

@@ -50,10 +50,11 @@ Caches open_caches(const Wishes& wishes) {
     } else if (is_default_and_absent(dir, cache.error())) {
       log::info("no cache at {}: starting with what the data root holds", dir);
     } else {
-      caches.failure = std::move(cache).error().within("open the cache " + dir).describe();
-      if (const auto path = sys::canonical_path(dir)) {
+      const auto path = sys::canonical_path(dir);
+      if (path && cache.error().code() == 0) { // for what it says, not for what cannot be read
         caches.refused.push_back(path->native());
       }
+      caches.failure = std::move(cache).error().within("open the cache " + dir).describe();
     }
   }
   return caches;

@@ -14,7 +14,7 @@ namespace dind::boot {
 struct Caches {
   std::vector<cache::Cache> open;
   std::string failure;                   // empty if there is none; the default cache may be missing
-  std::vector<std::string> refused = {}; // the paths of those that are there and cannot be used
+  std::vector<std::string> refused = {}; // paths of those whose content is not what it should be
 };
 
 // Opens every cache and checks it against DIND_CACHE_DIGEST.

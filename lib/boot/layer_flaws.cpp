@@ -81,15 +81,12 @@ std::string damage_of(const seed::CacheView& view, const Digest& diff_id) {
   return "in its cache, " + sentinels->second.first();
 }
 
-bool is_below(const std::string& path, const std::string& dir) {
-  return path.starts_with(dir + "/");
-}
-
 void check_borrowed(const Findings& found, store::DriverState& state) {
   for (const std::string& refused : found.caches.refused) {
     for (auto& [chain_id, layer] : state.layers) {
-      if (layer.reachable && is_below(layer.borrowed_from, refused)) {
-        note(layer, "its cache cannot be used any more");
+      if (layer.reachable &&
+          layer.borrowed_from == refused + "/" + cache::tree_dir(layer.diff_id)) {
+        note(layer, "its cache is refused");
       }
     }
   }
@@ -115,7 +112,7 @@ void look_for_flaws(Findings& found) {
   const bool is_known =
       found.receipt.boot_id == found.boot_id && found.receipt.driver == driver->first;
   if (!is_known && !check_after_reboot(found, driver->first, driver->second)) {
-    found.boot_id = found.receipt.boot_id;
+    found.boot_id = "unknown";
   }
 }
 

@@ -78,13 +78,15 @@ private:
         TRY(clear({what_.plan, what_.state, what_.receipt}, driver_, metadata_, own_dir));
     report_.receipt.boot_id = what_.boot_id;
     report_.receipt.driver = what_.driver;
-    if (what_.receipt.boot_id != what_.boot_id) {
+    if (what_.receipt.boot_id != what_.boot_id || what_.receipt.driver != what_.driver) {
       write_again();
     }
-    // A layer that is made anew is nobody's until it is whole.
-    for (const LayerStep& step : what_.plan.layers) {
-      if (step.method != Method::present && what_.state.layers.contains(step.chain_id)) {
-        TRY(withdraw(step));
+    // A layer that is made anew is nobody's until it is whole. Children first: whoever finds one
+    // without its parent takes it for a user's.
+    const auto& steps = what_.plan.layers;
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+      if (step->method != Method::present && what_.state.layers.contains(step->chain_id)) {
+        TRY(withdraw(*step));
       }
     }
     return {};
@@ -92,9 +94,8 @@ private:
 
   // A record without files fails aloud.
   Result<void> withdraw(const LayerStep& step) {
-    if (!step.needed) {
-      TRY(metadata_.remove_layer(step.chain_id));
-    }
+    TRY(step.needed ? metadata_.suspend_layer(step.chain_id)
+                    : metadata_.remove_layer(step.chain_id));
     return driver_.remove(store::cache_id_of(step.chain_id));
   }
 
@@ -158,6 +159,11 @@ private:
       report_.receipt.layers[step.chain_id] = name_of(step.method);
     }
     failed_.emplace(step.chain_id, why);
+    if (step.needed) {
+      report_.warnings.push_back(fmt::format(
+          "layer {} could not be made anew, so what a user built or started on it fails: {}",
+          step.diff_id.hex().substr(0, 12), why));
+    }
   }
 
   // Children first: a directory of which others tell may not go before them.
@@ -318,8 +324,7 @@ Result<SeedReport> execute(const Execution& what, const Fd& data_root, SeedProgr
   auto metadata = TRY(store::ImageMetadata::open(data_root, what.driver));
   const Fd own_dir = TRY(sys::open_dir_at({data_root, kOwn}));
   auto report = Executor(what, *driver, std::move(metadata), progress).run(own_dir);
-  const std::string staging = "staging";
-  std::ignore = sys::remove_tree_at({own_dir, staging});
+  std::ignore = store::open_staging(data_root); // which empties it
   if (!report) {
     return report;
   }

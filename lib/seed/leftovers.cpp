@@ -67,6 +67,7 @@ private:
       if (!is_the_caches(id, own, receipt_)) {
         needed_.insert(chain.begin(), chain.end());
         if (broken != chain.end()) {
+          told_.insert(*broken);
           leftovers_.warnings.push_back(
               fmt::format("image {} does not work, for {}; it will when that is seeded again",
                           label, why_stale(state_.layers.at(*broken))));
@@ -89,9 +90,9 @@ private:
       if (!state_.layers.at(chain_id).flaw.empty()) {
         flawed.insert(chain_id);
       }
-      if (is_needed && !state_.layers.at(chain_id).flaw.empty()) {
+      if (is_needed && !state_.layers.at(chain_id).flaw.empty() && !told_.contains(chain_id)) {
         leftovers_.warnings.push_back(
-            fmt::format("{}: what was built or started on it fails until that is seeded again",
+            fmt::format("{}: what was started on it fails until that is seeded again",
                         why_stale(state_.layers.at(chain_id))));
       }
     }
@@ -115,6 +116,7 @@ private:
   const Receipt& receipt_;
   const std::set<Digest>& made_;
   std::set<Digest> stale_;
+  std::set<Digest> told_;   // chain IDs of stale layers that a warning names
   std::set<Digest> needed_; // chain IDs that users' images and containers stand on
   Leftovers leftovers_;
 };

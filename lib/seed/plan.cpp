@@ -233,7 +233,7 @@ private:
     const auto present = input_.state.layers.find(step.chain_id);
     if (present != input_.state.layers.end() && !present->second.flaw.empty()) {
       plan_.warnings.push_back(
-          fmt::format("layer {} is made anew, for it is not what was seeded: {}",
+          fmt::format("layer {} is to be made anew, for it is not what was seeded: {}",
                       step.diff_id.hex().substr(0, 12), present->second.flaw));
     }
   }

@@ -26,40 +26,66 @@ std::string text_of(const Fd& dir, const std::string& name) {
   return std::move(text).value();
 }
 
+// Whether something is not there, rather than that nobody can tell.
+bool is_absence(int code) {
+  return code == ENOENT || code == ENOTDIR || code == ELOOP;
+}
+
 // Finds the directories of layers as one driver lays them out.
 class LayerDirs {
 public:
   LayerDirs(const Fd& root, const std::string& driver)
-      : is_overlay_(driver == kOverlay2 || driver == kFuseOverlayfs) {
-    // A data root without it has no layer that can be reached.
-    auto dir = sys::open_beneath(root, layers_dir(driver), O_RDONLY | O_DIRECTORY);
-    dir_ = dir ? std::move(dir).value() : Fd();
-  }
+      : is_overlay_(driver == kOverlay2 || driver == kFuseOverlayfs),
+        dir_(sys::open_beneath(root, layers_dir(driver), O_RDONLY | O_DIRECTORY)) {}
 
-  void look_up(PresentLayer& layer) const {
-    const auto own = sys::open_dir_at({dir_, layer.cache_id});
-    layer.reachable = static_cast<bool>(own);
-    if (!own || !is_overlay_) {
-      return;
+  // An error where nobody can tell whether the layer can be reached.
+  Result<void> look_up(PresentLayer& layer) const {
+    // A data root without the directory of all has no layer that can be reached.
+    const auto own = dir_ ? sys::open_dir_at({*dir_, layer.cache_id}) : Result<Fd>(dir_.error());
+    if (!own) {
+      return is_absence(own.error().code()) ? Result<void>() : own.error();
+    }
+    layer.reachable = true;
+    if (!is_overlay_) {
+      return {};
     }
     // `diff` may be a symlink into a cache, and is then followed on purpose.
     struct stat diff {};
-    layer.reachable = ::fstatat(own->get(), kDiff.c_str(), &diff, 0) == 0 && S_ISDIR(diff.st_mode);
+    const bool found = ::fstatat(own->get(), kDiff.c_str(), &diff, 0) == 0;
+    if (!found && !is_absence(errno)) {
+      return errno_error("stat {}", kDiff);
+    }
+    layer.reachable = found && S_ISDIR(diff.st_mode);
     auto target = sys::read_link_at({*own, kDiff});
     layer.borrowed_from = target ? std::move(target).value() : "";
     const std::string lower = text_of(*own, "lower");
     const auto colons = std::count(lower.begin(), lower.end(), ':');
     layer.lowers = lower.empty() ? 0 : static_cast<std::size_t>(colons) + 1;
+    return {};
   }
 
 private:
   bool is_overlay_;
-  Fd dir_;
+  Result<Fd> dir_;
 };
 
 // A link to that of a cache may lead nowhere.
-bool has_tar_split(const Fd& record) {
-  return ::faccessat(record.get(), "tar-split.json.gz", F_OK, 0) == 0;
+Result<bool> has_tar_split(const Fd& record) {
+  if (::faccessat(record.get(), kTarSplitName, F_OK, 0) == 0) {
+    return true;
+  }
+  return is_absence(errno) ? Result<bool>(false) : errno_error("look for {}", kTarSplitName);
+}
+
+// Whether a layer can be used. Of those that are not ours, dockerd is to judge.
+Result<void> look_up(const LayerDirs& dirs, const Fd& record, PresentLayer& layer) {
+  auto done = dirs.look_up(layer);
+  if (!done && layer.ours) {
+    return done;
+  }
+  // Without one, it was being made anew when that was broken off.
+  layer.reachable = layer.reachable && (!layer.ours || TRY(has_tar_split(record)));
+  return {};
 }
 
 // nullopt for a record that dockerd would not load (moby layer/filestore.go).
@@ -97,9 +123,7 @@ Result<std::map<Digest, PresentLayer>> read_layers(const Fd& root, const std::st
       continue;
     }
     if (auto layer = read_layer(*record, *chain_id)) {
-      dirs.look_up(*layer);
-      // One of ours was being made anew, the other way round, when that was broken off.
-      layer->reachable = layer->reachable && (!layer->ours || has_tar_split(*record));
+      TRY(look_up(dirs, *record, *layer).within(entry.name));
       layers.emplace(*chain_id, *std::move(layer));
     }
   }

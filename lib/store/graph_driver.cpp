@@ -9,10 +9,6 @@
 #include <tuple>
 
 namespace dind::store {
-namespace {
-
-// With nothing of a killed boot in it: that may be what fills the volume. What cannot be removed
-// is in the way of nothing else.
 Result<Fd> open_staging(const Fd& data_root) {
   Fd staging = TRY(ensure_dirs(data_root, kStagingDir, 0700));
   const auto leftovers = TRY(sys::list_dir(staging));
@@ -21,8 +17,6 @@ Result<Fd> open_staging(const Fd& data_root) {
   }
   return staging;
 }
-
-} // namespace
 
 Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name) {
   if (name == kOverlay2) {

@@ -67,6 +67,11 @@ public:
   virtual Result<void> remove(const std::string& cache_id) = 0;
 };
 
+// Where layers and records are made, empty: what a killed boot left may be what fills the volume,
+// and what cannot be removed is in the way of nothing else. It stays for good, so that on a full
+// volume there is still a place to remove things to.
+Result<Fd> open_staging(const Fd& data_root);
+
 // The driver of that name below `data_root`, with its folders made. EOPNOTSUPP for
 // one that layers can only be loaded into.
 Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name);

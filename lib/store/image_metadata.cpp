@@ -92,7 +92,7 @@ Result<void> fill_record(const Fd& dir, const LayerRecord& record) {
   if (record.parent) {
     TRY(put("parent", record.parent->text()));
   }
-  const std::string tar_split = "tar-split.json.gz";
+  const std::string tar_split = kTarSplitName;
   if (!record.tar_split_file) {
     return sys::symlink_at(record.tar_split_path, {dir, tar_split});
   }
@@ -236,6 +236,13 @@ Result<void> ImageMetadata::remove_image(const Digest& id) const {
   // The config last: as long as it is there, a boot after a killed one knows what to remove.
   TRY(sys::remove_tree_at({metadata_, name}));
   return sys::remove_tree_at({configs_, name});
+}
+
+Result<void> ImageMetadata::suspend_layer(const Digest& chain_id) const {
+  const std::string name = chain_id.hex();
+  const std::string tar_split = kTarSplitName;
+  const Fd record = TRY(sys::open_dir_at({layerdb_, name}));
+  return sys::remove_tree_at({record, tar_split});
 }
 
 Result<void> ImageMetadata::remove_layer(const Digest& chain_id) const {

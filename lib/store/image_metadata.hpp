@@ -58,6 +58,9 @@ public:
   Result<void> remove_references(const std::set<Digest>& images) const;
   Result<void> remove_image(const Digest& id) const;
   Result<void> remove_layer(const Digest& chain_id) const;
+  // Takes the tar-split out of a record that stays while its layer is made anew: nothing counts it
+  // as whole until add_layer replaces it (read_state).
+  Result<void> suspend_layer(const Digest& chain_id) const;
 
 private:
   explicit ImageMetadata(std::string driver) : driver_(std::move(driver)) {}

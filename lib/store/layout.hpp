@@ -28,6 +28,7 @@ inline constexpr const char* kRepositoriesName = "repositories.json";
 
 // Our own corner of a data root, which dockerd ignores.
 inline constexpr const char* kOwnDir = ".dind-init";
+inline constexpr const char* kTarSplitName = "tar-split.json.gz"; // in a layer's record
 inline constexpr const char* kStagingDir = ".dind-init/staging";
 
 // Names that seeding gives, the same for the same chain ID at every boot, so

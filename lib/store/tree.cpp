@@ -2,6 +2,8 @@
 
 #include <sys/dir.hpp>
 
+#include <tuple>
+
 namespace dind::store {
 
 Result<Fd> ensure_dirs(const Fd& root, const std::string& path, mode_t mode) {
@@ -32,7 +34,12 @@ Result<void> move_into_place(sys::At from, sys::At to) {
   if (moved || !TRY(sys::exists_at(to))) {
     return moved;
   }
-  TRY(sys::remove_tree_at(to));
+  // At one stroke: whoever is killed here leaves the old one whole, or the new one.
+  if (sys::exchange_at(from, to)) {
+    std::ignore = sys::remove_tree_at(from); // of staging
+    return {};
+  }
+  TRY(sys::remove_tree_at(to)); // a filesystem that cannot
   return sys::rename_at(from, to);
 }
 

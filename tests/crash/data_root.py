@@ -69,6 +69,25 @@ def chain_ids(diff_ids):
     return chain
 
 
+def damage(root, driver):
+    """Takes a part of every base layer, puts a container on each of those, and lets another kernel run."""
+    for name in names(root, "image", driver, "layerdb", "sha256"):
+        record = os.path.join(root, "image", driver, "layerdb", "sha256", name)
+        if os.path.exists(os.path.join(record, "parent")):
+            continue
+        os.truncate(os.path.join(root, driver, read(record, "cache-id").decode(), "link"), 0)
+        os.truncate(os.path.join(record, "size"), 0)
+        container = os.path.join(root, "image", driver, "layerdb", "mounts", name[:12])
+        os.makedirs(container)
+        with open(os.path.join(container, "parent"), "w", encoding="ascii") as parent:
+            parent.write("sha256:" + name)
+    path = os.path.join(root, ".dind-init", "receipt.json")
+    receipt = json.loads(read(path))
+    receipt["boot_id"] = "of another boot"
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(receipt, file)
+
+
 def half_made(root, driver, references, lines):
     """What dockerd would take for whole, and is not. `references` are data roots in which everything is."""
     wrong = []

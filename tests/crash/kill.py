@@ -12,13 +12,15 @@ import subprocess
 import sys
 import time
 
-from data_root import Reference, half_made, listing
+from data_root import Reference, damage, half_made, listing
 
-# Scenario -> driver, method, and whether it is the upgrade that is killed.
+# Scenario -> driver, method, and what is killed: the first seeding, that of an upgrade, or the repair of a layer that a
+# power cut took a part of and a container stands on.
 SCENARIOS = {
-    "link": ("overlay2", "link", False), "reflink": ("overlay2", "reflink", False),
-    "hardlink": ("overlay2", "hardlink", False), "copy": ("overlay2", "copy", False), "vfs": ("vfs", "copy", False),
-    "upgrade-link": ("overlay2", "link", True), "upgrade-copy": ("overlay2", "copy", True),
+    "link": ("overlay2", "link", "first"), "reflink": ("overlay2", "reflink", "first"),
+    "hardlink": ("overlay2", "hardlink", "first"), "copy": ("overlay2", "copy", "first"), "vfs": ("vfs", "copy", "first"),
+    "upgrade-link": ("overlay2", "link", "upgrade"), "upgrade-copy": ("overlay2", "copy", "upgrade"),
+    "repair": ("overlay2", "copy", "repair"),  # a link may become a copy, where layers of others may stand on it
 }
 KILLED = 137
 
@@ -26,7 +28,8 @@ KILLED = 137
 class Seeder:
     def __init__(self, folder, binaries, scenario):
         self.folder, self.binaries = folder, binaries
-        self.driver, self.method, self.upgrade = SCENARIOS[scenario]
+        self.driver, self.method, kind = SCENARIOS[scenario]
+        self.upgrade, self.repair = kind == "upgrade", kind == "repair"
         self.root, self.calls = os.path.join(folder, "root"), os.path.join(folder, "calls")
         self.environment = {"PATH": os.environ["PATH"], "DIND_SEED_JOBS": "1", "DIND_SEED": self.method,
                             "DIND_CACHE_DIR": os.path.join(folder, "cache"), "DIND_STORAGE_DRIVER": self.driver}
@@ -82,6 +85,9 @@ class Seeder:
             self.run()
         if self.upgrade or self.mounted is None:
             self.use("new" if self.upgrade else "old")
+        if self.repair:
+            self.run()
+            damage(self.root, self.driver)
 
     def list(self):
         return listing(os.path.join(self.binaries, "treelist"), self.root) if os.path.exists(self.root) else {}
@@ -116,7 +122,8 @@ def kill_everywhere(seeder, step, part, parts):
             if seeder.run(kill_at=n) != KILLED:
                 raise RuntimeError("it was not killed")
             kills += 1
-            flaws = half_made(seeder.root, seeder.driver, references, seeder.list())
+            # What is to be repaired is wrong from the beginning, and then fails aloud until it is whole.
+            flaws = [] if seeder.repair else half_made(seeder.root, seeder.driver, references, seeder.list())
             if seeder.run() != 0:
                 raise RuntimeError("the next seeding did not end")
             flaws += references[0].differences(seeder.list())

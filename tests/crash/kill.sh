@@ -4,7 +4,7 @@
 #
 #   tests/crash/kill.sh [--every N] [SCENARIO]...
 #
-# --every 1 is every call of link, reflink, hardlink, copy, vfs, and of two upgrades. Needs root.
+# --every 1 is every call of link, reflink, hardlink, copy, vfs, of two upgrades and a repair. Needs root.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,7 +23,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ ${#scenarios[@]} -gt 0 ] ||
-  scenarios=(link reflink hardlink copy vfs upgrade-link upgrade-copy)
+  scenarios=(link reflink hardlink copy vfs upgrade-link upgrade-copy repair)
 
 bin=${DIND_BINARIES:-$PWD/build/release/bin}
 place=$(mktemp -d)

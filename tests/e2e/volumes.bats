@@ -161,7 +161,7 @@ top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" 
   file=$(docker exec "$dind" sh -c "cd /var/lib/docker/overlay2/$gone/diff && find . -type f -size +0 | head -n 1")
   cut_power "$gone" "$file"
   boot old -e DIND_SEED=copy
-  status_of "$dind" '.warnings[]' | grep 'did not outlive the last boot' | grep -q 'made anew'
+  status_of "$dind" '.warnings[]' | grep 'did not outlive the last boot' | grep -q 'to be made anew'
   is_image gone:1 links:classic
   cut_power "$gone" "$file"
   boot bare -e DIND_SEED=copy

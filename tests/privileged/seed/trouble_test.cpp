@@ -95,7 +95,7 @@ protected:
     EXPECT_EQ(state.references.size(), 1U);
     EXPECT_EQ(names_in("overlay2").size(), 2U); // the layer, and l
     EXPECT_EQ(names_in("overlay2/l").size(), 1U);
-    EXPECT_FALSE(root_->has(".dind-init/staging"));
+    EXPECT_EQ(names_in(".dind-init/staging"), Names{});
   }
 
   void expect_both_images(const Result<SeedReport>& report) {

@@ -56,6 +56,25 @@ TEST_F(StateTest, OfADataRootThatDoesNotExistIsEmpty) {
   EXPECT_TRUE(state->of("overlay2").empty());
 }
 
+TEST_F(StateTest, ALayerThatIsBeingMadeAnewIsOutOfReachUntilItsRecordIsReplaced) {
+  root_.write("cache/tar-split", "");
+  const std::string cache_id = cache_id_of(digest('a'));
+  const LayerRecord record{.chain_id = digest('a'),
+                           .diff_id = digest('d'),
+                           .parent = std::nullopt,
+                           .cache_id = cache_id,
+                           .size = 1,
+                           .tar_split_path = (root_ / "cache/tar-split").native()};
+  const auto metadata = ImageMetadata::open(root_.fd(), "overlay2").value();
+  ASSERT_TRUE(ok(metadata.add_layer(record)));
+  root_.make_dir("overlay2/" + cache_id + "/diff");
+  EXPECT_TRUE(state().of("overlay2").layers.at(digest('a')).reachable);
+  ASSERT_TRUE(ok(metadata.suspend_layer(digest('a'))));
+  EXPECT_FALSE(state().of("overlay2").layers.at(digest('a')).reachable);
+  ASSERT_TRUE(ok(metadata.add_layer(record)));
+  EXPECT_TRUE(state().of("overlay2").layers.at(digest('a')).reachable);
+}
+
 TEST_F(StateTest, TellsALayersIdentityAndWhetherSeedingNamedIt) {
   add_layer("overlay2", 'a', cache_id_of(digest('a')));
   add_layer("overlay2", 'b', "theirs", digest('a'));
