@@ -44,12 +44,12 @@ struct SeedArguments {
 
 void print_removals(const boot::Seeding& seeding) {
   const auto& layers = seeding.found.state.of(seeding.found.seeded_driver()).layers;
-  for (const Digest& chain_id : seeding.plan.removals.layers) {
+  const auto& going = seeding.plan.removals.layers;
+  for (const Digest& chain_id : going) {
     const store::PresentLayer& layer = layers.at(chain_id);
     fmt::print("remove  layer {}  {}\n", layer.diff_id.hex().substr(0, 12),
                layer.reachable ? "it stands on one that goes" : seed::why_stale(layer));
   }
-  const auto& going = seeding.plan.removals.layers;
   for (const Digest& chain_id : seeding.plan.removals.files) {
     if (std::find(going.begin(), going.end(), chain_id) != going.end()) {
       continue;

@@ -93,8 +93,11 @@ void check_borrowed(const Findings& found, store::DriverState& state) {
   for (std::size_t c = 0; c < found.views.size(); ++c) {
     for (auto& [chain_id, layer] : state.layers) {
       std::string damage = damage_of(found.views[c], layer.diff_id);
+      if (damage.empty()) {
+        continue;
+      }
       const auto tree = found.caches.open[c].path() / cache::tree_dir(layer.diff_id);
-      if (!damage.empty() && layer.reachable && layer.borrowed_from == tree.native()) {
+      if (layer.reachable && layer.borrowed_from == tree.native()) {
         note(layer, std::move(damage));
       }
     }

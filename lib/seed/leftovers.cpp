@@ -87,10 +87,11 @@ private:
     for (const Digest& chain_id : stale_) {
       const bool is_needed = needed_.contains(chain_id);
       (is_needed ? wanted : gone).insert(chain_id);
-      if (!state_.layers.at(chain_id).flaw.empty()) {
-        flawed.insert(chain_id);
+      if (state_.layers.at(chain_id).flaw.empty()) {
+        continue;
       }
-      if (is_needed && !state_.layers.at(chain_id).flaw.empty() && !told_.contains(chain_id)) {
+      flawed.insert(chain_id);
+      if (is_needed && !told_.contains(chain_id)) {
         leftovers_.warnings.push_back(
             fmt::format("{}: what was started on it fails until that is seeded again",
                         why_stale(state_.layers.at(chain_id))));

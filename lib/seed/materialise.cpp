@@ -14,7 +14,7 @@ namespace dind::seed {
 namespace {
 
 const std::string kDiff = "diff";
-const std::string kTarSplit = "tar-split.json.gz";
+const std::string kTarSplit = store::kTarSplitName;
 
 // The record's link to the cache's tar-split becomes a file.
 Result<void> own_tar_split(const Fd& data_root, const std::string& driver, const Digest& chain_id,

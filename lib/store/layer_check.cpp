@@ -155,7 +155,7 @@ private:
   // What the layer's own tar says.
   Result<void> files_of(const Fd& diff) {
     const Fd dir = TRY(open_record());
-    const std::string name = "tar-split.json.gz";
+    const std::string name = kTarSplitName;
     const Fd compressed = TRY(sys::open_at({dir, name}, O_RDONLY | O_NONBLOCK));
     const struct stat status = TRY(sys::stat_of(compressed));
     if (status.st_size == 0) { // which is no compression at all

@@ -25,10 +25,10 @@ std::string metadata_by_diff_id_dir(const std::string& driver);
 // Where the driver has its layers, one directory each: "overlay2", "vfs/dir", "btrfs/subvolumes".
 std::string layers_dir(const std::string& driver);
 inline constexpr const char* kRepositoriesName = "repositories.json";
+inline constexpr const char* kTarSplitName = "tar-split.json.gz"; // in a layer's record
 
 // Our own corner of a data root, which dockerd ignores.
 inline constexpr const char* kOwnDir = ".dind-init";
-inline constexpr const char* kTarSplitName = "tar-split.json.gz"; // in a layer's record
 inline constexpr const char* kStagingDir = ".dind-init/staging";
 
 // Names that seeding gives, the same for the same chain ID at every boot, so

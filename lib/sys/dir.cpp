@@ -125,9 +125,8 @@ Result<std::vector<DirEntry>> list_dir(const Fd& dir) {
 }
 
 Result<void> remove_tree_at(At at) {
-  auto unlinked = unlink_or_tell(at);
-  if (!unlinked || *unlinked == Gone::yes) {
-    return unlinked ? Result<void>() : std::move(unlinked).error();
+  if (TRY(unlink_or_tell(at)) == Gone::yes) {
+    return {};
   }
   {
     const Fd top = TRY(open_dir_at(at));

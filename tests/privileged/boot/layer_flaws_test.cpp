@@ -12,7 +12,6 @@
 #include <linux/capability.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
@@ -25,8 +24,7 @@ using test::ok;
 using test::TarBuilder;
 using test::TempDir;
 
-// A data root with an image of two layers, the upper of which has a whiteout and an opaque
-// directory.
+// A data root with an image of three layers, the middle one of which has a whiteout.
 class LayerFlawsTest : public testing::Test {
 protected:
   void SetUp() override { NEEDS(::geteuid() == 0, "root"); }
