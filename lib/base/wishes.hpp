@@ -101,7 +101,7 @@ struct Wishes {
   std::string preferred_driver; // DOCKER_DRIVER; "" = none
   std::vector<std::string> allowed_drivers; // DIND_REQUIRE_DRIVER; empty = all
   std::optional<std::uint64_t> loop_bytes;  // DIND_LOOP_SIZE; absent = automatic, 0 = never
-  bool userns_remap = false;                // "userns-remap" of the command line or daemon.json
+  std::string userns_remap; // "userns-remap" of the command line or daemon.json; "" = none
   std::string data_root = "/var/lib/docker";
   log::Level log_level = log::Level::info;      // DIND_LOG_LEVEL
   log::Format log_format = log::Format::logfmt; // DIND_LOG_FORMAT

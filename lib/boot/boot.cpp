@@ -259,7 +259,7 @@ int boot_daemon(std::span<const std::string> arguments, const Options& options,
   state.store_is_settled =
       wishes->store != StoreWish::automatic || !seeding->found.state.prior_drivers.empty();
   state.runtime_dir = runtime_dir->native();
-  state.data_root = wishes->data_root;
+  state.data_root = seeding->found.store_root;
   state.loop_root = std::exchange(loop_root, "");
   state.promote = driver_to_promote(*wishes, seeding->found);
   state.sockets = std::move(handed).value();

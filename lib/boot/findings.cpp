@@ -3,6 +3,7 @@
 #include <base/log.hpp>
 #include <boot/layer_flaws.hpp>
 #include <host/probe.hpp>
+#include <host/subordinate_ids.hpp>
 #include <init/stop_at_once.hpp>
 #include <store/layout.hpp>
 #include <store/root_lock.hpp>
@@ -36,19 +37,44 @@ bool was_seeded(const std::string& data_root) {
       fmt::format("{}/{}/{}", data_root, store::kOwnDir, seed::kReceiptName), O_PATH));
 }
 
+// Where the engine keeps its images. If it maps IDs that are not known here, images are left to it:
+// it may know more, or will say the same.
+void find_store_root(const Wishes& wishes, Findings& found) {
+  found.store_root = wishes.data_root;
+  auto ids = host::remapped_ids(wishes.userns_remap, host::read_accounts());
+  if (!ids) {
+    found.ids_unknown = ids.error().describe();
+  } else if (ids->has_value()) {
+    found.ids = std::move(ids).value();
+    found.store_root += "/" + host::remapped_dir(*found.ids);
+  }
+}
+
+Result<Fd> open_store_root(const Wishes& wishes, Purpose purpose, const Findings& found) {
+  if (!found.ids || purpose == Purpose::rehearsal) {
+    return open_data_root(found.store_root, purpose);
+  }
+  const Fd above = TRY(open_data_root(wishes.data_root, purpose));
+  const std::string name = host::remapped_dir(*found.ids);
+  TRY(sys::ensure_dir_at({above, name}, kDataRootMode));
+  TRY(sys::set_owner_at({above, name}, 0, found.ids->root_group()));
+  return open_data_root(found.store_root, purpose);
+}
+
 // What the data root holds and the host can do with it, as it is now.
 Result<void> look(const Wishes& wishes, Purpose purpose, Findings& found) {
-  found.state = TRY(store::read_state(wishes.data_root).within(wishes.data_root));
+  found.state = TRY(store::read_state(found.store_root).within(found.store_root));
   if (found.caches.open.empty() && wishes.allowed_drivers.empty()) { // nothing to decide
-    if (was_seeded(wishes.data_root)) {
-      found.data_root = TRY(open_data_root(wishes.data_root, purpose));
+    if (was_seeded(found.store_root)) {
+      found.data_root = TRY(open_store_root(wishes, purpose, found));
     }
     return {};
   }
-  found.data_root = TRY(open_data_root(wishes.data_root, purpose));
+  found.data_root = TRY(open_store_root(wishes, purpose, found));
   const std::string own = store::kOwnDir;
   const bool has_own = TRY(sys::exists_at({found.data_root, own}));
   host::ProbeRequest request{.scratch_parent = has_own ? own : "."};
+  request.ids = found.ids;
   for (const cache::Cache& cache : found.caches.open) {
     request.samples.push_back((cache.path() / cache::kCanaryName).native());
   }
@@ -58,6 +84,9 @@ Result<void> look(const Wishes& wishes, Purpose purpose, Findings& found) {
   request.named_drivers.insert(request.named_drivers.end(),
                                {wishes.required_driver, wishes.preferred_driver});
   found.facts = TRY(host::probe(found.data_root, request));
+  if (!found.ids_unknown.empty()) {
+    found.facts.shifted_owners = host::Fact{false, found.ids_unknown};
+  }
   if (purpose == Purpose::seeding) {
     found.facts.loop = {false, "dind-init mounts it when it boots"};
   }
@@ -116,7 +145,8 @@ Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
     found.views.push_back(TRY(view_of(cache, wishes.verify)));
   }
   const bool has_cache = !found.caches.open.empty();
-  if ((has_cache || was_seeded(wishes.data_root)) && purpose != Purpose::rehearsal) {
+  find_store_root(wishes, found);
+  if ((has_cache || was_seeded(found.store_root)) && purpose != Purpose::rehearsal) {
     const auto held = hold(wishes, purpose, found);
     if (!held && (has_cache || held.error().is(std::errc::device_or_resource_busy))) {
       return held.error();
@@ -130,7 +160,7 @@ Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
   if (!found.facts.filesystem_note.empty() && !found.loop) {
     log::info("{}", found.facts.filesystem_note);
   }
-  if (has_cache || was_seeded(wishes.data_root)) { // on the loop device, if there is one now
+  if (has_cache || was_seeded(found.store_root)) { // on the loop device, if there is one now
     found.boot_id = TRY(sys::kernel_boot_id());
     const std::string own = store::kOwnDir;
     const auto own_dir = sys::open_dir_at({found.data_root, own});

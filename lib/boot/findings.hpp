@@ -9,6 +9,7 @@
 #include <seed/plan.hpp>
 #include <seed/receipt.hpp>
 #include <store/state.hpp>
+#include <sys/id_map.hpp>
 
 #include <optional>
 #include <string>
@@ -18,6 +19,9 @@ namespace dind::boot {
 
 // All that a plan is made from, and the driver that came of it.
 struct Findings {
+  std::string store_root;        // the engine's data root; with userns-remap, its own below that
+  std::optional<sys::IdMap> ids; // what userns-remap maps
+  std::string ids_unknown;       // not empty: why that is not known
   Caches caches;
   std::vector<seed::CacheView> views;
   host::HostFacts facts;
@@ -25,7 +29,7 @@ struct Findings {
   seed::Receipt receipt;
   std::string boot_id; // of the kernel
   seed::DriverChoice driver;
-  Fd data_root; // only if something may have to be written to it
+  Fd data_root; // `store_root`, only if something may have to be written to it
   Fd lock;      // on it; held while the daemon runs
   std::optional<host::LoopRoot> loop;
 

@@ -49,9 +49,9 @@ constexpr std::array<std::pair<char, std::string_view>, 11> kShorthands = {{{'D'
 
 // Options whose value decides something here. A missing value is certain for
 // these only: a flag that is not known may be a boolean of a later engine.
-constexpr std::array<std::string_view, 10> kRead = {
-    "config-file", "data-root", "exec-root", "feature",     "firewall-backend",
-    "group",       "host",      "pidfile",   "storage-opt", "storage-driver"};
+constexpr std::array<std::string_view, 11> kRead = {
+    "config-file", "data-root", "exec-root",   "feature",        "firewall-backend", "group",
+    "host",        "pidfile",   "storage-opt", "storage-driver", "userns-remap"};
 
 template <typename Names>
 bool is_among(const Names& names, std::string_view name) {
@@ -193,6 +193,8 @@ private:
       line_.firewall_backend = value;
     } else if (name == "group") {
       line_.group = value;
+    } else if (name == "userns-remap") {
+      line_.userns_remap = value;
     } else if (name == "tls") {
       line_.tls = parse_go_bool(value);
     } else if (name == "help" || name == "version" || name == "validate") {

@@ -25,6 +25,7 @@ struct CommandLine {
   std::string firewall_backend;              // --firewall-backend
   std::optional<std::string> group;          // --group, -G
   std::optional<bool> tls;                   // --tls
+  std::string userns_remap;                  // --userns-remap
   std::vector<std::string> given;            // long names of all options that were given, once each
   std::size_t options_end = 0;               // how many arguments come before "--"
   bool answers_at_once = false; // --help, --version or --validate: no daemon is started

@@ -203,7 +203,7 @@ Result<Wishes> complete_wishes(Wishes wishes, const CommandLine& flags, const js
   }
 
   const std::string remap = TRY(text_of(file, "userns-remap"));
-  wishes.userns_remap = !remap.empty() || flags.has("userns-remap");
+  wishes.userns_remap = remap.empty() ? flags.userns_remap : remap;
 
   const DriverSaid said = TRY(driver_said(file, flags));
   if (!said.driver.empty() && !wishes.required_driver.empty() &&

@@ -2,6 +2,7 @@
 
 #include <sys/file.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ struct HostFacts {
   Fact fuse_overlayfs; // a real mount inside the data root
   Fact btrfs;          // a subvolume and a snapshot inside the data root
   Fact loop;           // a loop device over a file of the data root, with mkfs.ext4 to format it
+  // Files can be given the owners that userns-remap asks for. Absent: nobody asks for others.
+  std::optional<Fact> shifted_owners;
   bool in_user_namespace = false;
   unsigned cpus = 1;              // by affinity and cgroup quota, at least 1
   std::vector<CacheFacts> caches; // in the order of the request

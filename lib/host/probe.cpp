@@ -14,6 +14,7 @@ namespace {
 constexpr const char* kFuseOverlayfs = "fuse-overlayfs";
 constexpr const char* kBtrfs = "btrfs";
 const Fact kNotProbed = {false, "not probed"};
+const Fact kOtherOwners = {false, "with userns-remap its files need other owners"};
 
 // Tries one rung after the other in one scratch directory.
 class Probe {
@@ -24,6 +25,10 @@ public:
   void climb() {
     for (const std::string& sample : request_.samples) {
       facts_.caches.push_back(probe_cache(sample));
+    }
+    if (request_.ids) {
+      facts_.shifted_owners =
+          fact_of(try_shifted_owners(scratch_, *request_.ids), "owners can be shifted");
     }
     probe_inside();
     probe_alternatives();
@@ -43,9 +48,13 @@ private:
 
   CacheFacts probe_cache(const std::string& sample) const {
     CacheFacts cache;
-    cache.borrow = overlay(sample, "an overlay over the cache can be mounted in the data root");
     cache.fuse_borrow = kNotProbed;
     cache.reflink = fact_of(try_reflink(scratch_, sample), "files of the cache can be cloned");
+    if (request_.ids) {
+      cache.borrow = cache.hard_link = kOtherOwners;
+      return cache;
+    }
+    cache.borrow = overlay(sample, "an overlay over the cache can be mounted in the data root");
     cache.hard_link = fact_of(try_hard_link(scratch_, sample), "files of the cache can be linked");
     const auto dir = sys::open_dir(sample);
     const auto on_own_root = dir ? is_on_own_root(*dir) : dir.error();
@@ -97,7 +106,7 @@ private:
     if (!is_wanted(kFuseOverlayfs)) {
       return;
     }
-    for (std::size_t i = 0; i < request_.samples.size(); ++i) {
+    for (std::size_t i = 0; i < request_.samples.size() && !request_.ids; ++i) {
       facts_.caches[i].fuse_borrow =
           fact_of(try_fuse_overlayfs(scratch_, request_.samples[i]),
                   "fuse-overlayfs can be mounted over the cache in the data root");

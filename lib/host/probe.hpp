@@ -2,7 +2,9 @@
 
 #include <base/result.hpp>
 #include <host/facts.hpp>
+#include <sys/id_map.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,8 @@ struct ProbeRequest {
   std::vector<std::string> samples;
   // Drivers that somebody named: they are probed even where overlay2 would do.
   std::vector<std::string> named_drivers;
+  // What files' owners are shifted by. What a cache has is then nobody's to borrow or to link.
+  std::optional<sys::IdMap> ids;
   bool everything = false; // probe what nobody asked for as well
 };
 

@@ -2,6 +2,7 @@
 
 #include <base/result.hpp>
 #include <host/scratch.hpp>
+#include <sys/id_map.hpp>
 
 #include <string>
 
@@ -30,5 +31,8 @@ Result<void> try_d_type(const Scratch& outer);
 // A file of the sample, or a fresh one, cloned (FICLONE) or linked into `outer`.
 Result<void> try_reflink(const Scratch& outer, const std::string& sample);
 Result<void> try_hard_link(const Scratch& outer, const std::string& sample);
+
+// A file made through an ID-mapped mount, with the owner that `ids` says.
+Result<void> try_shifted_owners(const Scratch& outer, const sys::IdMap& ids);
 
 } // namespace dind::host

@@ -34,7 +34,7 @@ public:
     } else if (!held_by_the_data_root() && !preferred()) {
       ladder();
     }
-    if (choice_.means == Means::layers) {
+    if (choice_.means == Means::layers && !choice_.on_loop) { // there the host is probed again
       mind_namespaces();
     }
     if (choice_.driver == kVfs && has_cache_) {
@@ -48,14 +48,25 @@ public:
   }
 
 private:
-  // Where user IDs are shifted, layers have to be the engine's own work: its data root is
-  // another one, or marks and owners cannot be written as they must be.
+  // Where marks and owners cannot be written as they must be, layers have to be the engine's own
+  // work.
   void mind_namespaces() {
-    if (wishes_.userns_remap || facts_.in_user_namespace) {
-      choice_.means = Means::load;
-      choice_.why += wishes_.userns_remap ? "; with userns-remap images can only be loaded"
-                                          : "; in a user namespace images can only be loaded";
+    if (facts_.in_user_namespace) {
+      load_instead("in a user namespace images can only be loaded");
+    } else if (!facts_.shifted_owners) {
+      return;
+    } else if (!facts_.shifted_owners->holds) {
+      load_instead("userns-remap: " + facts_.shifted_owners->why);
+    } else if (choice_.driver != store::kOverlay2) {
+      load_instead("with userns-remap its layers can only be loaded");
+    } else {
+      choice_.why += "; owners are shifted for userns-remap";
     }
+  }
+
+  void load_instead(const std::string& why) {
+    choice_.means = Means::load;
+    choice_.why += "; " + why;
   }
 
   // What the probe says of a driver that layers can be written for; nullptr for others.

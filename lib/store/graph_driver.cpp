@@ -18,14 +18,18 @@ Result<Fd> open_staging(const Fd& data_root) {
   return staging;
 }
 
-Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name) {
+Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name,
+                                                 const std::optional<sys::IdMap>& ids) {
   if (name == kOverlay2) {
     Fd staging = TRY(open_staging(data_root));
-    return OverlayDriver::open(data_root, kOverlay2, MarkStyle::overlayfs, std::move(staging));
+    return OverlayDriver::open(data_root, kOverlay2, MarkStyle::overlayfs, std::move(staging), ids);
+  }
+  if (ids) {
+    return Error(fmt::format("shift owners in layers of the storage driver {}", name), EOPNOTSUPP);
   }
   if (name == kFuseOverlayfs) {
     Fd staging = TRY(open_staging(data_root));
-    return OverlayDriver::open(data_root, kFuseOverlayfs, MarkStyle::aufs, std::move(staging));
+    return OverlayDriver::open(data_root, kFuseOverlayfs, MarkStyle::aufs, std::move(staging), {});
   }
   if (name == kVfs) {
     return TreeDriver::open(data_root, kVfs, TreeKind::directory);

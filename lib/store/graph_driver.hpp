@@ -5,6 +5,7 @@
 #include <base/fd.hpp>
 #include <base/result.hpp>
 #include <cache/skeleton.hpp>
+#include <sys/id_map.hpp>
 
 #include <functional>
 #include <memory>
@@ -72,8 +73,11 @@ public:
 // volume there is still a place to remove things to.
 Result<Fd> open_staging(const Fd& data_root);
 
-// The driver of that name below `data_root`, with its folders made. EOPNOTSUPP for
-// one that layers can only be loaded into.
-Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name);
+// The driver of that name below `data_root`, with its folders made. With `ids` the files of
+// layers get the owners that the map has for theirs, as an engine with userns-remap gives them;
+// `data_root` is then that engine's own, below the one that is named to it, and nothing can be
+// borrowed. EOPNOTSUPP for a driver that layers can only be loaded into.
+Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name,
+                                                 const std::optional<sys::IdMap>& ids = {});
 
 } // namespace dind::store

@@ -30,16 +30,23 @@ Result<Fd> make_diff(const Fd& staged) {
 } // namespace
 
 Result<std::unique_ptr<GraphDriver>> OverlayDriver::open(const Fd& data_root, std::string name,
-                                                         MarkStyle style, Fd staging) {
+                                                         MarkStyle style, Fd staging,
+                                                         const std::optional<sys::IdMap>& ids) {
   std::unique_ptr<OverlayDriver> driver(new OverlayDriver(std::move(name), style));
   driver->staging_ = std::move(staging);
   driver->driver_ = TRY(ensure_dirs(data_root, driver->name_, 0710));
   driver->links_ = TRY(ensure_dirs(data_root, driver->name_ + "/" + kLinks, 0700));
+  if (ids) {
+    driver->owners_ = Owners{*ids, TRY(sys::make_id_shift(*ids))};
+  }
   return std::unique_ptr<GraphDriver>(std::move(driver));
 }
 
 Result<void> OverlayDriver::add_borrowed(const Digest& chain_id, const OptionalParent& parent,
                                          const std::string& tree, const cache::Skeleton& skeleton) {
+  if (owners_) {
+    return Error("borrow a layer whose files have other owners", EOPNOTSUPP);
+  }
   return add(chain_id, parent, [&](const Fd& staged) -> Result<Skeleton> {
     TRY(sys::symlink_at(tree, {staged, kDiff}));
     if (skeleton.marks() == 0) {
@@ -83,13 +90,26 @@ Result<void> OverlayDriver::add(const Digest& chain_id, const OptionalParent& pa
   const std::string lower = TRY(lower_on(parent));
   const Fd staged = TRY(stage(cache_id));
   const auto made = [&]() -> Result<void> {
-    const Skeleton skeleton = TRY(fill(staged));
+    const Skeleton skeleton = TRY(owners_ ? fill_as_owner(staged, cache_id, fill) : fill(staged));
     return complete(staged, chain_id, lower, skeleton);
   }();
   if (!made) {
     std::ignore = sys::remove_tree_at({staging_, cache_id}); // it may hold what fills the volume
   }
   return made;
+}
+
+// The directory of a layer is root's, who alone may write what leads to other layers, and the
+// containers' root may pass through it; all in `diff` is the latter's, as he sees it.
+Result<OverlayDriver::Skeleton>
+OverlayDriver::fill_as_owner(const Fd& staged, const std::string& cache_id, const Fill& fill) {
+  const sys::At at{staging_, cache_id};
+  const auto& [ids, id_shift] = *owners_;
+  TRY(sys::set_owner_at(at, ids.root_user(), ids.root_group()));
+  const Fd mapped = TRY(sys::open_mapped(staged, id_shift));
+  const Skeleton skeleton = TRY(fill(mapped));
+  TRY(sys::set_owner_at(at, 0, ids.root_group()));
+  return skeleton;
 }
 
 Result<std::string> OverlayDriver::lower_on(const OptionalParent& parent) {

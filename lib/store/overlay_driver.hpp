@@ -28,7 +28,8 @@ class OverlayDriver final : public GraphDriver {
 public:
   // Makes overlay2/ and overlay2/l/ if they are missing. `staging` is on their filesystem.
   static Result<std::unique_ptr<GraphDriver>> open(const Fd& data_root, std::string name,
-                                                   MarkStyle style, Fd staging);
+                                                   MarkStyle style, Fd staging,
+                                                   const std::optional<sys::IdMap>& ids);
 
   std::string_view name() const override { return name_; }
   Result<void> add_borrowed(const Digest& chain_id, const OptionalParent& parent,
@@ -49,10 +50,16 @@ private:
     std::string lower;
   };
   enum class Skeleton { none, made };
+  // Whose files layers have, where the engine maps IDs.
+  struct Owners {
+    sys::IdMap ids;
+    Fd id_shift;
+  };
   // Puts diff, and perhaps skeleton, into the staged directory.
   using Fill = std::function<Result<Skeleton>(const Fd& staged)>;
 
   Result<void> add(const Digest& chain_id, const OptionalParent& parent, const Fill& fill);
+  Result<Skeleton> fill_as_owner(const Fd& staged, const std::string& cache_id, const Fill& fill);
   Result<std::string> lower_on(const OptionalParent& parent);
   Result<Fd> stage(const std::string& cache_id);
   Result<void> complete(const Fd& staged, const Digest& chain_id, std::string lower,
@@ -66,6 +73,7 @@ private:
   Fd staging_;
   Fd driver_;
   Fd links_;
+  std::optional<Owners> owners_;
   std::map<std::string, Lowers> known_; // by cache-id
 };
 

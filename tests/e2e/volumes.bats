@@ -302,3 +302,47 @@ top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" 
   [ "$(status_of "$dind" .result)" = ok ]
   for reference in nasty/kinds:classic nasty/deep:buildkit nasty/links:classic; do is_image "$reference" "${reference#nasty/}"; done
 }
+
+# The list of an image as the containers of an engine with userns-remap see it.
+list_remapped() { # DIRECTORY REFERENCE…
+  local reference
+  mkdir "$1"
+  for reference in "${@:2}"; do
+    inner "$dind" run --rm --network none -v /usr/local/libexec/treelist:/.treelist:ro --entrypoint /.treelist \
+      "$reference" --skip /.dockerenv --now-after "$(<"$images/complete")" / >"$1/$reference"
+  done
+}
+
+@test "with userns-remap, layers are copied with the owners that containers have, and are as the engine's own load makes them" {
+  local ids=$BATS_TEST_TMPDIR/ids names=(app:1 mine:1 base:1 gone:1) remapped name
+  echo daemon:200000:4000100000 >"$ids" # enough for every owner in the images
+  remapped=(-v "$ids:/etc/subuid:ro" -v "$ids:/etc/subgid:ro" -- --userns-remap=daemon)
+  boot old -e DIND_SEED=load "${remapped[@]}"
+  [ "$(status_of "$dind" .strategy)" = load ]
+  list_remapped "$BATS_TEST_TMPDIR/loaded" "${names[@]}"
+  stop_dind
+  remove_volume "$volume"
+  docker volume create "$volume" >/dev/null
+
+  boot old "${remapped[@]}"
+  [ "$(status_of "$dind" '.result, .driver, .strategy')" = $'ok\noverlay2\ncopy' ]
+  [ "$(status_of "$dind" '.layers_by_method | .link + .hardlink')" = 0 ]
+  list_remapped "$BATS_TEST_TMPDIR/copied" "${names[@]}"
+  for name in "${names[@]}"; do "$e2e/compare" "$BATS_TEST_TMPDIR/loaded/$name" "$BATS_TEST_TMPDIR/copied/$name"; done
+  grep -q '^/m/ping .* xattr:security.capability=01' "$BATS_TEST_TMPDIR/copied/base:1"
+
+  boot old "${remapped[@]}"
+  [ "$(status_of "$dind" '.layers_by_method.present == .layers')" = true ]
+  build_on_base
+  users_image_works
+  inner "$dind" save app:1 | "$e2e/check-saved" app:1
+}
+
+@test "with userns-remap, an image with an owner that the map does not have is named, and the others are there" {
+  local ids=$BATS_TEST_TMPDIR/ids
+  echo daemon:200000:65536 >"$ids"
+  boot old -v "$ids:/etc/subuid:ro" -v "$ids:/etc/subgid:ro" -- --userns-remap=daemon
+  [ "$(status_of "$dind" .result)" = degraded ]
+  status_of "$dind" '.warnings[]' | grep -q 'image base:1 is not seeded: .*m/high: set owner: Value too large'
+  inner "$dind" run --rm --network none app:1 true
+}

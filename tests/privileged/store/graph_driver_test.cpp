@@ -17,6 +17,7 @@
 #include <boost/filesystem/operations.hpp>
 #include <gtest/gtest.h>
 
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -156,7 +157,8 @@ bool is_overlay(const std::string& driver) {
 // A data root for one driver.
 class Site {
 public:
-  explicit Site(std::string driver) : driver_(std::move(driver)) {
+  explicit Site(std::string driver, std::optional<sys::IdMap> ids = {})
+      : driver_(std::move(driver)), ids_(std::move(ids)) {
     if (driver_ == kBtrfs) {
       mount_ = std::make_unique<test::ImageMount>("btrfs");
     }
@@ -167,7 +169,7 @@ public:
   boost::filesystem::path path() const { return mount_ ? mount_->path() : dir_.path(); }
   const Fd& root() const { return root_; }
   boost::filesystem::path layers() const { return path() / layers_dir(driver_); }
-  std::unique_ptr<GraphDriver> open() const { return open_driver(root_, driver_).value(); }
+  std::unique_ptr<GraphDriver> open() const { return open_driver(root_, driver_, ids_).value(); }
 
   // The cache-ids of a chain's layers.
   std::vector<std::string> add(const Chain& chain, Way way) const {
@@ -236,6 +238,7 @@ public:
 
 private:
   std::string driver_;
+  std::optional<sys::IdMap> ids_;
   TempDir dir_;
   std::unique_ptr<test::ImageMount> mount_;
   Fd root_;
@@ -489,9 +492,81 @@ TEST(OverlayTest, FuseOverlayfsGetsMarksThatAreFiles) {
   }
 }
 
+// Without the times of whiteouts, which are nobody's.
+Listing without_whiteout_times(Listing listing) {
+  for (auto& [path, description] : listing) {
+    if (description.starts_with("20000 ")) {
+      description = "whiteout";
+    }
+  }
+  return listing;
+}
+
+void expect_same(const Listing& is, const Listing& should) {
+  std::vector<std::string> different;
+  for (const auto& entry : is) {
+    const auto other = should.find(entry.first);
+    if (other == should.end() || other->second != entry.second) {
+      different.push_back(entry.first);
+    }
+  }
+  EXPECT_EQ(different, std::vector<std::string>());
+  EXPECT_EQ(is.size(), should.size());
+}
+
+// As the containers of an engine with userns-remap see it.
+Listing view_through(const Fd& id_shift, const boost::filesystem::path& dir) {
+  const Fd opened = sys::open_dir(dir).value();
+  const Fd mapped = sys::open_mapped(opened, id_shift).value();
+  const TempDir place;
+  EXPECT_EQ(::move_mount(mapped.get(), "", AT_FDCWD, place.path().c_str(), MOVE_MOUNT_F_EMPTY_PATH),
+            0);
+  Listing listing = test::describe_tree(place.path());
+  EXPECT_TRUE(ok(sys::unmount(place.path())));
+  return listing;
+}
+
+class ShiftedOwnersTest : public testing::TestWithParam<Way> {};
+
+TEST_P(ShiftedOwnersTest, AreThoseOfTheMap) {
+  NEEDS(::geteuid() == 0 && test::enter_mount_namespace(), "root and a mount namespace");
+  const sys::IdMap ids{{{0, 200000, 65536}}, {{0, 300000, 65536}}};
+  const Fd id_shift = sys::make_id_shift(ids).value();
+  const Site plain(kOverlay2);
+  const Site shifted(kOverlay2, ids);
+  NEEDS(sys::open_mapped(shifted.root(), id_shift), "ID-mapped mounts where temporary files are");
+  const Chain chain = nasty_chain();
+  for (const std::string& cache_id : plain.add(chain, GetParam())) {
+    SCOPED_TRACE(cache_id);
+    const auto layer = shifted.layers() / cache_id;
+    if (!boost::filesystem::exists(layer)) {
+      shifted.add(chain, GetParam());
+    }
+    expect_same(without_whiteout_times(view_through(id_shift, layer / "diff")),
+                without_whiteout_times(test::describe_tree(plain.layers() / cache_id / "diff")));
+    EXPECT_EQ(test::stat_of(layer / "diff").st_uid, 200000U);
+    EXPECT_EQ(test::stat_of(layer / "diff").st_gid, 300000U);
+    EXPECT_EQ(test::stat_of(layer).st_uid, 0U);
+    EXPECT_EQ(test::stat_of(layer).st_gid, 300000U);
+    EXPECT_EQ(test::stat_of(layer / "link").st_uid, 0U); // not for the containers' root to write
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, ShiftedOwnersTest, testing::Values(Way::cloned, Way::unpacked));
+
+TEST(OverlayTest, CannotBorrowWhatHasOtherOwners) {
+  NEEDS(::geteuid() == 0, "root");
+  const Site site(kOverlay2, sys::IdMap{{{0, 200000, 65536}}, {{0, 200000, 65536}}});
+  const Chain chain = chain_of({TarBuilder().file("a", "a").finish()});
+  EXPECT_TRUE(
+      fails_with(EOPNOTSUPP, Site::add(*site.open(), cache::next_chain_id({}, chain[0]->diff_id),
+                                       {}, *chain[0], Way::borrowed)));
+}
+
 TEST(DriversTest, OthersAreNotMadeByUs) {
   const TempDir root;
   EXPECT_TRUE(fails_with(EOPNOTSUPP, open_driver(root.fd(), "zfs")));
+  EXPECT_TRUE(fails_with(EOPNOTSUPP, open_driver(root.fd(), kVfs, sys::IdMap{{{}}, {{}}})));
 }
 
 } // namespace

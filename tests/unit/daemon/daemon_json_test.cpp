@@ -222,12 +222,12 @@ TEST(CompleteWishesTest, KnowsTheOldNameOfTheDataRoot) {
 TEST(CompleteWishesTest, SeesThatUserIdsAreShifted) {
   const auto in_file = complete_wishes({}, {}, settings(R"({"userns-remap":"default"})"));
   ASSERT_TRUE(ok(in_file));
-  EXPECT_TRUE(in_file->userns_remap);
+  EXPECT_EQ(in_file->userns_remap, "default");
   const auto by_flag =
       complete_wishes({}, parse_command_line(Words{"--userns-remap", "default"}), settings("{}"));
   ASSERT_TRUE(ok(by_flag));
-  EXPECT_TRUE(by_flag->userns_remap);
-  EXPECT_FALSE(complete_wishes({}, {}, settings("{}"))->userns_remap);
+  EXPECT_EQ(by_flag->userns_remap, "default");
+  EXPECT_EQ(complete_wishes({}, {}, settings("{}"))->userns_remap, "");
 }
 
 TEST(CompleteWishesTest, ReportsAContradictionToTheEnvironment) {

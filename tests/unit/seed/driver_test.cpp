@@ -42,12 +42,6 @@ Wishes wish_loop(std::uint64_t bytes) {
   return wishes;
 }
 
-Wishes wish_remap() {
-  Wishes wishes;
-  wishes.userns_remap = true;
-  return wishes;
-}
-
 store::StoreState with_vfs_images() {
   store::StoreState state;
   const Digest id = Digest::from_hex(std::string(64, 'a')).value();
@@ -186,7 +180,23 @@ std::vector<Case> cases() {
        .driver = "overlay2",
        .means = layers},
       // Shifted user IDs.
-      {.name = "RemappedUsers", .wishes = wish_remap(), .driver = "overlay2", .means = load},
+      {.name = "ShiftedOwners",
+       .works = "overlay2 owners shifted",
+       .driver = "overlay2",
+       .means = layers},
+      {.name = "OwnersThatCannotBeShifted",
+       .works = "overlay2 owners",
+       .driver = "overlay2",
+       .means = load},
+      {.name = "ShiftedOwnersInFullTrees",
+       .works = "btrfs owners shifted",
+       .driver = "btrfs",
+       .means = load},
+      {.name = "ShiftedOwnersOnALoopDeviceThatIsYetToCome",
+       .works = "loop owners",
+       .driver = "overlay2",
+       .means = layers,
+       .on_loop = true},
       {.name = "UserNamespace",
        .works = "overlay2 user-namespace",
        .driver = "overlay2",
@@ -234,6 +244,9 @@ host::HostFacts facts_of(std::string_view works) {
   facts.btrfs = fact("btrfs");
   facts.loop = fact("loop");
   facts.in_user_namespace = fact("user-namespace").holds;
+  if (fact("owners").holds) {
+    facts.shifted_owners = fact("shifted");
+  }
   return facts;
 }
 

@@ -1,0 +1,125 @@
+#include <host/subordinate_ids.hpp>
+
+#include <sys/file.hpp>
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <limits>
+#include <sstream>
+#include <vector>
+
+namespace dind::host {
+namespace {
+
+constexpr std::size_t kFileLimit = 1U << 20U;
+constexpr std::string_view kDefault = "default";
+constexpr std::string_view kDefaultUser = "dockremap";
+
+std::string text_of(const char* path) {
+  auto text = sys::read_file(path, kFileLimit);
+  return text ? std::move(text).value() : "";
+}
+
+using Fields = std::vector<std::string>;
+
+// The lines of "a:b:c" with at least three fields.
+std::vector<Fields> lines_of(const std::string& text) {
+  std::vector<Fields> all;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    Fields fields;
+    std::istringstream parts(line);
+    for (std::string field; std::getline(parts, field, ':');) {
+      fields.push_back(field);
+    }
+    if (fields.size() >= 3 && !line.starts_with('#')) {
+      all.push_back(std::move(fields));
+    }
+  }
+  return all;
+}
+
+std::optional<std::uint32_t> number_of(std::string_view text) {
+  std::uint32_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_all = read.ec == std::errc() && read.ptr == text.data() + text.size();
+  return is_all ? std::optional(number) : std::nullopt;
+}
+
+struct User {
+  std::string name;
+  std::string uid;
+};
+
+// By name or number, as a line of /etc/passwd has it: "name:password:uid:...".
+std::optional<User> find_user(const std::string& passwd, std::string_view who) {
+  for (const Fields& line : lines_of(passwd)) {
+    if (line[0] == who || (number_of(who) && line[2] == who)) {
+      return User{line[0], line[2]};
+    }
+  }
+  return std::nullopt;
+}
+
+// The ranges of the user, one behind the other from 0 on.
+Result<std::vector<sys::IdRange>> ranges_of(const char* file, const std::string& text,
+                                            const User& user) {
+  std::vector<sys::IdRange> ranges;
+  std::string called;
+  std::uint64_t inside = 0;
+  for (const Fields& line : lines_of(text)) {
+    if (line[0] != user.name && line[0] != user.uid) {
+      continue;
+    }
+    if (!called.empty() && line[0] != called) {
+      return input_error("{} has lines for {} and for {}, who are one user", file, called, line[0]);
+    }
+    called = line[0];
+    const auto outside = number_of(line[1]);
+    const auto count = number_of(line[2]);
+    if (!outside || !count || *count == 0) {
+      return input_error("{}: \"{}:{}:{}\" is no range of IDs", file, line[0], line[1], line[2]);
+    }
+    if (inside + *count > std::numeric_limits<std::uint32_t>::max()) {
+      return input_error("{} gives {} more IDs than there are", file, user.name);
+    }
+    ranges.push_back({static_cast<std::uint32_t>(inside), *outside, *count});
+    inside += *count;
+  }
+  if (ranges.empty()) {
+    return input_error("{} has no line for {}", file, user.name);
+  }
+  return ranges;
+}
+
+} // namespace
+
+Accounts read_accounts() {
+  return {text_of("/etc/passwd"), text_of("/etc/subuid"), text_of("/etc/subgid")};
+}
+
+Result<std::optional<sys::IdMap>> remapped_ids(std::string_view user, const Accounts& accounts) {
+  std::string_view who = user.substr(0, user.find(':'));
+  if (who.empty()) {
+    return std::optional<sys::IdMap>();
+  }
+  who = who == kDefault ? kDefaultUser : who;
+  const auto found = find_user(accounts.passwd, who);
+  if (!found) {
+    return input_error("/etc/passwd has no user {}", who);
+  }
+  if (found->name == "root") {
+    return std::optional<sys::IdMap>();
+  }
+  sys::IdMap ids;
+  ids.users = TRY(ranges_of("/etc/subuid", accounts.subuid, *found));
+  ids.groups = TRY(ranges_of("/etc/subgid", accounts.subgid, *found));
+  return std::optional(std::move(ids));
+}
+
+std::string remapped_dir(const sys::IdMap& ids) {
+  return fmt::format("{}.{}", ids.root_user(), ids.root_group());
+}
+
+} // namespace dind::host
