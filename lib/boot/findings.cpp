@@ -4,6 +4,7 @@
 #include <boot/layer_flaws.hpp>
 #include <host/probe.hpp>
 #include <host/subordinate_ids.hpp>
+#include <host/surroundings.hpp>
 #include <init/stop_at_once.hpp>
 #include <store/layout.hpp>
 #include <store/root_lock.hpp>
@@ -37,27 +38,28 @@ bool was_seeded(const std::string& data_root) {
       fmt::format("{}/{}/{}", data_root, store::kOwnDir, seed::kReceiptName), O_PATH));
 }
 
-// Where the engine keeps its images. If it maps IDs that are not known here, images are left to it:
-// it may know more, or will say the same.
-void find_store_root(const Wishes& wishes, Findings& found) {
+// Whose images the engine keeps, and where. If it maps IDs that are not known here, images are left
+// to it: it may know more, or will say the same.
+void find_users(const Wishes& wishes, Findings& found) {
   found.store_root = wishes.data_root;
-  auto ids = host::remapped_ids(wishes.userns_remap, host::read_accounts());
-  if (!ids) {
-    found.ids_unknown = ids.error().describe();
-  } else if (ids->has_value()) {
-    found.ids = std::move(ids).value();
-    found.store_root += "/" + host::remapped_dir(*found.ids);
+  found.users.in_namespace = host::is_in_user_namespace();
+  auto shift = host::remapped_ids(wishes.userns_remap, host::read_accounts());
+  if (!shift) {
+    found.shift_unknown = shift.error().describe();
+  } else if (shift->has_value()) {
+    found.users.shift = std::move(shift).value();
+    found.store_root += "/" + host::remapped_dir(*found.users.shift);
   }
 }
 
 Result<Fd> open_store_root(const Wishes& wishes, Purpose purpose, const Findings& found) {
-  if (!found.ids || purpose == Purpose::rehearsal) {
+  if (!found.users.shift || purpose == Purpose::rehearsal) {
     return open_data_root(found.store_root, purpose);
   }
   const Fd above = TRY(open_data_root(wishes.data_root, purpose));
-  const std::string name = host::remapped_dir(*found.ids);
+  const std::string name = host::remapped_dir(*found.users.shift);
   TRY(sys::ensure_dir_at({above, name}, kDataRootMode));
-  TRY(sys::set_owner_at({above, name}, 0, found.ids->root_group()));
+  TRY(sys::set_owner_at({above, name}, 0, found.users.shift->root_group()));
   return open_data_root(found.store_root, purpose);
 }
 
@@ -74,7 +76,7 @@ Result<void> look(const Wishes& wishes, Purpose purpose, Findings& found) {
   const std::string own = store::kOwnDir;
   const bool has_own = TRY(sys::exists_at({found.data_root, own}));
   host::ProbeRequest request{.scratch_parent = has_own ? own : "."};
-  request.ids = found.ids;
+  request.ids = found.users.shift;
   for (const cache::Cache& cache : found.caches.open) {
     request.samples.push_back((cache.path() / cache::kCanaryName).native());
   }
@@ -84,8 +86,8 @@ Result<void> look(const Wishes& wishes, Purpose purpose, Findings& found) {
   request.named_drivers.insert(request.named_drivers.end(),
                                {wishes.required_driver, wishes.preferred_driver});
   found.facts = TRY(host::probe(found.data_root, request));
-  if (!found.ids_unknown.empty()) {
-    found.facts.shifted_owners = host::Fact{false, found.ids_unknown};
+  if (!found.shift_unknown.empty()) {
+    found.facts.shifted_owners = host::Fact{false, found.shift_unknown};
   }
   if (purpose == Purpose::seeding) {
     found.facts.loop = {false, "dind-init mounts it when it boots"};
@@ -145,7 +147,7 @@ Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
     found.views.push_back(TRY(view_of(cache, wishes.verify)));
   }
   const bool has_cache = !found.caches.open.empty();
-  find_store_root(wishes, found);
+  find_users(wishes, found);
   if ((has_cache || was_seeded(found.store_root)) && purpose != Purpose::rehearsal) {
     const auto held = hold(wishes, purpose, found);
     if (!held && (has_cache || held.error().is(std::errc::device_or_resource_busy))) {

@@ -8,8 +8,8 @@
 #include <host/loop_root.hpp>
 #include <seed/plan.hpp>
 #include <seed/receipt.hpp>
+#include <store/graph_driver.hpp>
 #include <store/state.hpp>
-#include <sys/id_map.hpp>
 
 #include <optional>
 #include <string>
@@ -19,9 +19,9 @@ namespace dind::boot {
 
 // All that a plan is made from, and the driver that came of it.
 struct Findings {
-  std::string store_root;        // the engine's data root; with userns-remap, its own below that
-  std::optional<sys::IdMap> ids; // what userns-remap maps
-  std::string ids_unknown;       // not empty: why that is not known
+  std::string store_root;    // the engine's data root; with userns-remap, its own below that
+  store::Users users;        // whose the files of layers are
+  std::string shift_unknown; // not empty: why it is not known what userns-remap maps
   Caches caches;
   std::vector<seed::CacheView> views;
   host::HostFacts facts;

@@ -35,7 +35,7 @@ Result<std::string> flaw_of(const Findings& found, const std::string& driver,
   if (!layer.borrowed_from.empty()) {
     skeleton = TRY(cache::read_skeleton_beside(layer.borrowed_from));
   }
-  return store::find_flaw(found.data_root, driver, chain_id, state, skeleton);
+  return store::find_flaw(found.data_root, driver, chain_id, state, skeleton, found.users);
 }
 
 // Returns whether every layer could be looked at.

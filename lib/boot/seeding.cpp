@@ -91,7 +91,7 @@ Result<seed::SeedReport> carry_out(const Wishes& wishes, const Seeding& seeding)
                             .state = found.state.of(found.driver.driver),
                             .receipt = found.receipt,
                             .boot_id = found.boot_id,
-                            .ids = found.ids,
+                            .users = found.users,
                             .jobs = wishes.seed_jobs > 0 ? wishes.seed_jobs : found.facts.cpus,
                             .share = share_method(found.facts),
                             .deadline = std::nullopt,

@@ -14,7 +14,8 @@ namespace {
 constexpr const char* kFuseOverlayfs = "fuse-overlayfs";
 constexpr const char* kBtrfs = "btrfs";
 const Fact kNotProbed = {false, "not probed"};
-const Fact kOtherOwners = {false, "with userns-remap its files need other owners"};
+const Fact kShiftedOwners = {false, "with userns-remap its files need other owners"};
+const Fact kStrangeOwners = {false, "in a user namespace its files may seem to be somebody else's"};
 
 // Tries one rung after the other in one scratch directory.
 class Probe {
@@ -49,9 +50,13 @@ private:
   CacheFacts probe_cache(const std::string& sample) const {
     CacheFacts cache;
     cache.fuse_borrow = kNotProbed;
+    if (facts_.in_user_namespace) {
+      cache.borrow = cache.reflink = cache.hard_link = kStrangeOwners;
+      return cache;
+    }
     cache.reflink = fact_of(try_reflink(scratch_, sample), "files of the cache can be cloned");
     if (request_.ids) {
-      cache.borrow = cache.hard_link = kOtherOwners;
+      cache.borrow = cache.hard_link = kShiftedOwners;
       return cache;
     }
     cache.borrow = overlay(sample, "an overlay over the cache can be mounted in the data root");
@@ -61,6 +66,8 @@ private:
     cache.on_own_root = on_own_root && *on_own_root;
     return cache;
   }
+
+  bool borrows() const { return !request_.ids && !facts_.in_user_namespace; }
 
   // Whoever can borrow, clone or link from a cache can do without: calls less on
   // the way that matters.
@@ -106,7 +113,7 @@ private:
     if (!is_wanted(kFuseOverlayfs)) {
       return;
     }
-    for (std::size_t i = 0; i < request_.samples.size() && !request_.ids; ++i) {
+    for (std::size_t i = 0; i < request_.samples.size() && borrows(); ++i) {
       facts_.caches[i].fuse_borrow =
           fact_of(try_fuse_overlayfs(scratch_, request_.samples[i]),
                   "fuse-overlayfs can be mounted over the cache in the data root");

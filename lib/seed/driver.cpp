@@ -51,15 +51,15 @@ private:
   // Where marks and owners cannot be written as they must be, layers have to be the engine's own
   // work.
   void mind_namespaces() {
-    if (facts_.in_user_namespace) {
-      load_instead("in a user namespace images can only be loaded");
-    } else if (!facts_.shifted_owners) {
+    if (!facts_.in_user_namespace && !facts_.shifted_owners) {
       return;
-    } else if (!facts_.shifted_owners->holds) {
+    }
+    if (facts_.shifted_owners && !facts_.shifted_owners->holds) {
       load_instead("userns-remap: " + facts_.shifted_owners->why);
     } else if (choice_.driver != store::kOverlay2) {
-      load_instead("with userns-remap its layers can only be loaded");
-    } else {
+      load_instead(facts_.shifted_owners ? "with userns-remap its layers can only be loaded"
+                                         : "in a user namespace its layers can only be loaded");
+    } else if (facts_.shifted_owners) {
       choice_.why += "; owners are shifted for userns-remap";
     }
   }

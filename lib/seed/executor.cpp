@@ -320,7 +320,7 @@ private:
 
 Result<SeedReport> execute(const Execution& what, const Fd& data_root, SeedProgress& progress) {
   const sys::FreeSpace before = TRY(sys::free_space(data_root));
-  const auto driver = TRY(store::open_driver(data_root, what.driver, what.ids));
+  const auto driver = TRY(store::open_driver(data_root, what.driver, what.users));
   auto metadata = TRY(store::ImageMetadata::open(data_root, what.driver));
   const Fd own_dir = TRY(sys::open_dir_at({data_root, kOwn}));
   auto report = Executor(what, *driver, std::move(metadata), progress).run(own_dir);

@@ -5,7 +5,7 @@
 #include <seed/layer_maker.hpp>
 #include <seed/plan.hpp>
 #include <seed/receipt.hpp>
-#include <sys/id_map.hpp>
+#include <store/graph_driver.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -42,9 +42,9 @@ struct Execution {
   const std::string& driver; // whose layout is written
   const std::vector<const cache::Cache*>& caches;
   const store::DriverState& state;
-  const Receipt& receipt;               // of earlier boots
-  const std::string& boot_id;           // of the kernel, now
-  const std::optional<sys::IdMap>& ids; // of an engine that maps them
+  const Receipt& receipt;     // of earlier boots
+  const std::string& boot_id; // of the kernel, now
+  store::Users users = {};    // whose the files of layers are
   unsigned jobs = 1;
   CloneMethod share = CloneMethod::copy;
   // When no further layer is begun, and one that is being made is given up.

@@ -115,7 +115,9 @@ bool Methods::must_be_restored(LayerStep& step) const {
   const cache::Layer& layer = layer_of(cache, step.diff_id);
   const auto sentinels = cache.sentinels.find(step.diff_id);
   std::string why;
-  if (!cache.canary.is_whole()) {
+  if (input_.facts.in_user_namespace) {
+    why = "in a user namespace its owners are known from its tar alone";
+  } else if (!cache.canary.is_whole()) {
     why = "the cache was damaged on its way: " + cache.canary.first();
   } else if (sentinels != cache.sentinels.end() && !sentinels->second.altered.empty()) {
     why = "it was damaged on its way: " + sentinels->second.altered.front();

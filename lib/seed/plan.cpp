@@ -248,7 +248,7 @@ private:
 
 void warn_of_damage(const PlanInput& input, SeedPlan& plan) {
   for (const CacheView& cache : input.caches) {
-    if (!cache.canary.is_whole()) {
+    if (!cache.canary.is_whole() && !input.facts.in_user_namespace) { // where owners seem others
       plan.warnings.push_back("the cache was damaged on its way here, so its layers are copied: " +
                               cache.canary.first());
     }

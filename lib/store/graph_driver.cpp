@@ -19,13 +19,15 @@ Result<Fd> open_staging(const Fd& data_root) {
 }
 
 Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name,
-                                                 const std::optional<sys::IdMap>& ids) {
+                                                 const Users& users) {
   if (name == kOverlay2) {
+    const MarkStyle style =
+        users.in_namespace ? MarkStyle::overlayfs_of_users : MarkStyle::overlayfs;
     Fd staging = TRY(open_staging(data_root));
-    return OverlayDriver::open(data_root, kOverlay2, MarkStyle::overlayfs, std::move(staging), ids);
+    return OverlayDriver::open(data_root, kOverlay2, style, std::move(staging), users.shift);
   }
-  if (ids) {
-    return Error(fmt::format("shift owners in layers of the storage driver {}", name), EOPNOTSUPP);
+  if (users.shift || users.in_namespace) {
+    return Error(fmt::format("give layers of the storage driver {} other users", name), EOPNOTSUPP);
   }
   if (name == kFuseOverlayfs) {
     Fd staging = TRY(open_staging(data_root));

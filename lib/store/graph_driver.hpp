@@ -73,11 +73,21 @@ public:
 // volume there is still a place to remove things to.
 Result<Fd> open_staging(const Fd& data_root);
 
-// The driver of that name below `data_root`, with its folders made. With `ids` the files of
-// layers get the owners that the map has for theirs, as an engine with userns-remap gives them;
-// `data_root` is then that engine's own, below the one that is named to it, and nothing can be
-// borrowed. EOPNOTSUPP for a driver that layers can only be loaded into.
+// Whose the files of layers are. With either, overlay2 is the only driver, and nothing can be
+// borrowed.
+struct Users {
+  // They get the owners that the map has for theirs, as an engine with userns-remap gives them.
+  // The data root is then that engine's own, below the one that is named to it.
+  std::optional<sys::IdMap> shift = {};
+  // This process and the engine are in a user namespace: overlayfs' marks are attributes named
+  // user.*, and devices, which nobody there can make, are left out as the engine does. Layers can
+  // only be unpacked: who has no ID there seems to be somebody else.
+  bool in_namespace = false;
+};
+
+// The driver of that name below `data_root`, with its folders made. EOPNOTSUPP for
+// one that layers can only be loaded into.
 Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name,
-                                                 const std::optional<sys::IdMap>& ids = {});
+                                                 const Users& users = {});
 
 } // namespace dind::store

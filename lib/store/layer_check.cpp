@@ -6,6 +6,7 @@
 #include <archive/tar_split.hpp>
 #include <cache/manifest.hpp>
 #include <store/layout.hpp>
+#include <store/overlay_marks.hpp>
 #include <store/parent_dirs.hpp>
 #include <sys/extents.hpp>
 #include <sys/file.hpp>
@@ -49,10 +50,11 @@ std::vector<std::string> entries_of_lower(const std::string& lower) {
 class Check {
 public:
   Check(const Fd& data_root, const std::string& driver, const Digest& chain_id,
-        const DriverState& state)
+        const DriverState& state, const Users& users)
       : root_(data_root), driver_(driver), chain_id_(chain_id), state_(state),
         layer_(state.layers.at(chain_id)), is_overlay_(driver == kOverlay2),
-        has_marks_(driver == kOverlay2 || driver == kFuseOverlayfs) {}
+        has_marks_(driver == kOverlay2 || driver == kFuseOverlayfs),
+        in_namespace_(users.in_namespace) {}
 
   Result<void> run(const cache::Skeleton& skeleton) {
     const std::string path = layers_dir(driver_) + "/" + layer_.cache_id;
@@ -191,8 +193,8 @@ private:
       return member.size == 0 ? Result<void>() : at.error();
     }
     const auto found = sys::stat_at(*at);
-    if (!found && member.size == 0 && name == "pax_global_header") {
-      return {};
+    if (!found && member.size == 0 && (name == "pax_global_header" || in_namespace_)) {
+      return {}; // there, it may have been a device
     }
     if (!found) {
       return found.error();
@@ -267,9 +269,11 @@ private:
     const std::string self = ".";
     const std::string aufs(kOpaqueName);
     const bool marked =
-        is_overlay_ ? TRY(sys::get_xattr_at({*dir, self}, "trusted.overlay.opaque")).has_value()
+        is_overlay_ ? TRY(sys::get_xattr_at({*dir, self},
+                                            in_namespace_ ? kOpaqueXattrOfUsers : kOpaqueXattr))
+                          .has_value()
                     : TRY(sys::exists_at({*dir, aufs}));
-    if (!marked && is_overlay_ && !sys::sees_trusted_xattrs(*dir)) {
+    if (!marked && is_overlay_ && !in_namespace_ && !sys::sees_trusted_xattrs(*dir)) {
       return Error("read attributes named trusted.*", EPERM);
     }
     return marked ? Result<void>() : input_error("\"{}\" is not opaque any more", path);
@@ -294,14 +298,15 @@ private:
   const PresentLayer& layer_;
   bool is_overlay_;
   bool has_marks_;
+  bool in_namespace_;
 };
 
 } // namespace
 
 Result<std::string> find_flaw(const Fd& data_root, const std::string& driver,
                               const Digest& chain_id, const DriverState& state,
-                              const cache::Skeleton& skeleton) {
-  const auto found = Check(data_root, driver, chain_id, state).run(skeleton);
+                              const cache::Skeleton& skeleton, const Users& users) {
+  const auto found = Check(data_root, driver, chain_id, state, users).run(skeleton);
   if (found) {
     return std::string();
   }

@@ -3,6 +3,7 @@
 #include <base/fd.hpp>
 #include <base/result.hpp>
 #include <cache/skeleton.hpp>
+#include <store/graph_driver.hpp>
 #include <store/state.hpp>
 
 #include <string>
@@ -14,8 +15,9 @@ namespace dind::store {
 // its own is compared with its tar-split. Files are not read, but where their filesystem does not
 // say that all of them was written. Returns what is wrong first, or "". An error means that the
 // question could not be answered: too few descriptors or rights, a disk that does not read.
+// Devices that `users` had left out are not missed.
 Result<std::string> find_flaw(const Fd& data_root, const std::string& driver,
                               const Digest& chain_id, const DriverState& state,
-                              const cache::Skeleton& skeleton);
+                              const cache::Skeleton& skeleton, const Users& users = {});
 
 } // namespace dind::store

@@ -31,20 +31,20 @@ Result<Fd> make_diff(const Fd& staged) {
 
 Result<std::unique_ptr<GraphDriver>> OverlayDriver::open(const Fd& data_root, std::string name,
                                                          MarkStyle style, Fd staging,
-                                                         const std::optional<sys::IdMap>& ids) {
+                                                         const std::optional<sys::IdMap>& shift) {
   std::unique_ptr<OverlayDriver> driver(new OverlayDriver(std::move(name), style));
   driver->staging_ = std::move(staging);
   driver->driver_ = TRY(ensure_dirs(data_root, driver->name_, 0710));
   driver->links_ = TRY(ensure_dirs(data_root, driver->name_ + "/" + kLinks, 0700));
-  if (ids) {
-    driver->owners_ = Owners{*ids, TRY(sys::make_id_shift(*ids))};
+  if (shift) {
+    driver->owners_ = Owners{*shift, TRY(sys::make_id_shift(*shift))};
   }
   return std::unique_ptr<GraphDriver>(std::move(driver));
 }
 
 Result<void> OverlayDriver::add_borrowed(const Digest& chain_id, const OptionalParent& parent,
                                          const std::string& tree, const cache::Skeleton& skeleton) {
-  if (owners_) {
+  if (owners_ || style_ == MarkStyle::overlayfs_of_users) {
     return Error("borrow a layer whose files have other owners", EOPNOTSUPP);
   }
   return add(chain_id, parent, [&](const Fd& staged) -> Result<Skeleton> {
@@ -62,6 +62,9 @@ Result<void> OverlayDriver::add_borrowed(const Digest& chain_id, const OptionalP
 Result<void> OverlayDriver::add_cloned(const Digest& chain_id, const OptionalParent& parent,
                                        const Fd& tree, const cache::Skeleton& skeleton,
                                        const Movers& movers) {
+  if (style_ == MarkStyle::overlayfs_of_users) {
+    return Error("clone a layer whose files seem to have other owners", EOPNOTSUPP);
+  }
   return add(chain_id, parent, [&](const Fd& staged) -> Result<Skeleton> {
     const Fd diff = TRY(make_diff(staged));
     TRY(movers.clone(tree, diff, {})); // implied directories are 0755 root, as the tree has them

@@ -29,7 +29,7 @@ public:
   // Makes overlay2/ and overlay2/l/ if they are missing. `staging` is on their filesystem.
   static Result<std::unique_ptr<GraphDriver>> open(const Fd& data_root, std::string name,
                                                    MarkStyle style, Fd staging,
-                                                   const std::optional<sys::IdMap>& ids);
+                                                   const std::optional<sys::IdMap>& shift);
 
   std::string_view name() const override { return name_; }
   Result<void> add_borrowed(const Digest& chain_id, const OptionalParent& parent,

@@ -14,7 +14,6 @@
 namespace dind::store {
 namespace {
 
-constexpr const char* kOpaqueXattr = "trusted.overlay.opaque";
 const std::string kAufsWhiteout = ".wh.";
 const std::string kAufsOpaque = ".wh..wh..opq";
 
@@ -34,8 +33,9 @@ Result<void> MarkMaker::opaque(const Fd& dir) {
   if (style_ == MarkStyle::aufs) {
     return link_anchor({dir, kAufsOpaque});
   }
-  if (::fsetxattr(dir.get(), kOpaqueXattr, "y", 1, 0) == -1) {
-    return errno_error("set attribute {}", kOpaqueXattr);
+  const char* name = style_ == MarkStyle::overlayfs_of_users ? kOpaqueXattrOfUsers : kOpaqueXattr;
+  if (::fsetxattr(dir.get(), name, "y", 1, 0) == -1) {
+    return errno_error("set attribute {}", name);
   }
   return {};
 }
@@ -79,7 +79,8 @@ Result<void> OverlayMarks::opaque(const Fd& dir, const std::string&) {
 }
 
 Result<void> OverlayMarks::node(sys::At at, const std::string&, const archive::TarEntry& entry) {
-  return make_node(at, entry);
+  const bool is_made = has_devices_ || entry.type == archive::EntryType::fifo;
+  return is_made ? make_node(at, entry) : Result<void>();
 }
 
 Result<void> OverlayMarks::link_node(sys::At at, const std::string&, const std::string& target,

@@ -12,10 +12,16 @@ namespace dind::store {
 // How a layer of an overlay says what it deletes.
 enum class MarkStyle {
   overlayfs, // character devices 0:0 and the attribute trusted.overlay.opaque
+  // In a user namespace: the attribute is user.overlay.opaque, for mounts with `userxattr`. Other
+  // devices are left out, as dockerd does there (moby pkg/archive/archive.go, createTarFile).
+  overlayfs_of_users,
   // Empty files .wh.NAME and .wh..wh..opq: what dockerd unpacks for fuse-overlayfs (moby
   // fuseoverlayfs.go, ApplyDiff), and all that a data root on overlayfs takes.
   aufs,
 };
+
+inline constexpr const char* kOpaqueXattr = "trusted.overlay.opaque";
+inline constexpr const char* kOpaqueXattrOfUsers = "user.overlay.opaque";
 
 // Makes the marks of one layer. All its whiteouts are hard links to one node: that
 // takes a third of the time of nodes of their own and no inodes, and the kernel honours
@@ -50,7 +56,7 @@ class OverlayMarks final : public archive::Marks {
 public:
   // `root` is the layer's, below which hard links to nodes find their targets.
   OverlayMarks(const Fd& root, MarkStyle style, sys::At anchor)
-      : root_(root), marks_(style, anchor) {}
+      : root_(root), has_devices_(style != MarkStyle::overlayfs_of_users), marks_(style, anchor) {}
 
   Result<void> whiteout(sys::At at, const std::string& path,
                         const archive::TarEntry& entry) override;
@@ -66,6 +72,7 @@ public:
 
 private:
   const Fd& root_;
+  bool has_devices_;
   MarkMaker marks_;
 };
 

@@ -382,6 +382,33 @@ DOCKERFILE
   runs_a_container
   docker stop -t 30 "$dind" >/dev/null
   [ "$(docker inspect -f '{{.State.ExitCode}}' "$dind")" = 0 ]
+  seeds_for_an_ordinary_user
+}
+
+# Layers are unpacked with marks that an engine in a user namespace heeds; what it shows is what its own load shows.
+seeds_for_an_ordinary_user() {
+  local cache=$BATS_TEST_TMPDIR/cache seed name
+  local list=(run --rm --network none -v /usr/local/libexec/treelist:/.treelist:ro --entrypoint /.treelist)
+  mkdir "$BATS_TEST_TMPDIR/images"
+  for name in kinds:classic shared-a:classic; do
+    retag "nasty/$name" "${name/:/-}:1" "$BATS_TEST_TMPDIR/images/${name/:/-}.tar"
+  done
+  "$programs/dindctl" bake --progress none -o "$cache" "$BATS_TEST_TMPDIR"/images/*.tar
+  chmod 755 "$BATS_TEST_TMPDIR"
+  for seed in load auto; do
+    run_dind "$dind" "$rootless" -v "$BATS_TEST_TMPDIR/tun:/dev/net/tun" -e XDG_RUNTIME_DIR=/home/rootless/run -e DOCKER_TLS_CERTDIR= \
+      -e DIND_SEED="$seed" -v "$cache:/var/lib/dind-cache:ro"
+    wait_until "$dind" 60 dindctl ready
+    docker exec "$dind" dindctl status --json | jq -r '.result, .driver, .strategy, .warnings'
+    [ "$(docker exec "$dind" dindctl status --json | jq -r '.result, .driver')" = $'ok\noverlay2' ]
+    for name in kinds-classic:1 shared-a-classic:1; do
+      inner "$dind" "${list[@]}" "$name" --skip /.dockerenv --now-after "$(<"$images/complete")" / >"$BATS_TEST_TMPDIR/$seed-$name"
+    done
+  done
+  [ "$(docker exec "$dind" dindctl status --json | jq -r .strategy)" = copy ]
+  for name in kinds-classic:1 shared-a-classic:1; do
+    "$e2e/compare" "$BATS_TEST_TMPDIR/load-$name" "$BATS_TEST_TMPDIR/auto-$name"
+  done
 }
 
 @test "M1: the image is the stock image's in all that others rely on" {

@@ -55,7 +55,7 @@ struct Seeder {
                           .state = state.of(driver),
                           .receipt = receipt,
                           .boot_id = boot_id,
-                          .ids = ids,
+                          .users = users,
                           .jobs = 2,
                           .share = seed::CloneMethod::hard_link,
                           .deadline = deadline,
@@ -71,7 +71,7 @@ struct Seeder {
   cache::Damage canary;                // of every cache
   std::map<Digest, std::string> flaws; // of layers that are there, by chain ID
   std::string boot_id = "boot-1";
-  std::optional<sys::IdMap> ids;
+  store::Users users;
   seed::Interrupted interrupted = []() { return false; };
   std::optional<std::chrono::steady_clock::time_point> deadline;
 

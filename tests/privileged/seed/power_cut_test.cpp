@@ -4,6 +4,7 @@
 #include <support/image_mount.hpp>
 #include <support/seeder.hpp>
 #include <support/tar_builder.hpp>
+#include <sys/xattr.hpp>
 
 #include <gtest/gtest.h>
 
@@ -96,6 +97,49 @@ TEST_P(PowerCutTest, IsNotSeenInAHoleThatTheContentAllows) {
 
 INSTANTIATE_TEST_SUITE_P(On, PowerCutTest, testing::Values("ext4", "xfs"),
                          [](const auto& fs) { return fs.param; });
+
+// In a user namespace layers have marks in user.*, and no devices.
+TEST(PowerCutInAUserNamespaceTest, TakesMarksAndNotDevices) {
+  NEEDS(::geteuid() == 0, "root");
+  test::CacheBuilder builder;
+  const Digest layer = builder.add_layer(test::TarBuilder()
+                                             .file("file", "content")
+                                             .directory("dir")
+                                             .opaque("dir")
+                                             .whiteout("gone")
+                                             .char_device("null", 1, 3)
+                                             .fifo("pipe")
+                                             .finish());
+  builder.add_image("one:1", {layer});
+  builder.finish();
+  const auto cache = cache::Cache::open(builder.dir().path());
+  ASSERT_TRUE(ok(cache));
+  const test::TempDir root;
+  test::Seeder seeder(root);
+  seeder.caches = {&*cache};
+  seeder.facts.in_user_namespace = true;
+  seeder.users.in_namespace = true;
+  const auto report = seeder.run();
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->layers.at(Method::copy), 1U);
+
+  const Digest chain_id = cache::chain_ids(std::vector{layer})[0];
+  const auto diff = root.path() / "overlay2" / store::cache_id_of(chain_id) / "diff";
+  EXPECT_EQ(::access((diff / "null").c_str(), F_OK), -1);
+  EXPECT_EQ(::access((diff / "pipe").c_str(), F_OK), 0);
+  EXPECT_EQ(::access((diff / "gone").c_str(), F_OK), 0);
+  const Fd dir = sys::open_dir(diff / "dir").value();
+  EXPECT_EQ(sys::get_xattr(dir, "user.overlay.opaque").value(), "y");
+  EXPECT_EQ(sys::get_xattr(dir, "trusted.overlay.opaque").value(), std::nullopt);
+
+  const auto flaw = [&] {
+    const auto state = store::read_state(root.path().native()).value().of("overlay2");
+    return store::find_flaw(root.fd(), "overlay2", chain_id, state, {}, seeder.users).value();
+  };
+  EXPECT_EQ(flaw(), "");
+  ASSERT_TRUE(ok(sys::remove_xattr(dir, "user.overlay.opaque")));
+  EXPECT_NE(flaw().find("not opaque any more"), std::string::npos) << flaw();
+}
 
 } // namespace
 } // namespace dind::seed

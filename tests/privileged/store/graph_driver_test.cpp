@@ -157,8 +157,8 @@ bool is_overlay(const std::string& driver) {
 // A data root for one driver.
 class Site {
 public:
-  explicit Site(std::string driver, std::optional<sys::IdMap> ids = {})
-      : driver_(std::move(driver)), ids_(std::move(ids)) {
+  explicit Site(std::string driver, Users users = {})
+      : driver_(std::move(driver)), users_(std::move(users)) {
     if (driver_ == kBtrfs) {
       mount_ = std::make_unique<test::ImageMount>("btrfs");
     }
@@ -169,7 +169,7 @@ public:
   boost::filesystem::path path() const { return mount_ ? mount_->path() : dir_.path(); }
   const Fd& root() const { return root_; }
   boost::filesystem::path layers() const { return path() / layers_dir(driver_); }
-  std::unique_ptr<GraphDriver> open() const { return open_driver(root_, driver_, ids_).value(); }
+  std::unique_ptr<GraphDriver> open() const { return open_driver(root_, driver_, users_).value(); }
 
   // The cache-ids of a chain's layers.
   std::vector<std::string> add(const Chain& chain, Way way) const {
@@ -238,7 +238,7 @@ public:
 
 private:
   std::string driver_;
-  std::optional<sys::IdMap> ids_;
+  Users users_;
   TempDir dir_;
   std::unique_ptr<test::ImageMount> mount_;
   Fd root_;
@@ -533,7 +533,7 @@ TEST_P(ShiftedOwnersTest, AreThoseOfTheMap) {
   const sys::IdMap ids{{{0, 200000, 65536}}, {{0, 300000, 65536}}};
   const Fd id_shift = sys::make_id_shift(ids).value();
   const Site plain(kOverlay2);
-  const Site shifted(kOverlay2, ids);
+  const Site shifted(kOverlay2, {.shift = ids});
   NEEDS(sys::open_mapped(shifted.root(), id_shift), "ID-mapped mounts where temporary files are");
   const Chain chain = nasty_chain();
   for (const std::string& cache_id : plain.add(chain, GetParam())) {
@@ -556,17 +556,23 @@ INSTANTIATE_TEST_SUITE_P(Ways, ShiftedOwnersTest, testing::Values(Way::cloned, W
 
 TEST(OverlayTest, CannotBorrowWhatHasOtherOwners) {
   NEEDS(::geteuid() == 0, "root");
-  const Site site(kOverlay2, sys::IdMap{{{0, 200000, 65536}}, {{0, 200000, 65536}}});
+  const sys::IdMap ids{{{0, 200000, 65536}}, {{0, 200000, 65536}}};
   const Chain chain = chain_of({TarBuilder().file("a", "a").finish()});
+  const Digest chain_id = cache::next_chain_id({}, chain[0]->diff_id);
+  for (const Users& users : {Users{.shift = ids}, Users{.in_namespace = true}}) {
+    const Site site(kOverlay2, users);
+    EXPECT_TRUE(
+        fails_with(EOPNOTSUPP, Site::add(*site.open(), chain_id, {}, *chain[0], Way::borrowed)));
+  }
+  const Site site(kOverlay2, {.in_namespace = true});
   EXPECT_TRUE(
-      fails_with(EOPNOTSUPP, Site::add(*site.open(), cache::next_chain_id({}, chain[0]->diff_id),
-                                       {}, *chain[0], Way::borrowed)));
+      fails_with(EOPNOTSUPP, Site::add(*site.open(), chain_id, {}, *chain[0], Way::cloned)));
 }
 
 TEST(DriversTest, OthersAreNotMadeByUs) {
   const TempDir root;
   EXPECT_TRUE(fails_with(EOPNOTSUPP, open_driver(root.fd(), "zfs")));
-  EXPECT_TRUE(fails_with(EOPNOTSUPP, open_driver(root.fd(), kVfs, sys::IdMap{{{}}, {{}}})));
+  EXPECT_TRUE(fails_with(EOPNOTSUPP, open_driver(root.fd(), kVfs, Users{.in_namespace = true})));
 }
 
 } // namespace

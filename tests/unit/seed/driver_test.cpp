@@ -200,6 +200,10 @@ std::vector<Case> cases() {
       {.name = "UserNamespace",
        .works = "overlay2 user-namespace",
        .driver = "overlay2",
+       .means = layers},
+      {.name = "UserNamespaceOfAnotherDriver",
+       .works = "fuse-overlayfs user-namespace",
+       .driver = "fuse-overlayfs",
        .means = load},
       // What is allowed.
       {.name = "AllowedDriver",

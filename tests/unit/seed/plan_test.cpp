@@ -255,6 +255,18 @@ TEST_F(PlanTest, CopiesLayersWhoseAttributesCannotTravel) {
   EXPECT_EQ(made.layers[0].why, "user.foo on bin/a");
 }
 
+TEST_F(PlanTest, UnpacksEverythingInAUserNamespaceWhoeverOwnsIt) {
+  facts_.in_user_namespace = true;
+  view_.canary.altered = {"owner of owner is 65534:65534, not 1234:2345"};
+  layer(1).only_directories = true;
+  image(100, {1, 2});
+  const SeedPlan made = plan();
+  EXPECT_EQ(methods(made), "copy copy");
+  EXPECT_EQ(made.layers[0].origin, Origin::tar);
+  EXPECT_EQ(made.layers[1].origin, Origin::tar);
+  EXPECT_EQ(made.warnings, std::vector<std::string>());
+}
+
 TEST_F(PlanTest, CopiesEverythingOfADamagedCacheAndSaysSo) {
   image(100, {1, 2});
   view_.canary.altered = {"owner of owner is 0:0, not 1234:2345"};
