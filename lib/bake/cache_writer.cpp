@@ -5,8 +5,6 @@
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
 
-#include <stdio.h>
-
 #include <tuple>
 
 namespace dind::bake {
@@ -39,18 +37,6 @@ Result<void> check_text(const fs::path& plain) {
   const Fd here = TRY(sys::open_dir("."));
   const fs::path from = TRY(path_of(here));
   return check_target((plain.is_absolute() ? plain : from / plain).lexically_normal(), {});
-}
-
-// Fails if `to` has come into being meanwhile.
-Result<void> rename_new(sys::At from, sys::At to) {
-  if (::renameat2(from.dir.get(), from.name.c_str(), to.dir.get(), to.name.c_str(),
-                  RENAME_NOREPLACE) == 0) {
-    return {};
-  }
-  if (errno == EINVAL) { // NFS and some FUSE filesystems have no such flag
-    return sys::rename_at(from, to);
-  }
-  return errno_error("rename {} to {}", from.name, to.name);
 }
 
 // Makes a file or directory look the same whoever bakes it, and when.
@@ -114,7 +100,7 @@ Result<void> CacheWriter::finish(cache::Manifest& manifest) {
   TRY(settle(root_, kLayers, 0755));
   TRY(settle(root_, kConfigs, 0755));
   TRY(settle(parent_, draft_name_, 0755));
-  auto renamed = rename_new({parent_, draft_name_}, {parent_, target_name_});
+  auto renamed = sys::rename_new_at({parent_, draft_name_}, {parent_, target_name_});
   if (!renamed && renamed.error().is(std::errc::file_exists)) {
     return Error(fmt::format("{} exists already; remove it or choose another", target_.native()));
   }

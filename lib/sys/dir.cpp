@@ -1,7 +1,6 @@
 #include <sys/dir.hpp>
 
 #include <dirent.h>
-#include <stdio.h> // renameat2
 #include <unistd.h>
 
 #include <algorithm>
@@ -78,12 +77,9 @@ private:
     lifted_ = true;
     for (;;) {
       const std::string name = fmt::format("lifted-{}", next_++);
-      if (::renameat2(at.dir.get(), at.name.c_str(), top_.get(), name.c_str(), RENAME_NOREPLACE) ==
-          0) {
-        return {};
-      }
-      if (errno != EEXIST) {
-        return errno_error("rename {} to {}", at.name, name);
+      auto lifted = rename_new_at(at, {top_, name});
+      if (lifted || !lifted.error().is(std::errc::file_exists)) {
+        return lifted;
       }
     }
   }

@@ -229,6 +229,15 @@ Result<void> rename_at(At from, At to) {
   return {};
 }
 
+Result<void> rename_new_at(At from, At to) {
+  if (::renameat2(from.dir.get(), from.name.c_str(), to.dir.get(), to.name.c_str(),
+                  RENAME_NOREPLACE) == 0) {
+    return {};
+  }
+  return errno == EINVAL ? rename_at(from, to)
+                         : errno_error("rename {} to {}", from.name, to.name);
+}
+
 Result<void> exchange_at(At one, At other) {
   if (::renameat2(one.dir.get(), one.name.c_str(), other.dir.get(), other.name.c_str(),
                   RENAME_EXCHANGE) == -1) {

@@ -66,6 +66,9 @@ Result<void> link_at(At from, At to);           // a symlink is linked itself
 Result<void> symlink_at(const std::string& target, At to);
 Result<void> make_node_at(At at, mode_t type_and_mode, dev_t device);
 Result<void> rename_at(At from, At to);
+// EEXIST if `to` is there (RENAME_NOREPLACE); on NFS and some FUSE filesystems, which have no such
+// flag, a plain rename.
+Result<void> rename_new_at(At from, At to);
 Result<void> exchange_at(At one, At other); // both must exist; at once (RENAME_EXCHANGE)
 Result<void> unlink_at(At at);
 Result<std::string> read_link_at(At at);

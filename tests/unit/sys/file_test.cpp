@@ -209,5 +209,17 @@ TEST(RandomHexTest, IsHexOfTheRightLengthAndNeverTheSame) {
   }
 }
 
+TEST_F(FileTest, ANewNameReplacesNothing) {
+  dir_.write("one", "1");
+  dir_.write("two", "2");
+  const std::string one = "one";
+  const std::string two = "two";
+  const std::string three = "three";
+  EXPECT_TRUE(fails_with(EEXIST, rename_new_at({dir_.fd(), one}, {dir_.fd(), two})));
+  EXPECT_TRUE(ok(rename_new_at({dir_.fd(), one}, {dir_.fd(), three})));
+  EXPECT_EQ(read_file(dir_.path() / two, 8).value(), "2");
+  EXPECT_EQ(read_file(dir_.path() / three, 8).value(), "1");
+}
+
 } // namespace
 } // namespace dind::sys
