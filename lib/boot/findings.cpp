@@ -13,6 +13,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 namespace dind::boot {
 namespace {
 
@@ -39,28 +41,31 @@ bool was_seeded(const std::string& data_root) {
 }
 
 // Whose images the engine keeps, and where. If it maps IDs that are not known here, images are left
-// to it: it may know more, or will say the same.
+// to it: it may know more, or will say the same. What is known of that store has a place of its
+// own.
 void find_users(const Wishes& wishes, Findings& found) {
   found.store_root = wishes.data_root;
   found.users.in_namespace = host::is_in_user_namespace();
-  auto shift = host::remapped_ids(wishes.userns_remap, host::read_accounts());
-  if (!shift) {
-    found.shift_unknown = shift.error().describe();
-  } else if (shift->has_value()) {
-    found.users.shift = std::move(shift).value();
-    found.store_root += "/" + host::remapped_dir(*found.users.shift);
+  const auto remapping = host::find_remapping(wishes.userns_remap, host::read_accounts());
+  if (!remapping) {
+    found.shift_unknown = remapping.error().describe();
+    found.store_root += "/" + std::string(store::kOwnDir) + "/unknown";
+  } else if (*remapping) {
+    found.users.shift = (*remapping)->ids;
+    found.store_root += "/" + (*remapping)->dir;
+    found.store_group = (*remapping)->group();
   }
 }
 
 Result<Fd> open_store_root(const Wishes& wishes, Purpose purpose, const Findings& found) {
-  if (!found.users.shift || purpose == Purpose::rehearsal) {
-    return open_data_root(found.store_root, purpose);
+  if (found.store_root != wishes.data_root && purpose != Purpose::rehearsal) {
+    TRY(open_data_root(wishes.data_root, purpose));
   }
-  const Fd above = TRY(open_data_root(wishes.data_root, purpose));
-  const std::string name = host::remapped_dir(*found.users.shift);
-  TRY(sys::ensure_dir_at({above, name}, kDataRootMode));
-  TRY(sys::set_owner_at({above, name}, 0, found.users.shift->root_group()));
-  return open_data_root(found.store_root, purpose);
+  Fd root = TRY(open_data_root(found.store_root, purpose));
+  if (found.store_group != 0 && ::fchown(root.get(), 0, found.store_group) == -1) {
+    return errno_error("set the group of {}", found.store_root);
+  }
+  return root;
 }
 
 // What the data root holds and the host can do with it, as it is now.

@@ -20,6 +20,7 @@ namespace dind::boot {
 // All that a plan is made from, and the driver that came of it.
 struct Findings {
   std::string store_root;    // the engine's data root; with userns-remap, its own below that
+  gid_t store_group = 0;     // of its directory
   store::Users users;        // whose the files of layers are
   std::string shift_unknown; // not empty: why it is not known what userns-remap maps
   Caches caches;

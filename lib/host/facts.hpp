@@ -41,6 +41,7 @@ struct HostFacts {
   // Files can be given the owners that userns-remap asks for. Absent: nobody asks for others.
   std::optional<Fact> shifted_owners;
   bool in_user_namespace = false;
+  Fact user_marks;                // there: directories take user.overlay.opaque
   unsigned cpus = 1;              // by affinity and cgroup quota, at least 1
   std::vector<CacheFacts> caches; // in the order of the request
 };

@@ -27,6 +27,9 @@ public:
     for (const std::string& sample : request_.samples) {
       facts_.caches.push_back(probe_cache(sample));
     }
+    if (facts_.in_user_namespace) {
+      facts_.user_marks = fact_of(try_user_marks(scratch_), "directories can be marked as opaque");
+    }
     if (request_.ids) {
       facts_.shifted_owners =
           fact_of(try_shifted_owners(scratch_, *request_.ids), "owners can be shifted");
@@ -54,7 +57,8 @@ private:
       cache.borrow = cache.reflink = cache.hard_link = kStrangeOwners;
       return cache;
     }
-    cache.reflink = fact_of(try_reflink(scratch_, sample), "files of the cache can be cloned");
+    cache.reflink =
+        fact_of(try_reflink(scratch_, sample, request_.ids), "files of the cache can be cloned");
     if (request_.ids) {
       cache.borrow = cache.hard_link = kShiftedOwners;
       return cache;
@@ -135,6 +139,9 @@ void refuse_all(const Error& error, const ProbeRequest& request, HostFacts& fact
   for (Fact* fact : {&facts.overlay, &facts.d_type, &facts.reflink, &facts.hard_link,
                      &facts.fuse_overlayfs, &facts.btrfs, &facts.loop}) {
     *fact = refused;
+  }
+  if (request.ids) {
+    facts.shifted_owners = refused;
   }
   for (const std::string& sample : request.samples) {
     const auto dir = sys::open_dir(sample);

@@ -52,11 +52,15 @@ Result<void> try_d_type(const Scratch& outer) {
   return {};
 }
 
-Result<void> try_reflink(const Scratch& outer, const std::string& sample) {
+Result<void> try_reflink(const Scratch& outer, const std::string& sample,
+                         const std::optional<sys::IdMap>& ids) {
   const Scratch scratch = TRY(Scratch::make_inside(outer, "reflink"));
+  const std::string here = ".";
+  const Fd place =
+      ids ? TRY(open_shifted(scratch, *ids)) : TRY(sys::open_dir_at({scratch.dir(), here}));
   const Source source = TRY(source_in(scratch, sample));
   const Fd from = TRY(sys::open_at({source.dir, source.name}, O_RDONLY));
-  const Fd to = TRY(sys::open_at({scratch.dir(), kTarget}, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  const Fd to = TRY(sys::open_at({place, kTarget}, O_WRONLY | O_CREAT | O_EXCL, 0600));
   if (::ioctl(to.get(), FICLONE, from.get()) == -1) {
     return errno_error("clone a file");
   }

@@ -4,6 +4,7 @@
 #include <host/scratch.hpp>
 #include <sys/id_map.hpp>
 
+#include <optional>
 #include <string>
 
 namespace dind::host {
@@ -29,10 +30,17 @@ Result<void> try_loop(const Scratch& outer);
 Result<void> try_d_type(const Scratch& outer);
 
 // A file of the sample, or a fresh one, cloned (FICLONE) or linked into `outer`.
-Result<void> try_reflink(const Scratch& outer, const std::string& sample);
+// With `ids` through a mount that maps them.
+Result<void> try_reflink(const Scratch& outer, const std::string& sample,
+                         const std::optional<sys::IdMap>& ids = {});
 Result<void> try_hard_link(const Scratch& outer, const std::string& sample);
+
+// A directory takes the attribute by which overlayfs knows an opaque one in a user namespace.
+Result<void> try_user_marks(const Scratch& outer);
 
 // A file made through an ID-mapped mount, with the owner that `ids` says.
 Result<void> try_shifted_owners(const Scratch& outer, const sys::IdMap& ids);
+// A directory for that inside `scratch`; see sys::open_mapped.
+Result<Fd> open_shifted(const Scratch& scratch, const sys::IdMap& ids);
 
 } // namespace dind::host

@@ -99,27 +99,24 @@ Accounts read_accounts() {
   return {text_of("/etc/passwd"), text_of("/etc/subuid"), text_of("/etc/subgid")};
 }
 
-Result<std::optional<sys::IdMap>> remapped_ids(std::string_view user, const Accounts& accounts) {
-  std::string_view who = user.substr(0, user.find(':'));
-  if (who.empty()) {
-    return std::optional<sys::IdMap>();
+Result<std::optional<Remapping>> find_remapping(std::string_view user, const Accounts& accounts) {
+  if (user.empty()) {
+    return std::optional<Remapping>();
   }
+  std::string_view who = user.substr(0, user.find(':'));
   who = who == kDefault ? kDefaultUser : who;
   const auto found = find_user(accounts.passwd, who);
   if (!found) {
     return input_error("/etc/passwd has no user {}", who);
   }
   if (found->name == "root") {
-    return std::optional<sys::IdMap>();
+    return std::optional(Remapping{"0.0", std::nullopt});
   }
   sys::IdMap ids;
   ids.users = TRY(ranges_of("/etc/subuid", accounts.subuid, *found));
   ids.groups = TRY(ranges_of("/etc/subgid", accounts.subgid, *found));
-  return std::optional(std::move(ids));
-}
-
-std::string remapped_dir(const sys::IdMap& ids) {
-  return fmt::format("{}.{}", ids.root_user(), ids.root_group());
+  std::string dir = fmt::format("{}.{}", ids.root_user(), ids.root_group());
+  return std::optional(Remapping{std::move(dir), std::move(ids)});
 }
 
 } // namespace dind::host

@@ -17,15 +17,19 @@ struct Accounts {
 };
 Accounts read_accounts();
 
-// The IDs that dockerd gives its containers with --userns-remap=`user`: "default" (which means
-// dockremap), or a name or number, alone or with ":GROUP" (moby daemon/daemon_unix.go,
-// parseRemappedRoot; pkg/idtools). nullopt for "" and for root, who is mapped to himself. An error
-// where that is not known: no such user, no ranges, or lines for both name and number, of which
-// engines make different maps.
-Result<std::optional<sys::IdMap>> remapped_ids(std::string_view user, const Accounts& accounts);
+// What dockerd does with --userns-remap.
+struct Remapping {
+  std::string dir;               // below its data root, where it has its data: "100000.100000"
+  std::optional<sys::IdMap> ids; // of containers; absent for root, who is mapped to himself
 
-// Where an engine that maps IDs has its data, below its data root: "100000.100000"
-// (daemon_unix.go, setupDaemonRoot).
-std::string remapped_dir(const sys::IdMap& ids);
+  std::uint32_t group() const { return ids ? ids->root_group() : 0; }
+  bool operator==(const Remapping&) const = default;
+};
+
+// With --userns-remap=`user`: "default" (which means dockremap), or a name or number, alone or with
+// ":GROUP" (moby daemon/daemon_unix.go, parseRemappedRoot and setupDaemonRoot; pkg/idtools).
+// nullopt for "". An error where that is not known: no such user, no ranges, or lines for both name
+// and number, of which engines make different maps.
+Result<std::optional<Remapping>> find_remapping(std::string_view user, const Accounts& accounts);
 
 } // namespace dind::host

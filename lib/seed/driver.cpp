@@ -56,6 +56,8 @@ private:
     }
     if (facts_.shifted_owners && !facts_.shifted_owners->holds) {
       load_instead("userns-remap: " + facts_.shifted_owners->why);
+    } else if (facts_.in_user_namespace && !facts_.user_marks.holds) {
+      load_instead("in a user namespace: " + facts_.user_marks.why);
     } else if (choice_.driver != store::kOverlay2) {
       load_instead(facts_.shifted_owners ? "with userns-remap its layers can only be loaded"
                                          : "in a user namespace its layers can only be loaded");

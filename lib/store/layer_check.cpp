@@ -193,8 +193,8 @@ private:
       return member.size == 0 ? Result<void>() : at.error();
     }
     const auto found = sys::stat_at(*at);
-    if (!found && member.size == 0 && (name == "pax_global_header" || in_namespace_)) {
-      return {}; // there, it may have been a device
+    if (!found && member.size == 0 && name == "pax_global_header") {
+      return {};
     }
     if (!found) {
       return found.error();

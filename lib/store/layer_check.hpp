@@ -15,7 +15,6 @@ namespace dind::store {
 // its own is compared with its tar-split. Files are not read, but where their filesystem does not
 // say that all of them was written. Returns what is wrong first, or "". An error means that the
 // question could not be answered: too few descriptors or rights, a disk that does not read.
-// Devices that `users` had left out are not missed.
 Result<std::string> find_flaw(const Fd& data_root, const std::string& driver,
                               const Digest& chain_id, const DriverState& state,
                               const cache::Skeleton& skeleton, const Users& users = {});

@@ -5,6 +5,9 @@
 #include <store/unpack.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
+#include <sys/xattr.hpp>
+
+#include <sys/stat.h>
 
 #include <tuple>
 
@@ -21,6 +24,27 @@ const std::string kCommitted = "committed";
 const std::string kSkeleton = "skeleton";
 const std::string kAnchor = "whiteout";
 const std::string kLinks = "l";
+
+// Capabilities that were set through a mapped mount hold for its root and below (version 3);
+// dockerd sets them as the layer has them, so that they hold for containers of the host's own
+// users, too. `path` is that of `dir` below `mapped`.
+Result<void> restore_capabilities(const Fd& mapped, const Fd& dir, const std::string& path) {
+  const std::string attribute(sys::kCapabilityXattr);
+  const auto entries = TRY(sys::list_dir(dir));
+  for (const sys::DirEntry& entry : entries) {
+    const sys::At at{dir, entry.name};
+    const std::string below = path + "/" + entry.name;
+    const mode_t type = TRY(sys::stat_at(at)).st_mode & S_IFMT;
+    if (type == S_IFDIR) {
+      const Fd inside = TRY(sys::open_dir_at(at));
+      TRY(restore_capabilities(mapped, inside, below));
+    } else if (type == S_IFREG && TRY(sys::get_xattr_at(at, attribute))) {
+      const auto capability = TRY(sys::get_xattr_at({mapped, below}, attribute));
+      TRY(sys::set_xattr_at(at, attribute, capability.value_or("")).within(below));
+    }
+  }
+  return {};
+}
 
 Result<Fd> make_diff(const Fd& staged) {
   TRY(sys::make_dir_at({staged, kDiff}, 0755));
@@ -111,6 +135,8 @@ OverlayDriver::fill_as_owner(const Fd& staged, const std::string& cache_id, cons
   TRY(sys::set_owner_at(at, ids.root_user(), ids.root_group()));
   const Fd mapped = TRY(sys::open_mapped(staged, id_shift));
   const Skeleton skeleton = TRY(fill(mapped));
+  const Fd diff = TRY(sys::open_dir_at({staged, kDiff}));
+  TRY(restore_capabilities(mapped, diff, kDiff));
   TRY(sys::set_owner_at(at, 0, ids.root_group()));
   return skeleton;
 }

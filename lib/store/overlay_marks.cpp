@@ -80,7 +80,7 @@ Result<void> OverlayMarks::opaque(const Fd& dir, const std::string&) {
 
 Result<void> OverlayMarks::node(sys::At at, const std::string&, const archive::TarEntry& entry) {
   const bool is_made = has_devices_ || entry.type == archive::EntryType::fifo;
-  return is_made ? make_node(at, entry) : Result<void>();
+  return is_made ? make_node(at, entry) : marks_.whiteout(at);
 }
 
 Result<void> OverlayMarks::link_node(sys::At at, const std::string&, const std::string& target,

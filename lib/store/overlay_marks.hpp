@@ -13,7 +13,8 @@ namespace dind::store {
 enum class MarkStyle {
   overlayfs, // character devices 0:0 and the attribute trusted.overlay.opaque
   // In a user namespace: the attribute is user.overlay.opaque, for mounts with `userxattr`. Other
-  // devices are left out, as dockerd does there (moby pkg/archive/archive.go, createTarFile).
+  // devices are left out, as dockerd does there (moby pkg/archive/archive.go, createTarFile), and
+  // whiteouts in their place: what they replaced is gone.
   overlayfs_of_users,
   // Empty files .wh.NAME and .wh..wh..opq: what dockerd unpacks for fuse-overlayfs (moby
   // fuseoverlayfs.go, ApplyDiff), and all that a data root on overlayfs takes.

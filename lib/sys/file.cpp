@@ -234,8 +234,7 @@ Result<void> rename_new_at(At from, At to) {
                   RENAME_NOREPLACE) == 0) {
     return {};
   }
-  return errno == EINVAL ? rename_at(from, to)
-                         : errno_error("rename {} to {}", from.name, to.name);
+  return errno == EINVAL ? rename_at(from, to) : errno_error("rename {} to {}", from.name, to.name);
 }
 
 Result<void> exchange_at(At one, At other) {

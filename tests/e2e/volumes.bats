@@ -330,6 +330,9 @@ list_remapped() { # DIRECTORY REFERENCE…
   list_remapped "$BATS_TEST_TMPDIR/copied" "${names[@]}"
   for name in "${names[@]}"; do "$e2e/compare" "$BATS_TEST_TMPDIR/loaded/$name" "$BATS_TEST_TMPDIR/copied/$name"; done
   grep -q '^/m/ping .* xattr:security.capability=01' "$BATS_TEST_TMPDIR/copied/base:1"
+  # They hold outside of the map, too, as those that the engine sets.
+  [[ "$(inner "$dind" run --rm --network none --userns host -v /usr/local/libexec/treelist:/.treelist:ro --entrypoint /.treelist \
+    base:1 --skip /.dockerenv /m)" == *"/ping file"*" xattr:security.capability=0100000200"* ]]
 
   boot old "${remapped[@]}"
   [ "$(status_of "$dind" '.layers_by_method.present == .layers')" = true ]
@@ -344,5 +347,18 @@ list_remapped() { # DIRECTORY REFERENCE…
   boot old -v "$ids:/etc/subuid:ro" -v "$ids:/etc/subgid:ro" -- --userns-remap=daemon
   [ "$(status_of "$dind" .result)" = degraded ]
   status_of "$dind" '.warnings[]' | grep -q 'image base:1 is not seeded: .*m/high: set owner: Value too large'
+  inner "$dind" run --rm --network none app:1 true
+}
+
+@test "with userns-remap=root, nobody is mapped, and the engine's own folder is the one that is seeded" {
+  boot old -- --userns-remap=root
+  [ "$(status_of "$dind" '.result, .strategy')" = $'ok\nlink' ]
+  is_image app:1 shared-a:classic
+  [ "$(docker exec "$dind" ls /var/lib/docker)" = 0.0 ]
+}
+
+@test "with userns-remap for a user who is not known yet, the engine maps him, and images are loaded" {
+  boot bare -- --userns-remap=default
+  [ "$(status_of "$dind" '.result, .strategy')" = $'ok\nload' ]
   inner "$dind" run --rm --network none app:1 true
 }

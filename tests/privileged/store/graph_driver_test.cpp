@@ -13,12 +13,14 @@
 #include <sys/dir.hpp>
 #include <sys/mount.hpp>
 #include <sys/spawn.hpp>
+#include <sys/xattr.hpp>
 
 #include <boost/filesystem/operations.hpp>
 #include <gtest/gtest.h>
 
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <memory>
@@ -526,6 +528,21 @@ Listing view_through(const Fd& id_shift, const boost::filesystem::path& dir) {
   return listing;
 }
 
+// What files have of them, by path; they lose it.
+Listing take_capabilities(const boost::filesystem::path& dir) {
+  const std::string name(sys::kCapabilityXattr);
+  Listing capabilities;
+  for (const auto& entry : boost::filesystem::recursive_directory_iterator(dir)) {
+    const Fd parent = sys::open_dir(entry.path().parent_path()).value();
+    const std::string file = entry.path().filename().native();
+    if (const auto value = sys::get_xattr_at({parent, file}, name).value()) {
+      capabilities.emplace(entry.path().lexically_relative(dir).native(), *value);
+      EXPECT_EQ(::lremovexattr(entry.path().c_str(), name.c_str()), 0);
+    }
+  }
+  return capabilities;
+}
+
 class ShiftedOwnersTest : public testing::TestWithParam<Way> {};
 
 TEST_P(ShiftedOwnersTest, AreThoseOfTheMap) {
@@ -542,6 +559,9 @@ TEST_P(ShiftedOwnersTest, AreThoseOfTheMap) {
     if (!boost::filesystem::exists(layer)) {
       shifted.add(chain, GetParam());
     }
+    // Stored as the layer has them, which a mapped mount cannot show.
+    EXPECT_EQ(take_capabilities(layer / "diff"),
+              take_capabilities(plain.layers() / cache_id / "diff"));
     expect_same(without_whiteout_times(view_through(id_shift, layer / "diff")),
                 without_whiteout_times(test::describe_tree(plain.layers() / cache_id / "diff")));
     EXPECT_EQ(test::stat_of(layer / "diff").st_uid, 200000U);

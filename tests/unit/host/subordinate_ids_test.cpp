@@ -22,9 +22,9 @@ Accounts accounts() {
 }
 
 sys::IdMap map_of(std::string_view user) {
-  const auto ids = remapped_ids(user, accounts());
-  EXPECT_TRUE(ids && ids->has_value()) << user;
-  return ids && *ids ? **ids : sys::IdMap{{{}}, {{}}};
+  const auto found = find_remapping(user, accounts());
+  EXPECT_TRUE(found && *found && (*found)->ids) << user;
+  return found && *found && (*found)->ids ? *(*found)->ids : sys::IdMap{{{}}, {{}}};
 }
 
 TEST(SubordinateIdsTest, DefaultIsDockremap) {
@@ -33,7 +33,7 @@ TEST(SubordinateIdsTest, DefaultIsDockremap) {
   EXPECT_EQ(map_of("dockremap"), dockremap);
   EXPECT_EQ(map_of("dockremap:dockremap"), dockremap);
   EXPECT_EQ(map_of("100"), dockremap);
-  EXPECT_EQ(remapped_dir(dockremap), "100000.110000");
+  EXPECT_EQ(find_remapping("default", accounts()).value()->dir, "100000.110000");
 }
 
 TEST(SubordinateIdsTest, RangesFollowOneAnother) {
@@ -42,28 +42,32 @@ TEST(SubordinateIdsTest, RangesFollowOneAnother) {
 }
 
 TEST(SubordinateIdsTest, NobodyIsMapped) {
-  EXPECT_EQ(remapped_ids("", accounts()).value(), std::nullopt);
-  EXPECT_EQ(remapped_ids("root", accounts()).value(), std::nullopt);
-  EXPECT_EQ(remapped_ids("0:0", accounts()).value(), std::nullopt);
+  EXPECT_EQ(find_remapping("", accounts()).value(), std::nullopt);
+}
+
+TEST(SubordinateIdsTest, RootIsMappedToHimselfAndHasAPlaceOfHisOwn) {
+  for (const char* root : {"root", "0", "0:0", "root:root"}) {
+    EXPECT_EQ(find_remapping(root, accounts()).value(), (Remapping{"0.0", std::nullopt})) << root;
+  }
 }
 
 TEST(SubordinateIdsTest, SaysWhatIsNotKnown) {
-  EXPECT_TRUE(fails_saying("/etc/passwd has no user nobody", remapped_ids("nobody", accounts())));
+  EXPECT_TRUE(fails_saying("/etc/passwd has no user nobody", find_remapping("nobody", accounts())));
   Accounts without_groups = accounts();
   without_groups.subgid = "";
   EXPECT_TRUE(
-      fails_saying("/etc/subgid has no line for build", remapped_ids("build", without_groups)));
+      fails_saying("/etc/subgid has no line for build", find_remapping("build", without_groups)));
   Accounts by_both = accounts();
   by_both.subuid += "1000:500000:65536\n";
-  EXPECT_TRUE(fails_saying("lines for build and for 1000", remapped_ids("build", by_both)));
+  EXPECT_TRUE(fails_saying("lines for build and for 1000", find_remapping("build", by_both)));
   for (const char* line : {"build:1x:65536", "build:1:", "build:1:0", "build:-1:5"}) {
     Accounts broken = accounts();
     broken.subgid = std::string(line) + "\n";
-    EXPECT_FALSE(remapped_ids("build", broken)) << line;
+    EXPECT_FALSE(find_remapping("build", broken)) << line;
   }
   Accounts too_many = accounts();
   too_many.subuid += "build:1:4294967295\n";
-  EXPECT_TRUE(fails_saying("more IDs than there are", remapped_ids("build", too_many)));
+  EXPECT_TRUE(fails_saying("more IDs than there are", find_remapping("build", too_many)));
 }
 
 } // namespace

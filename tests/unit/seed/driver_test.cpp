@@ -197,12 +197,16 @@ std::vector<Case> cases() {
        .driver = "overlay2",
        .means = layers,
        .on_loop = true},
-      {.name = "UserNamespace",
+      {.name = "UserNamespaceWithoutMarks",
        .works = "overlay2 user-namespace",
+       .driver = "overlay2",
+       .means = load},
+      {.name = "UserNamespace",
+       .works = "overlay2 user-namespace user-marks",
        .driver = "overlay2",
        .means = layers},
       {.name = "UserNamespaceOfAnotherDriver",
-       .works = "fuse-overlayfs user-namespace",
+       .works = "fuse-overlayfs user-namespace user-marks",
        .driver = "fuse-overlayfs",
        .means = load},
       // What is allowed.
@@ -248,6 +252,7 @@ host::HostFacts facts_of(std::string_view works) {
   facts.btrfs = fact("btrfs");
   facts.loop = fact("loop");
   facts.in_user_namespace = fact("user-namespace").holds;
+  facts.user_marks = fact("user-marks");
   if (fact("owners").holds) {
     facts.shifted_owners = fact("shifted");
   }
