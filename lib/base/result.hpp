@@ -9,13 +9,13 @@
 
 namespace dind {
 
-// A value or the Error that took its place. The names are std::expected's, so
+// A value or the error that took its place. The names are std::expected's, so
 // that one day this can become an alias for it.
-template <typename T>
+template <typename T, typename E = Error>
 class [[nodiscard]] Result {
 public:
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  Result(E error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   explicit operator bool() const { return state_.index() == 0; }
 
@@ -27,8 +27,8 @@ public:
   const T& operator*() const& { return value(); }
   T& operator*() & { return value(); }
 
-  const Error& error() const& { return std::get<1>(state_); }
-  Error&& error() && { return std::get<1>(std::move(state_)); }
+  const E& error() const& { return std::get<1>(state_); }
+  E&& error() && { return std::get<1>(std::move(state_)); }
 
   // The same result, whose error says where it happened.
   Result within(std::string_view doing) && {
@@ -36,27 +36,27 @@ public:
   }
 
 private:
-  std::variant<T, Error> state_;
+  std::variant<T, E> state_;
 };
 
-template <>
-class [[nodiscard]] Result<void> {
+template <typename E>
+class [[nodiscard]] Result<void, E> {
 public:
   Result() = default;
-  Result(Error error) : error_(std::move(error)) {}
+  Result(E error) : error_(std::move(error)) {}
 
   explicit operator bool() const { return !error_.has_value(); }
   void value() const {}
 
-  const Error& error() const& { return *error_; }
-  Error&& error() && { return std::move(*error_); }
+  const E& error() const& { return *error_; }
+  E&& error() && { return std::move(*error_); }
 
   Result within(std::string_view doing) && {
     return *this ? Result() : Result(std::move(*this).error().within(doing));
   }
 
 private:
-  std::optional<Error> error_;
+  std::optional<E> error_;
 };
 
 } // namespace dind

@@ -4,7 +4,9 @@
 #include <boot/announcement.hpp>
 #include <boot/become.hpp>
 #include <boot/caches.hpp>
+#include <boot/early_end.hpp>
 #include <boot/engine_settings.hpp>
+#include <boot/intent.hpp>
 #include <boot/key_making.hpp>
 #include <boot/loading.hpp>
 #include <boot/packet_filter.hpp>
@@ -14,17 +16,13 @@
 #include <boot/seeding.hpp>
 #include <boot/status.hpp>
 #include <boot/supervision.hpp>
-#include <daemon/daemon_json.hpp>
 #include <daemon/launch.hpp>
 #include <daemon/notify.hpp>
-#include <daemon/rootless.hpp>
 #include <host/preparation.hpp>
 #include <host/runtime_dir.hpp>
 #include <init/reaper.hpp>
 #include <init/signals.hpp>
 #include <init/stop_at_once.hpp>
-
-#include <fmt/ranges.h>
 
 #include <signal.h>
 #include <unistd.h>
@@ -35,24 +33,88 @@
 namespace dind::boot {
 namespace {
 
-constexpr int kUsage = 64;
-constexpr int kCacheUnusable = 65;
-constexpr int kDriverUnavailable = 69;
-constexpr int kHostUnprepared = 71;
-constexpr int kDataRootLocked = 75;
-constexpr int kSignalBase = 128;
+bool is_stopped() {
+  return init::SignalSource::pending_stop().has_value();
+}
 
-// Why the boot ends before dockerd runs, and the exit code that says so.
-struct EarlyEnd {
-  int code = 0;
-  std::string why;
+EarlyEnd stop_end(std::string when) {
+  return {kSignalBase + init::SignalSource::pending_stop().value_or(SIGTERM), std::move(when)};
+}
+
+void warn(StatusBoard& board, const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) {
+    board.warn(warning);
+  }
+}
+
+// What is there for the engine before the volume is looked at.
+struct Site {
+  fs::path runtime_dir;
+  daemon::Invocation invocation; // the user's, with the packet filter that works here
 };
 
-int end(StatusBoard& board, const EarlyEnd& early) {
-  log::error("{}", early.why);
-  board.status().reason = early.why;
-  board.enter(State::failed);
-  return early.code;
+Result<Site> prepare(const Intent& intent, const Options& options, StatusBoard& board) {
+  init::adopt_orphans();
+  Announcement(intent.wishes.supervision.ready_file, {}); // of an earlier start
+  if (!intent.rootless) {
+    warn(board, host::prepare_host({.cgroup_namespace = intent.wishes.cgroup_namespace}));
+  }
+  Site site;
+  site.runtime_dir =
+      TRY(intent.rootless ? host::make_plain_runtime_dir(intent.rootless->runtime_dir)
+                          : host::make_runtime_dir(intent.wishes.data_root));
+  board.measure_in(intent.wishes.supervision.metrics_file);
+  board.publish_in(site.runtime_dir);
+  site.invocation = options.invocation;
+  site.invocation.environment =
+      prepare_packet_filter(filter_use(options.flags, intent.file.settings),
+                            std::move(site.invocation.environment), site.runtime_dir, board);
+  return site;
+}
+
+// A stop, wherever it finds the seeding, has nothing to wait for or to tidy up.
+Result<Seeding> seed_until_stopped(const Wishes& wishes, PublicSockets& sockets,
+                                   StatusBoard& board) {
+  const auto at_once =
+      TRY(init::StopAtOnce::begin([&](int code) { return remapped(wishes.supervision, code); }));
+  return seed_data_root(wishes, Purpose::boot, board,
+                        [&](const seed::SeedPlan& plan) { sockets.listen_before(plan); });
+}
+
+// Images into the volume, while keys and certificates are made.
+OrEnd<Seeding> fill_volume(const Intent& intent, const Options& options, PublicSockets& sockets,
+                           LoopHold& loop, StatusBoard& board) {
+  constexpr const char* kStopped = "stopped before dockerd was started";
+  if (!intent.listeners.certificates.empty()) {
+    board.begin("tls");
+  }
+  KeyMaking certificates(
+      intent.listeners.certificates, intent.wishes.engine.tls_key,
+      daemon::find_variable(options.invocation.environment, "DOCKER_TLS_SAN").value_or(""),
+      is_stopped);
+
+  auto seeding = seed_until_stopped(intent.wishes, sockets, board);
+  if (seeding) {
+    loop.take(seeding->found);
+  }
+  if (is_stopped()) {
+    return stop_end(kStopped);
+  }
+  if (!seeding) { // nothing but the lock is left to fail
+    return EarlyEnd{kDataRootLocked, seeding.error().describe()};
+  }
+  protect(seeding->found.caches);
+  const std::string& refusal = seeding->found.driver.refusal;
+  if (!refusal.empty()) {
+    return EarlyEnd{kDriverUnavailable, refusal};
+  }
+  const auto made_in = certificates.finish();
+  if (!made_in && is_stopped()) {
+    return stop_end(kStopped);
+  }
+  // Never without TLS where it was asked for.
+  board.lengthen("tls", TRY(or_end(kHostUnprepared, made_in)));
+  return std::move(seeding).value();
 }
 
 // What dockerd shall use, from what seeding came to.
@@ -90,189 +152,113 @@ int hand_over(Baton state, const init::SignalSource& signals, StatusBoard& board
   return supervise(std::move(state), signals);
 }
 
-// A stop, wherever it finds the seeding, has nothing to wait for or to tidy up.
-Result<Seeding> seed_until_stopped(const Wishes& wishes, PublicSockets& sockets,
-                                   StatusBoard& board) {
-  const auto at_once =
-      TRY(init::StopAtOnce::begin([&](int code) { return remapped(wishes.supervision, code); }));
-  return seed_data_root(wishes, Purpose::boot, board,
-                        [&](const seed::SeedPlan& plan) { sockets.listen_before(plan); });
+// dockerd as it is to be started.
+struct Engine {
+  daemon::NotifySocket notify;
+  daemon::EngineChoice choice;
+  daemon::Launch launch;
+};
+
+OrEnd<Engine> configure_engine(const Intent& intent, const Options& options, const Site& site,
+                               const Seeding& seeding, StatusBoard& board) {
+  auto notify = TRY(or_end(kHostUnprepared, daemon::NotifySocket::open(site.runtime_dir)));
+  daemon::EngineChoice choice = choice_of(seeding, intent.wishes);
+  choice.settings = engine_settings(intent.wishes.engine, options.flags, intent.file);
+  auto launch = TRY(or_end(kUsage, daemon::configure(site.invocation, options.flags, intent.file,
+                                                     choice, intent.listeners, site.runtime_dir,
+                                                     notify.path().native())));
+  warn(board, launch.warnings);
+  return Engine{std::move(notify), std::move(choice), std::move(launch)};
 }
 
-// Everything between the options and dockerd. Each stage is a function from
-// value to value, and after the probe nobody asks the host again. `loop_root` becomes what is to be
-// left when this returns.
-int boot_daemon(std::span<const std::string> arguments, const Options& options,
-                const init::SignalSource& signals, std::string& loop_root) {
-  StatusBoard board;
-  const auto stopped = []() { return init::SignalSource::pending_stop().has_value(); };
-  const auto stop_code = []() {
-    return kSignalBase + init::SignalSource::pending_stop().value_or(SIGTERM);
-  };
-
-  board.begin("options");
-  const auto rootless = daemon::rootless_places(options.invocation.environment);
-  const auto file = daemon::read_daemon_file(options.flags, rootless ? rootless->daemon_json
-                                                                     : daemon::kDefaultDaemonJson);
-  if (!file) {
-    return end(board, {kUsage, file.error().describe()});
-  }
-  Wishes given = options.wishes;
-  given.data_root = rootless ? rootless->data_root : given.data_root;
-  const auto wishes = daemon::complete_wishes(std::move(given), options.flags, file->settings);
-  if (!wishes) {
-    return end(board, {kUsage, wishes.error().describe()});
-  }
-  const KeyFindings keys = judge_keys(*file);
-  if (!keys.errors.empty()) {
-    return end(board, {kUsage, fmt::format("{}", fmt::join(keys.errors, "; "))});
-  }
-  const auto listeners =
-      daemon::plan_listeners({.environment = options.invocation.environment,
-                              .flags = options.flags,
-                              .file = file->settings,
-                              .default_listeners = options.invocation.default_listeners,
-                              .wishes = wishes->engine});
-  if (!listeners) {
-    return end(board, {kUsage, listeners.error().describe()});
-  }
-  if (const auto refusal = objection(wishes->supervision, ::getpid() == 1)) {
-    return end(board, {kUsage, *refusal});
-  }
-  for (const auto* warnings : {&options.warnings, &keys.warnings, &listeners->warnings}) {
-    for (const std::string& warning : *warnings) {
-      board.warn(warning);
-    }
-  }
-  if (const auto warning = grace_warning(wishes->supervision)) {
-    board.warn(*warning);
-  }
-
-  board.begin("sockets");
-  auto sockets = PublicSockets::claim(*listeners, wishes->engine.activate);
-  if (!sockets) {
-    return end(board, {kHostUnprepared, sockets.error().describe()});
-  }
-
-  board.begin("prepare");
-  init::adopt_orphans();
-  Announcement(wishes->supervision.ready_file, {}); // of an earlier start
-  if (!rootless) {
-    for (const std::string& warning :
-         host::prepare_host({.cgroup_namespace = wishes->cgroup_namespace})) {
-      board.warn(warning);
-    }
-  }
-  const auto runtime_dir = rootless ? host::make_plain_runtime_dir(rootless->runtime_dir)
-                                    : host::make_runtime_dir(wishes->data_root);
-  if (!runtime_dir) {
-    return end(board, {kHostUnprepared, runtime_dir.error().describe()});
-  }
-  board.measure_in(wishes->supervision.metrics_file);
-  board.publish_in(*runtime_dir);
-  daemon::Invocation invocation = options.invocation;
-  invocation.environment =
-      prepare_packet_filter(filter_use(options.flags, file->settings),
-                            std::move(invocation.environment), *runtime_dir, board);
-
-  if (!listeners->certificates.empty()) {
-    board.begin("tls");
-  }
-  KeyMaking certificates(
-      listeners->certificates, wishes->engine.tls_key,
-      daemon::find_variable(options.invocation.environment, "DOCKER_TLS_SAN").value_or(""),
-      stopped);
-
-  auto seeding = seed_until_stopped(*wishes, *sockets, board);
-  loop_root = seeding && seeding->found.loop ? seeding->found.loop->path : "";
-  if (stopped()) {
-    return end(board, {stop_code(), "stopped before dockerd was started"});
-  }
-  if (!seeding) { // nothing but the lock is left to fail
-    return end(board, {kDataRootLocked, seeding.error().describe()});
-  }
-  protect(seeding->found.caches);
-  const std::string& refusal = seeding->found.driver.refusal;
-  if (!refusal.empty()) {
-    return end(board, {kDriverUnavailable, refusal});
-  }
-  const auto made_in = certificates.finish();
-  if (!made_in && stopped()) {
-    return end(board, {stop_code(), "stopped before dockerd was started"});
-  }
-  if (!made_in) { // never without TLS where it was asked for
-    return end(board, {kHostUnprepared, made_in.error().describe()});
-  }
-  board.lengthen("tls", *made_in);
-
-  board.begin("configure");
-  const auto notify = daemon::NotifySocket::open(*runtime_dir);
-  if (!notify) {
-    return end(board, {kHostUnprepared, notify.error().describe()});
-  }
-  daemon::EngineChoice choice = choice_of(*seeding, *wishes);
-  choice.settings = engine_settings(wishes->engine, options.flags, *file);
-  auto launch = daemon::configure(invocation, options.flags, *file, choice, *listeners,
-                                  *runtime_dir, notify->path().native());
-  if (!launch) {
-    return end(board, {kUsage, launch.error().describe()});
-  }
-  for (const std::string& warning : launch->warnings) {
-    board.warn(warning);
-  }
-  std::string failure = seeding->failure;
-  if (seeding->plan.by_load) {
-    const LoadingEngine engine{invocation, options.flags,          *file, choice, *runtime_dir,
-                               *notify,    signals.original_mask()};
-    const std::string missing = load_images(*wishes, *seeding, engine, board, stopped);
+// Has the engine load what can only be loaded, and judges what is missing then.
+OrEnd<void> complete_images(const Wishes& wishes, const Seeding& seeding, const LoadingEngine& how,
+                            StatusBoard& board) {
+  std::string failure = seeding.failure;
+  if (seeding.plan.by_load) {
+    const std::string missing = load_images(wishes, seeding, how, board, is_stopped);
     failure = missing.empty() ? failure : missing;
-    if (stopped()) {
-      return end(board, {stop_code(), "stopped while images were loaded"});
+    if (is_stopped()) {
+      return stop_end("stopped while images were loaded");
     }
+  }
+  if (!failure.empty() && wishes.on_seed_error == OnSeedError::fail) {
+    return EarlyEnd{kCacheUnusable, failure};
   }
   if (!failure.empty()) {
-    if (wishes->on_seed_error == OnSeedError::fail) {
-      return end(board, {kCacheUnusable, failure});
-    }
     // A cold cache is slow; a daemon that does not start is an outage.
     board.warn("not all images of the cache are there: " + failure);
   }
+  return {};
+}
 
-  board.status().driver = seeding->found.driver.driver;
-  board.status().store = wishes->store == StoreWish::containerd ? "containerd" : "graph";
-  board.status().api = launch->api;
-  board.status().images_there = images_there(*seeding, board.status());
-  if (wishes->supervision.drain.count() > 0 && launch->api.empty()) {
+void report(const Wishes& wishes, const Seeding& seeding, const Engine& engine,
+            StatusBoard& board) {
+  Status& status = board.status();
+  status.driver = seeding.found.driver.driver;
+  status.store = wishes.store == StoreWish::containerd ? "containerd" : "graph";
+  status.api = engine.launch.api;
+  status.images_there = images_there(seeding, status);
+  if (wishes.supervision.drain.count() > 0 && engine.launch.api.empty()) {
     board.warn("DIND_DRAIN: the engine has no unix socket to be asked at, so that a drain "
                "takes all of its time");
   }
+}
 
-  auto handed = sockets->hand_over();
-  if (!handed) {
-    return end(board, {kHostUnprepared, handed.error().describe()});
-  }
+// Everything between the options and dockerd. Each stage is a function from
+// value to value, and after the probe nobody asks the host again.
+OrEnd<int> boot_daemon(std::span<const std::string> arguments, const Options& options,
+                       const init::SignalSource& signals, StatusBoard& board) {
+  board.begin("options");
+  const Intent intent = TRY(or_end(kUsage, understand(options)));
+  const Wishes& wishes = intent.wishes;
+  warn(board, intent.warnings);
+
+  board.begin("sockets");
+  auto sockets =
+      TRY(or_end(kHostUnprepared, PublicSockets::claim(intent.listeners, wishes.engine.activate)));
+
+  board.begin("prepare");
+  const Site site = TRY(or_end(kHostUnprepared, prepare(intent, options, board)));
+
+  LoopHold loop; // goes after all that is open on it
+  Seeding seeding = TRY(fill_volume(intent, options, sockets, loop, board));
+
+  board.begin("configure");
+  const Engine engine = TRY(configure_engine(intent, options, site, seeding, board));
+  TRY(complete_images(wishes, seeding,
+                      {site.invocation, options.flags, intent.file, engine.choice, site.runtime_dir,
+                       engine.notify, signals.original_mask()},
+                      board));
+  report(wishes, seeding, engine, board);
+
   Baton state;
+  state.sockets = TRY(or_end(kHostUnprepared, sockets.hand_over()));
   state.arguments.assign(arguments.begin(), arguments.end());
-  state.argv = launch->argv;
-  state.environment = launch->environment;
-  state.choice = choice;
+  state.argv = engine.launch.argv;
+  state.environment = engine.launch.environment;
+  state.choice = engine.choice;
   state.store_is_settled =
-      wishes->store != StoreWish::automatic || !seeding->found.state.prior_drivers.empty();
-  state.runtime_dir = runtime_dir->native();
-  state.data_root = seeding->found.store_root;
-  state.loop_root = std::exchange(loop_root, "");
-  state.promote = driver_to_promote(*wishes, seeding->found);
-  state.sockets = std::move(handed).value();
-  state.lock = std::move(seeding->found.lock);
+      wishes.store != StoreWish::automatic || !seeding.found.state.prior_drivers.empty();
+  state.runtime_dir = site.runtime_dir.native();
+  state.data_root = seeding.found.store_root;
+  state.loop_root = loop.hand_on();
+  state.promote = driver_to_promote(wishes, seeding.found);
+  state.lock = std::move(seeding.found.lock);
   return hand_over(std::move(state), signals, board);
 }
 
 int run_daemon(std::span<const std::string> arguments, const Options& options,
                const init::SignalSource& signals) {
-  std::string loop_root;
-  const int code = boot_daemon(arguments, options, signals, loop_root);
-  leave_loop_root(loop_root); // nothing is open there any more
-  return code;
+  StatusBoard board;
+  const auto code = boot_daemon(arguments, options, signals, board);
+  if (code) {
+    return *code;
+  }
+  log::error("{}", code.error().why);
+  board.status().reason = code.error().why;
+  board.enter(State::failed);
+  return code.error().code;
 }
 
 } // namespace

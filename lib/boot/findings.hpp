@@ -13,6 +13,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dind::boot {
@@ -59,5 +60,21 @@ Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& bo
 // Undoes that mount, before PID 1 ends: see host::unmount_loop_root. An empty path is none; a
 // failure is logged.
 void leave_loop_root(const std::string& path);
+
+// Undoes it when it goes, unless the filesystem was handed on: to be made before what is opened on
+// it.
+class LoopHold {
+public:
+  LoopHold() = default;
+  ~LoopHold() { leave_loop_root(path_); }
+  LoopHold(const LoopHold&) = delete;
+  LoopHold& operator=(const LoopHold&) = delete;
+
+  void take(const Findings& found) { path_ = found.loop ? found.loop->path : ""; }
+  std::string hand_on() { return std::exchange(path_, ""); }
+
+private:
+  std::string path_;
+};
 
 } // namespace dind::boot

@@ -1,0 +1,52 @@
+#include <boot/intent.hpp>
+
+#include <boot/engine_settings.hpp>
+#include <boot/policy.hpp>
+
+#include <fmt/ranges.h>
+
+#include <unistd.h>
+
+#include <utility>
+
+namespace dind::boot {
+namespace {
+
+void append(std::vector<std::string>& warnings, const std::vector<std::string>& more) {
+  warnings.insert(warnings.end(), more.begin(), more.end());
+}
+
+} // namespace
+
+Result<Intent> understand(const Options& options) {
+  Intent intent;
+  intent.rootless = daemon::rootless_places(options.invocation.environment);
+  intent.file = TRY(daemon::read_daemon_file(
+      options.flags, intent.rootless ? intent.rootless->daemon_json : daemon::kDefaultDaemonJson));
+  Wishes given = options.wishes;
+  given.data_root = intent.rootless ? intent.rootless->data_root : given.data_root;
+  intent.wishes =
+      TRY(daemon::complete_wishes(std::move(given), options.flags, intent.file.settings));
+  const KeyFindings keys = judge_keys(intent.file);
+  if (!keys.errors.empty()) {
+    return input_error("{}", fmt::join(keys.errors, "; "));
+  }
+  intent.listeners =
+      TRY(daemon::plan_listeners({.environment = options.invocation.environment,
+                                  .flags = options.flags,
+                                  .file = intent.file.settings,
+                                  .default_listeners = options.invocation.default_listeners,
+                                  .wishes = intent.wishes.engine}));
+  if (const auto refusal = objection(intent.wishes.supervision, ::getpid() == 1)) {
+    return input_error("{}", *refusal);
+  }
+  append(intent.warnings, options.warnings);
+  append(intent.warnings, keys.warnings);
+  append(intent.warnings, intent.listeners.warnings);
+  if (const auto warning = grace_warning(intent.wishes.supervision)) {
+    intent.warnings.push_back(*warning);
+  }
+  return intent;
+}
+
+} // namespace dind::boot
