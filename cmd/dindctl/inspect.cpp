@@ -22,7 +22,6 @@ namespace dind::ctl {
 namespace {
 
 constexpr std::string_view kVerb = "inspect";
-constexpr std::size_t kShownDigits = 12; // of an ID, as docker shows it
 
 // What one layer adds up to for people.
 struct LayerFacts {
@@ -64,10 +63,6 @@ Sum add_up(const cache::Image& image, const Facts& facts) {
   return sum;
 }
 
-std::string short_id(const Digest& digest) {
-  return digest.hex().substr(0, kShownDigits);
-}
-
 void print_for_people(const cache::Cache& cache, const Facts& facts) {
   const cache::Manifest& manifest = cache.manifest();
   std::uint64_t bytes = 0;
@@ -83,10 +78,10 @@ void print_for_people(const cache::Cache& cache, const Facts& facts) {
     bool is_first = true;
     for (const std::string& name : image.names.empty() ? nameless : image.names) {
       rows.push_back(is_first
-                         ? Row{name, short_id(image.id), bake::readable_size(sum.bytes),
+                         ? Row{name, image.id.short_hex(), bake::readable_size(sum.bytes),
                                fmt::format("{}", image.layers.size()),
                                fmt::format("{}", sum.deletions), image.copy ? "copied" : "borrowed"}
-                         : Row{name, short_id(image.id), "", "", "", ""});
+                         : Row{name, image.id.short_hex(), "", "", "", ""});
       is_first = false;
     }
   }
@@ -95,7 +90,7 @@ void print_for_people(const cache::Cache& cache, const Facts& facts) {
   for (const cache::Layer& layer : manifest.layers) {
     const LayerFacts& fact = facts.at(layer.diff_id);
     if (fact.images > 1 || !layer.copy_reason.empty()) {
-      rows.push_back({short_id(layer.diff_id), bake::readable_size(layer.bytes),
+      rows.push_back({layer.diff_id.short_hex(), bake::readable_size(layer.bytes),
                       fmt::format("{}", fact.images),
                       layer.copy_reason.empty() ? "shared" : "copied: " + layer.copy_reason});
     }

@@ -32,12 +32,8 @@ private:
   const StopFlag& stop_;
 };
 
-std::string short_id(const Digest& digest) {
-  return digest.text().substr(0, Digest::kPrefix.size() + 12);
-}
-
 std::string label(const cache::Image& image) {
-  return image.names.empty() ? short_id(image.id) : image.names.front();
+  return image.names.empty() ? image.id.short_hex() : image.names.front();
 }
 
 // Writes the layers of a collection from several threads.
@@ -114,7 +110,7 @@ private:
       archive::RangeSource raw = stored.source();
       MeteredSource source(raw, progress_, stop_);
       const LayerDigests expected{layer.diff_id, origin.stored_digest};
-      const std::string where = "layer " + short_id(layer.diff_id);
+      const std::string where = "layer " + layer.diff_id.short_hex();
       if (written) {
         TRY(check_layer(source, expected).within(where));
       } else {
@@ -122,7 +118,7 @@ private:
       }
     }
     for (std::string& warning : written->warnings) {
-      warning = fmt::format("layer {}: {}", short_id(layer.diff_id), warning);
+      warning = fmt::format("layer {}: {}", layer.diff_id.short_hex(), warning);
     }
     written->facts.blobs = layer.blobs;
     return std::move(*written);

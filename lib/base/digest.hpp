@@ -24,6 +24,8 @@ public:
 
   const std::string& hex() const { return hex_; }
   std::string text() const { return std::string(kPrefix) + hex_; }
+  // For people: the first digits, as many as the engine's commands show.
+  std::string short_hex() const { return hex_.substr(0, 12); }
 
   auto operator<=>(const Digest&) const = default;
 

@@ -50,7 +50,7 @@ bool check_after_reboot(const Findings& found, const std::string& driver,
     ++checked;
     auto flaw = flaw_of(found, driver, state, chain_id);
     if (!flaw) {
-      unanswered = std::move(flaw).error().within(layer.diff_id.hex().substr(0, 12)).describe();
+      unanswered = std::move(flaw).error().within(layer.diff_id.short_hex()).describe();
     } else if (!flaw->empty()) {
       note(layer, "it did not outlive the last boot: " + *flaw);
     }

@@ -1,6 +1,7 @@
 #include <daemon/rootless.hpp>
 
 #include <daemon/host_names.hpp>
+#include <sys/accounts.hpp>
 #include <sys/file.hpp>
 #include <sys/spawn.hpp>
 
@@ -23,28 +24,11 @@ std::string first_line_of(const char* path) {
   return text ? text->substr(0, text->find('\n')) : "";
 }
 
-// No NSS in a static program: /etc/passwd is what images have.
-std::string user_name(uid_t uid) {
-  const auto text = sys::read_file("/etc/passwd", kFileLimit);
-  std::istringstream lines(text ? *text : "");
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t name = line.find(':');
-    const std::size_t password = line.find(':', name + 1);
-    if (name != std::string::npos && password != std::string::npos &&
-        line.compare(password + 1, line.find(':', password + 1) - password - 1,
-                     std::to_string(uid)) == 0) {
-      return line.substr(0, name);
-    }
-  }
-  return "";
-}
-
 bool has_subordinate_ids(uid_t uid) {
-  const std::string user = user_name(uid);
-  const auto uids = sys::read_file("/etc/subuid", kFileLimit);
-  const auto gids = sys::read_file("/etc/subgid", kFileLimit);
-  return uids && gids && has_subordinate_line(*uids, uid, user) &&
-         has_subordinate_line(*gids, uid, user);
+  const std::string number = std::to_string(uid);
+  const auto user = sys::find_user(sys::read_passwd(), number).value_or(sys::User{"", number});
+  return !sys::subordinate_lines(sys::read_subuid(), user).empty() &&
+         !sys::subordinate_lines(sys::read_subgid(), user).empty();
 }
 
 bool make_writable(const std::string& dir) {
@@ -99,19 +83,6 @@ std::string rootless_objection(const RootlessFacts& facts) {
                        kWho);
   }
   return "";
-}
-
-bool has_subordinate_line(std::string_view text, uid_t uid, std::string_view user) {
-  std::istringstream lines{std::string(text)};
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t end = line.find(':');
-    const std::string_view who = std::string_view(line).substr(0, end);
-    if (end != std::string::npos &&
-        (who == std::to_string(uid) || (!user.empty() && who == user))) {
-      return true;
-    }
-  }
-  return false;
 }
 
 RootlessCommand rootless_command(std::string_view program, std::span<const std::string> arguments,

@@ -35,9 +35,6 @@ RootlessFacts look_for_rootless(std::span<const std::string> environment);
 // The stock entrypoint's own words for the first thing that is missing, or "".
 std::string rootless_objection(const RootlessFacts& facts);
 
-// Whether a file as /etc/subuid has a line for the user, by number or name.
-bool has_subordinate_line(std::string_view text, uid_t uid, std::string_view user);
-
 // rootlesskit, which makes the namespaces in which `program` then runs again with `arguments`. With
 // `default_listeners`, the port of the default TCP listener leads inside. The environment
 // tells the program where its socket shall be.

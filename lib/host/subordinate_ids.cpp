@@ -1,44 +1,18 @@
 #include <host/subordinate_ids.hpp>
 
-#include <sys/file.hpp>
+#include <sys/accounts.hpp>
 
 #include <fmt/format.h>
 
 #include <charconv>
 #include <limits>
-#include <sstream>
 #include <vector>
 
 namespace dind::host {
 namespace {
 
-constexpr std::size_t kFileLimit = 1U << 20U;
 constexpr std::string_view kDefault = "default";
 constexpr std::string_view kDefaultUser = "dockremap";
-
-std::string text_of(const char* path) {
-  auto text = sys::read_file(path, kFileLimit);
-  return text ? std::move(text).value() : "";
-}
-
-using Fields = std::vector<std::string>;
-
-// The lines of "a:b:c" with at least three fields.
-std::vector<Fields> lines_of(const std::string& text) {
-  std::vector<Fields> all;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    Fields fields;
-    std::istringstream parts(line);
-    for (std::string field; std::getline(parts, field, ':');) {
-      fields.push_back(field);
-    }
-    if (fields.size() >= 3 && !line.starts_with('#')) {
-      all.push_back(std::move(fields));
-    }
-  }
-  return all;
-}
 
 std::optional<std::uint32_t> number_of(std::string_view text) {
   std::uint32_t number = 0;
@@ -47,31 +21,13 @@ std::optional<std::uint32_t> number_of(std::string_view text) {
   return is_all ? std::optional(number) : std::nullopt;
 }
 
-struct User {
-  std::string name;
-  std::string uid;
-};
-
-// By name or number, as a line of /etc/passwd has it: "name:password:uid:...".
-std::optional<User> find_user(const std::string& passwd, std::string_view who) {
-  for (const Fields& line : lines_of(passwd)) {
-    if (line[0] == who || (number_of(who) && line[2] == who)) {
-      return User{line[0], line[2]};
-    }
-  }
-  return std::nullopt;
-}
-
 // The ranges of the user, one behind the other from 0 on.
 Result<std::vector<sys::IdRange>> ranges_of(const char* file, const std::string& text,
-                                            const User& user) {
+                                            const sys::User& user) {
   std::vector<sys::IdRange> ranges;
   std::string called;
   std::uint64_t inside = 0;
-  for (const Fields& line : lines_of(text)) {
-    if (line[0] != user.name && line[0] != user.uid) {
-      continue;
-    }
+  for (const auto& line : sys::subordinate_lines(text, user)) {
     if (!called.empty() && line[0] != called) {
       return input_error("{} has lines for {} and for {}, who are one user", file, called, line[0]);
     }
@@ -96,7 +52,7 @@ Result<std::vector<sys::IdRange>> ranges_of(const char* file, const std::string&
 } // namespace
 
 Accounts read_accounts() {
-  return {text_of("/etc/passwd"), text_of("/etc/subuid"), text_of("/etc/subgid")};
+  return {sys::read_passwd(), sys::read_subuid(), sys::read_subgid()};
 }
 
 Result<std::optional<Remapping>> find_remapping(std::string_view user, const Accounts& accounts) {
@@ -105,7 +61,7 @@ Result<std::optional<Remapping>> find_remapping(std::string_view user, const Acc
   }
   std::string_view who = user.substr(0, user.find(':'));
   who = who == kDefault ? kDefaultUser : who;
-  const auto found = find_user(accounts.passwd, who);
+  const auto found = sys::find_user(accounts.passwd, who);
   if (!found) {
     return input_error("/etc/passwd has no user {}", who);
   }

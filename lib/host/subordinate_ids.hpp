@@ -9,7 +9,7 @@
 
 namespace dind::host {
 
-// The accounts of an image, as text: no NSS in a static program. A file that is missing is empty.
+// The account files of an image, as text (sys/accounts.hpp).
 struct Accounts {
   std::string passwd;
   std::string subuid;

@@ -148,7 +148,7 @@ std::set<Digest> lost_layers(const store::DriverState& state) {
 }
 
 std::string why_stale(const store::PresentLayer& layer) {
-  const std::string name = layer.diff_id.hex().substr(0, 12);
+  const std::string name = layer.diff_id.short_hex();
   if (!layer.flaw.empty()) {
     return fmt::format("layer {} is not what was seeded: {}", name, layer.flaw);
   }

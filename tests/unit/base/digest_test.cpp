@@ -13,6 +13,7 @@ TEST(DigestTest, KeepsWhatItParsed) {
   ASSERT_TRUE(ok(digest));
   EXPECT_EQ(digest->hex(), kHex);
   EXPECT_EQ(digest->text(), "sha256:" + kHex);
+  EXPECT_EQ(digest->short_hex(), "0123456789ab");
   EXPECT_EQ(*digest, *Digest::from_hex(kHex));
 }
 

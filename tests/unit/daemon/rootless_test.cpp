@@ -46,14 +46,6 @@ TEST(RootlessTest, IsRefusedInTheStockOrderAndWords) {
             "'docker:dind-rootless' image variant is intended?)");
 }
 
-TEST(RootlessTest, NeedsALineForTheUserByNumberOrName) {
-  constexpr const char* kText = "dockremap:100000:65536\nrootless:165536:65536\n1001:1:1\n";
-  EXPECT_TRUE(has_subordinate_line(kText, 1000, "rootless"));
-  EXPECT_TRUE(has_subordinate_line(kText, 1001, ""));
-  EXPECT_FALSE(has_subordinate_line(kText, 100, "root"));
-  EXPECT_FALSE(has_subordinate_line("", 0, ""));
-}
-
 TEST(RootlessTest, RunsThisProgramAgainBelowRootlesskit) {
   const auto command = rootless_command("/bin/dind-init", Words{"--debug"},
                                         Words{"HOME=/home/rootless", "DOCKER_TLS_CERTDIR=/certs"},
