@@ -42,25 +42,6 @@ struct ProbeArguments {
   bool json = false;
 };
 
-struct Place {
-  std::string path;
-  Fd dir;
-};
-
-// `path`, or the nearest of its parents that exists.
-Result<Place> open_nearest(const std::string& path) {
-  boost::filesystem::path place(path);
-  for (;;) {
-    auto dir = sys::open_dir(place.empty() ? "." : place);
-    if (dir || !dir.error().is(std::errc::no_such_file_or_directory) || place.empty() ||
-        place == "/") {
-      return dir ? Result<Place>(Place{place.empty() ? "." : place.native(), std::move(*dir)})
-                 : Result<Place>(dir.error());
-    }
-    place = place.parent_path();
-  }
-}
-
 void add_caches(const Wishes& wishes, host::ProbeRequest& request, ProbeReport& report) {
   for (const std::string& dir : wishes.cache_dirs) {
     const auto path = sys::canonical_path(dir);
@@ -80,14 +61,14 @@ void add_caches(const Wishes& wishes, host::ProbeRequest& request, ProbeReport& 
 Result<ProbeReport> make_report(const Wishes& wishes) {
   ProbeReport report;
   report.data_root = wishes.data_root;
-  Place place = TRY(open_nearest(wishes.data_root));
-  report.probed_at = place.path;
+  const sys::Place place = TRY(sys::open_nearest_dir(wishes.data_root));
+  report.probed_at = place.path.native();
   report.state = TRY(store::read_state(wishes.data_root).within(wishes.data_root));
   const std::string own = store::kOwnDir;
   const bool has_own = place.path == wishes.data_root && sys::open_dir_at({place.dir, own});
   host::ProbeRequest request{.scratch_parent = has_own ? own : ".", .everything = true};
   add_caches(wishes, request, report);
-  report.facts = TRY(host::probe(place.dir, request).within(place.path));
+  report.facts = TRY(host::probe(place.dir, request).within(report.probed_at));
   report.choice = seed::choose_driver(wishes, report.facts, report.state, !report.caches.empty());
   return report;
 }

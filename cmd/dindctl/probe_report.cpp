@@ -26,13 +26,14 @@ struct Rung {
   std::string_view name;
   Fact HostFacts::*fact;
 };
-constexpr std::array<Rung, 7> kRungs = {{{"overlay2", &HostFacts::overlay},
+constexpr std::array<Rung, 8> kRungs = {{{"overlay2", &HostFacts::overlay},
                                          {"d_type", &HostFacts::d_type},
                                          {"loop", &HostFacts::loop},
                                          {"fuse-overlayfs", &HostFacts::fuse_overlayfs},
                                          {"btrfs", &HostFacts::btrfs},
                                          {"reflink", &HostFacts::reflink},
-                                         {"hardlink", &HostFacts::hard_link}}};
+                                         {"hardlink", &HostFacts::hard_link},
+                                         {"vfs", &HostFacts::writable}}};
 
 struct CacheRung {
   std::string_view name;
@@ -119,7 +120,6 @@ void print_for_people(const ProbeReport& report) {
   for (const Rung& rung : kRungs) {
     rows.push_back(row_of(rung.name, facts.*rung.fact));
   }
-  rows.push_back({"vfs", "yes", "it needs nothing, and copies every file once a layer"});
   print_table(rows);
   for (std::size_t i = 0; i < report.caches.size(); ++i) {
     fmt::print("\n{}{}\n", report.caches[i],
@@ -176,7 +176,8 @@ void print_for_programs(const ProbeReport& report) {
                       {"refusal", printable(report.choice.refusal)},
                       {"means", seed::name_of(report.choice.means)},
                       {"on_loop", report.choice.on_loop},
-                      {"refused", std::move(refused)}};
+                      {"refused", std::move(refused)},
+                      {"warnings", to_json(report.choice.warnings)}};
   fmt::print("{}", json::print(form, json::Style::pretty));
 }
 

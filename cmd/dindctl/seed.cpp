@@ -4,6 +4,7 @@
 
 #include <base/log.hpp>
 #include <boot/seeding.hpp>
+#include <host/cpus.hpp>
 #include <seed/executor.hpp>
 #include <seed/leftovers.hpp>
 #include <seed/materialise.hpp>
@@ -47,7 +48,7 @@ void print_removals(const boot::Seeding& seeding) {
   const auto& going = seeding.plan.removals.layers;
   for (const Digest& chain_id : going) {
     const store::PresentLayer& layer = layers.at(chain_id);
-    fmt::print("remove  layer {}  {}\n", layer.diff_id.hex().substr(0, 12),
+    fmt::print("remove  layer {}  {}\n", layer.diff_id.short_hex(),
                layer.reachable ? "it stands on one that goes" : seed::why_stale(layer));
   }
   for (const Digest& chain_id : seeding.plan.removals.files) {
@@ -55,7 +56,7 @@ void print_removals(const boot::Seeding& seeding) {
       continue;
     }
     const store::PresentLayer& layer = layers.at(chain_id);
-    fmt::print("empty   layer {}  {}\n", layer.diff_id.hex().substr(0, 12), seed::why_stale(layer));
+    fmt::print("empty   layer {}  {}\n", layer.diff_id.short_hex(), seed::why_stale(layer));
   }
 }
 
@@ -76,7 +77,7 @@ void print_plan(const boot::Seeding& seeding) {
     return;
   }
   for (const seed::LayerStep& step : seeding.plan.layers) {
-    fmt::print("{:<9}layer {}  {}\n", seed::name_of(step.method), step.diff_id.hex().substr(0, 12),
+    fmt::print("{:<9}layer {}  {}\n", seed::name_of(step.method), step.diff_id.short_hex(),
                step.why);
   }
   for (const seed::ImageStep& step : seeding.plan.images) {
@@ -101,27 +102,35 @@ int run_materialise(const Wishes& wishes) {
     return fail(kVerb, root.error());
   }
   int exit_code = kDone;
+  std::size_t borrowed = 0;
   for (const auto& [driver, found] : state->drivers) {
     std::set<Digest> layers;
     for (const auto& [chain_id, layer] : found.layers) {
       layers.insert(chain_id);
     }
     seed::CloneProgress progress;
-    const auto report = seed::materialise({.driver = driver,
-                                           .state = found,
-                                           .layers = layers,
-                                           .jobs = std::max(1U, wishes.seed_jobs),
-                                           .interrupted = []() { return false; }},
-                                          *root, progress);
+    const auto report =
+        seed::materialise({.driver = driver,
+                           .state = found,
+                           .layers = layers,
+                           .jobs = wishes.seed_jobs > 0 ? wishes.seed_jobs : host::count_cpus(),
+                           .interrupted = []() { return false; }},
+                          *root, progress);
     if (!report) {
       return fail(kVerb, report.error());
     }
-    fmt::print("{}: {} of {} layers were borrowed and are the volume's own now, {} bytes\n", driver,
-               report->done.size(), layers.size(), progress.bytes.load());
+    if (!report->done.empty()) {
+      fmt::print("{}: {} of {} layers were borrowed and are the volume's own now, {} bytes\n",
+                 driver, report->done.size(), layers.size(), progress.bytes.load());
+    }
+    borrowed += report->done.size() + report->failed.size();
     for (const std::string& failure : report->failed) {
       fmt::print(stderr, "dindctl seed: {}\n", failure);
       exit_code = kDoesNotHold;
     }
+  }
+  if (borrowed == 0) {
+    fmt::print("no layer in {} is borrowed\n", wishes.data_root);
   }
   return exit_code;
 }

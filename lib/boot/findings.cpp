@@ -24,8 +24,8 @@ constexpr mode_t kDataRootMode = 0710; // what dockerd gives it
 constexpr auto kLockPatience = std::chrono::seconds(10);
 
 Result<Fd> open_data_root(const std::string& path, Purpose purpose) {
-  if (purpose == Purpose::rehearsal) {
-    return sys::open_dir(path);
+  if (purpose == Purpose::rehearsal) { // it need not be there yet
+    return TRY(sys::open_nearest_dir(path)).dir;
   }
   TRY(sys::make_dirs(path, kDataRootMode));
   Fd root = TRY(sys::open_dir(path));
@@ -34,10 +34,14 @@ Result<Fd> open_data_root(const std::string& path, Purpose purpose) {
   return root;
 }
 
+std::string own_dir_of(const std::string& data_root) {
+  return fmt::format("{}/{}", data_root, store::kOwnDir);
+}
+
 // Whether seeding ever put something there.
 bool was_seeded(const std::string& data_root) {
-  return static_cast<bool>(sys::open_path(
-      fmt::format("{}/{}/{}", data_root, store::kOwnDir, seed::kReceiptName), O_PATH));
+  return static_cast<bool>(
+      sys::open_path(fmt::format("{}/{}", own_dir_of(data_root), seed::kReceiptName), O_PATH));
 }
 
 // Whose images the engine keeps, and where. If it maps IDs that are not known here, images are left
@@ -46,6 +50,9 @@ bool was_seeded(const std::string& data_root) {
 void find_users(const Wishes& wishes, Findings& found) {
   found.store_root = wishes.data_root;
   found.users.in_namespace = host::is_in_user_namespace();
+  if (wishes.userns_remap.empty()) {
+    return;
+  }
   const auto remapping = host::find_remapping(wishes.userns_remap, host::read_accounts());
   if (!remapping) {
     found.shift_unknown = remapping.error().describe();
@@ -78,9 +85,8 @@ Result<void> look(const Wishes& wishes, Purpose purpose, Findings& found) {
     return {};
   }
   found.data_root = TRY(open_store_root(wishes, purpose, found));
-  const std::string own = store::kOwnDir;
-  const bool has_own = TRY(sys::exists_at({found.data_root, own}));
-  host::ProbeRequest request{.scratch_parent = has_own ? own : "."};
+  const bool has_own = static_cast<bool>(sys::open_dir(own_dir_of(found.store_root)));
+  host::ProbeRequest request{.scratch_parent = has_own ? store::kOwnDir : "."};
   request.ids = found.users.shift;
   for (const cache::Cache& cache : found.caches.open) {
     request.samples.push_back((cache.path() / cache::kCanaryName).native());
@@ -94,9 +100,6 @@ Result<void> look(const Wishes& wishes, Purpose purpose, Findings& found) {
   if (!found.shift_unknown.empty()) {
     found.facts.shifted_owners = host::Fact{false, found.shift_unknown};
   }
-  if (purpose == Purpose::seeding) {
-    found.facts.loop = {false, "dind-init mounts it when it boots"};
-  }
   return {};
 }
 
@@ -104,14 +107,19 @@ seed::DriverChoice choose(const Wishes& wishes, const Findings& found) {
   return seed::choose_driver(wishes, found.facts, found.state, !found.caches.open.empty());
 }
 
+Error too_small(const Wishes& wishes, const sys::FreeSpace& free) {
+  return wishes.loop_bytes
+             ? input_error("DIND_LOOP_SIZE asks for {} bytes, too few for an engine",
+                           *wishes.loop_bytes)
+             : input_error("{} bytes are free, too few for a loop device", free.bytes);
+}
+
 // Puts a loop-mounted filesystem at the data root and looks again; if that fails, the
 // next rung of the ladder is taken.
 Result<void> go_on_loop(const Wishes& wishes, Findings& found, StatusBoard& board) {
   const std::uint64_t bytes = host::loop_size(wishes.loop_bytes, found.facts.free);
-  auto mounted = bytes == 0
-                     ? Result<host::LoopRoot>(Error(fmt::format(
-                           "{} bytes are free, too few for a loop device", found.facts.free.bytes)))
-                     : host::mount_loop_root(wishes.data_root, bytes);
+  auto mounted = bytes == 0 ? Result<host::LoopRoot>(too_small(wishes, found.facts.free))
+                            : host::mount_loop_root(wishes.data_root, bytes);
   if (!mounted) {
     log::warn("the data root stays where it is: {}", mounted.error().describe());
     found.facts.loop = {false, std::move(mounted).error().describe()};
@@ -122,7 +130,7 @@ Result<void> go_on_loop(const Wishes& wishes, Findings& found, StatusBoard& boar
   found.loop = std::move(mounted).value();
   init::StopAtOnce::detach_first(found.loop->path);
   const auto space = host::backing_space(*found.loop);
-  if (space && space->is_low()) {
+  if (space && (space->is_low() || (found.loop->is_new && space->unclaimed > space->free))) {
     board.warn(
         fmt::format("the data root is a sparse file that may yet claim {} bytes, and {} are free "
                     "below it: writes will fail when those are used up",
@@ -163,14 +171,17 @@ Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
   found.driver = choose(wishes, found);
   if (found.driver.on_loop && purpose == Purpose::boot) {
     TRY(go_on_loop(wishes, found, board));
+  } else if (found.driver.on_loop && purpose == Purpose::seeding) {
+    // A lower rung would hold the data root to its driver for good.
+    found.driver.means = seed::Means::none;
+    found.driver.why += ", which dind-init mounts when it boots";
   }
   if (!found.facts.filesystem_note.empty() && !found.loop) {
     log::info("{}", found.facts.filesystem_note);
   }
   if (has_cache || was_seeded(found.store_root)) { // on the loop device, if there is one now
     found.boot_id = TRY(sys::kernel_boot_id());
-    const std::string own = store::kOwnDir;
-    const auto own_dir = sys::open_dir_at({found.data_root, own});
+    const auto own_dir = sys::open_dir(own_dir_of(found.store_root));
     if (own_dir) {
       found.receipt = TRY(seed::read_receipt(*own_dir));
     }

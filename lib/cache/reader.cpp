@@ -77,7 +77,14 @@ Result<Fd> Cache::open_tar_split(const Digest& diff_id) const {
 }
 
 Result<Skeleton> Cache::read_skeleton(const Digest& diff_id) const {
-  return read_skeleton_at(root_, layer_dir(diff_id) + "/" + kSkeletonName);
+  const std::string path = layer_dir(diff_id) + "/" + kSkeletonName;
+  Skeleton skeleton = TRY(read_skeleton_at(root_, path));
+  const Layer* layer = manifest_.find(diff_id);
+  if (layer && skeleton.marks() != layer->marks) {
+    return input_error("{} has {} marks, and {} says {}: deleted files would be back", path,
+                       skeleton.marks(), kManifestName, layer->marks);
+  }
+  return skeleton;
 }
 
 Result<Skeleton> read_skeleton_beside(const boost::filesystem::path& tree) {

@@ -30,10 +30,12 @@ struct HostFacts {
   // What people should know of that filesystem: a sentence, or nothing.
   std::string filesystem_note;
   sys::FreeSpace free;
-  Fact overlay;   // an overlay wholly inside the data root, with a whiteout honoured
-  Fact d_type;    // directory entries tell their type, as overlay2 demands
-  Fact reflink;   // inside the data root
-  Fact hard_link; // inside the data root
+  Fact writable;        // a file can be made and filled in the data root
+  bool is_full = false; // for want of space, inodes or quota nothing more could be tried
+  Fact overlay;         // an overlay wholly inside the data root, with a whiteout honoured
+  Fact d_type;          // directory entries tell their type, as overlay2 demands
+  Fact reflink;         // inside the data root
+  Fact hard_link;       // inside the data root
   // Probed only where something asks for them; `why` says if not.
   Fact fuse_overlayfs; // a real mount inside the data root
   Fact btrfs;          // a subvolume and a snapshot inside the data root

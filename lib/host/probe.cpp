@@ -17,6 +17,10 @@ const Fact kNotProbed = {false, "not probed"};
 const Fact kShiftedOwners = {false, "with userns-remap its files need other owners"};
 const Fact kStrangeOwners = {false, "in a user namespace its files may seem to be somebody else's"};
 
+bool is_want_of_room(const Error& error) {
+  return error.code() == ENOSPC || error.code() == EDQUOT;
+}
+
 // Tries one rung after the other in one scratch directory.
 class Probe {
 public:
@@ -24,6 +28,9 @@ public:
       : scratch_(scratch), request_(request), facts_(facts) {}
 
   void climb() {
+    const auto written = try_write(scratch_);
+    facts_.writable = fact_of(written, "files can be made in the data root");
+    facts_.is_full = !written && is_want_of_room(written.error());
     for (const std::string& sample : request_.samples) {
       facts_.caches.push_back(probe_cache(sample));
     }
@@ -136,8 +143,9 @@ private:
 // A data root that nothing can be made in holds none of it.
 void refuse_all(const Error& error, const ProbeRequest& request, HostFacts& facts) {
   const Fact refused = {false, Error(error).within("try in the data root").describe()};
-  for (Fact* fact : {&facts.overlay, &facts.d_type, &facts.reflink, &facts.hard_link,
-                     &facts.fuse_overlayfs, &facts.btrfs, &facts.loop}) {
+  facts.is_full = is_want_of_room(error);
+  for (Fact* fact : {&facts.writable, &facts.overlay, &facts.d_type, &facts.reflink,
+                     &facts.hard_link, &facts.fuse_overlayfs, &facts.btrfs, &facts.loop}) {
     *fact = refused;
   }
   if (request.ids) {

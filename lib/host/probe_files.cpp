@@ -43,6 +43,11 @@ Result<Source> source_in(const Scratch& scratch, const std::string& sample) {
 
 } // namespace
 
+Result<void> try_write(const Scratch& outer) {
+  const Scratch scratch = TRY(Scratch::make_inside(outer, "write"));
+  return sys::create_file_at({scratch.dir(), kTarget}, "content", 0600);
+}
+
 Result<void> try_d_type(const Scratch& outer) {
   const Scratch scratch = TRY(Scratch::make_inside(outer, "types", {"dir"}));
   const auto entries = TRY(sys::list_dir(scratch.dir()));

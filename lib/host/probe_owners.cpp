@@ -1,7 +1,8 @@
 #include <host/rungs.hpp>
 
+#include <sys/xattr.hpp>
+
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 namespace dind::host {
 
@@ -29,10 +30,7 @@ Result<void> try_shifted_owners(const Scratch& outer, const sys::IdMap& ids) {
 
 Result<void> try_user_marks(const Scratch& outer) {
   const Scratch scratch = TRY(Scratch::make_inside(outer, "marks"));
-  if (::fsetxattr(scratch.dir().get(), "user.overlay.opaque", "y", 1, 0) == -1) {
-    return errno_error("set attribute user.overlay.opaque");
-  }
-  return {};
+  return sys::set_xattr(scratch.dir(), sys::kOpaqueXattrOfUsers, "y");
 }
 
 } // namespace dind::host

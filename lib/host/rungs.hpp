@@ -26,6 +26,9 @@ Result<void> try_btrfs(const Scratch& outer);
 // A small sparse file on a loop device, formatted by mkfs.ext4, mounted and written to.
 Result<void> try_loop(const Scratch& outer);
 
+// A file made and filled.
+Result<void> try_write(const Scratch& outer);
+
 // Directory entries of `outer` tell their type.
 Result<void> try_d_type(const Scratch& outer);
 

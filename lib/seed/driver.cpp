@@ -23,7 +23,9 @@ class Ladder {
 public:
   Ladder(const Wishes& wishes, const host::HostFacts& facts, const store::StoreState& state,
          bool has_cache)
-      : wishes_(wishes), facts_(facts), state_(state), has_cache_(has_cache) {}
+      : wishes_(wishes), facts_(facts), state_(state), has_cache_(has_cache),
+        overlay2_(facts.overlay.holds && !facts.d_type.holds ? facts.d_type : facts.overlay),
+        vfs_(facts.writable.holds ? host::Fact{true, "it works everywhere"} : facts.writable) {}
 
   DriverChoice choose() {
     choice_.refused.clear();
@@ -73,9 +75,8 @@ private:
 
   // What the probe says of a driver that layers can be written for; nullptr for others.
   const host::Fact* fact_of(const std::string& driver) const {
-    static const host::Fact kAlways{true, "it works everywhere"};
     if (driver == store::kOverlay2) {
-      return &facts_.overlay;
+      return &overlay2_;
     }
     if (driver == kFuseOverlayfs) {
       return &facts_.fuse_overlayfs;
@@ -83,7 +84,14 @@ private:
     if (driver == kBtrfs) {
       return &facts_.btrfs;
     }
-    return driver == kVfs ? &kAlways : nullptr;
+    return driver == kVfs ? &vfs_ : nullptr;
+  }
+
+  // A full data root says nothing of the driver that filled it.
+  bool may_go_on_with(const std::string& driver) const {
+    const auto& prior = state_.prior_drivers;
+    return facts_.is_full && (std::find(prior.begin(), prior.end(), driver) != prior.end() ||
+                              !state_.of(driver).images.empty());
   }
 
   bool is_allowed(const std::string& driver) const {
@@ -101,7 +109,7 @@ private:
   void required(const std::string& driver) {
     const host::Fact* fact = fact_of(driver);
     take(driver, driver + " is required", fact ? Means::layers : Means::load);
-    if (!fact || fact->holds || !has_cache_) {
+    if (!fact || fact->holds || !has_cache_ || may_go_on_with(driver)) {
       return; // without a cache nobody has asked the host: it is the engine's to try
     }
     if (driver == store::kOverlay2 && take_loop(driver + " is required")) {
@@ -132,7 +140,7 @@ private:
     const std::string driver = prior.empty() ? kVfs : prior.front();
     const host::Fact* fact = fact_of(driver);
     take(driver, "the data root holds layers of " + driver, fact ? Means::layers : Means::load);
-    if (fact && !fact->holds && has_cache_) {
+    if (fact && !fact->holds && has_cache_ && !may_go_on_with(driver)) {
       choice_.means = Means::none;
       choice_.why += ", but " + fact->why;
     }
@@ -214,6 +222,8 @@ private:
   const host::HostFacts& facts_;
   const store::StoreState& state_;
   bool has_cache_;
+  const host::Fact overlay2_; // dockerd demands that directory entries tell their type
+  const host::Fact vfs_;
   DriverChoice choice_;
 };
 

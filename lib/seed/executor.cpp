@@ -162,7 +162,7 @@ private:
     if (step.needed) {
       report_.warnings.push_back(fmt::format(
           "layer {} could not be made anew, so what a user built or started on it fails: {}",
-          step.diff_id.hex().substr(0, 12), why));
+          step.diff_id.short_hex(), why));
     }
   }
 
@@ -200,8 +200,7 @@ private:
   }
 
   Result<void> make_layer(const LayerStep& step, Method method) {
-    const std::string doing =
-        fmt::format("{} layer {}", name_of(method), step.diff_id.hex().substr(0, 12));
+    const std::string doing = fmt::format("{} layer {}", name_of(method), step.diff_id.short_hex());
     const auto parent = TRY(parent_of(step));
     TRY(maker_.make(step, method, parent).within(doing));
     records_.add({.cache = *what_.caches[step.cache],
@@ -255,7 +254,9 @@ private:
     std::set<std::string> names(image.names.begin(), image.names.end());
     names.insert(image.digests.begin(), image.digests.end());
     for (const std::string& name : names) {
-      references.emplace(name, image.id);
+      if (!step.unwanted_names.contains(name)) {
+        references.emplace(name, image.id);
+      }
     }
     if (!step.present || is_ours(image)) {
       report_.receipt.images[image.id].merge(names);

@@ -171,6 +171,7 @@ Result<void> FileCloner::remake_node(const CloneSite& site, const std::string& n
   const auto make = [&]() -> Result<void> {
     if (S_ISLNK(status.st_mode)) {
       const std::string target = TRY(sys::read_link_at(from));
+      progress_.bytes += target.size();
       TRY(replace(to, [&] { return sys::symlink_at(target, to); }));
     } else {
       const mode_t type = status.st_mode & S_IFMT;

@@ -34,6 +34,7 @@ private:
                      const store::GraphDriver::OptionalParent& parent);
   Result<void> unpack(const LayerStep& step, const store::GraphDriver::OptionalParent& parent);
   store::Movers movers(CloneMethod method);
+  store::CloneTree checked(store::CloneTree clone, const cache::Layer& layer);
 
   store::GraphDriver& driver_;
   const std::vector<const cache::Cache*>& caches_;

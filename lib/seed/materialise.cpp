@@ -6,6 +6,12 @@
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -15,6 +21,29 @@ namespace {
 
 const std::string kDiff = "diff";
 const std::string kTarSplit = store::kTarSplitName;
+
+// One at a time, be it PID 1's promotion or a command. Falls with the process.
+Result<Fd> take_turn(const Fd& own_dir, const Interrupted& interrupted) {
+  constexpr auto kPause = std::chrono::milliseconds(100);
+  const std::string name = "materialise.lock";
+  Fd lock = TRY(sys::open_at({own_dir, name}, O_RDWR | O_CREAT, 0600));
+  while (::flock(lock.get(), LOCK_EX | LOCK_NB) == -1) {
+    if (errno != EWOULDBLOCK && errno != EINTR) {
+      return errno_error("lock {}/{}", store::kOwnDir, name);
+    }
+    if (interrupted()) {
+      return Error("wait for another materialisation", ECANCELED);
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  return lock;
+}
+
+// What takes the place of a link outlives the cache, so it has to outlive a power cut as well.
+Result<void> flush(const Fd& filesystem) {
+  return ::syncfs(filesystem.get()) == -1 ? Result<void>(errno_error("flush the volume"))
+                                          : Result<void>();
+}
 
 // The record's link to the cache's tar-split becomes a file.
 Result<void> own_tar_split(const Fd& data_root, const std::string& driver, const Digest& chain_id,
@@ -29,6 +58,9 @@ Result<void> own_tar_split(const Fd& data_root, const std::string& driver, const
   TRY(sys::remove_tree_at({staging, name}));
   const Fd to = TRY(sys::open_at({staging, name}, O_WRONLY | O_CREAT | O_EXCL, 0644));
   TRY(sys::copy_all(from, to));
+  if (::fsync(to.get()) == -1) {
+    return errno_error("flush {}", kTarSplit);
+  }
   return sys::rename_at({staging, name}, {record, kTarSplit});
 }
 
@@ -44,7 +76,15 @@ Result<void> own_files(const Materialise& what, const Fd& data_root,
   TRY(clone_tree(from, to,
                  {.method = CloneMethod::copy, .jobs = what.jobs, .interrupted = what.interrupted},
                  progress));
+  TRY(flush(to));
   return sys::exchange_at({staging, name}, {dir, kDiff});
+}
+
+// Whether it still is what the state says: others may have been here, or dockerd has removed it.
+bool is_borrowed(const Fd& data_root, const std::string& driver, const store::PresentLayer& layer) {
+  const auto dir = sys::open_beneath(data_root, store::layers_dir(driver) + "/" + layer.cache_id,
+                                     O_RDONLY | O_DIRECTORY);
+  return dir && sys::read_link_at({*dir, kDiff});
 }
 
 } // namespace
@@ -53,13 +93,16 @@ Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_ro
                                       CloneProgress& progress) {
   const std::string own = store::kOwnDir;
   const Fd own_dir = TRY(sys::open_dir_at({data_root, own}));
-  const std::string folder = "materialise"; // not the staging of a seeding
-  TRY(sys::ensure_dir_at({own_dir, folder}, 0700));
+  const Fd lock = TRY(take_turn(own_dir, what.interrupted));
+  const std::string folder = "materialise";    // not the staging of a seeding
+  TRY(sys::remove_tree_at({own_dir, folder})); // of one that was killed
+  TRY(sys::make_dir_at({own_dir, folder}, 0700));
   const Fd staging = TRY(sys::open_dir_at({own_dir, folder}));
   MaterialiseReport report;
   for (const Digest& chain_id : what.layers) {
     const auto found = what.state.layers.find(chain_id);
-    if (found == what.state.layers.end() || found->second.borrowed_from.empty()) {
+    if (found == what.state.layers.end() || found->second.borrowed_from.empty() ||
+        !is_borrowed(data_root, what.driver, found->second)) {
       continue;
     }
     const std::string name = chain_id.hex();
@@ -74,11 +117,14 @@ Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_ro
     } else if (done.error().is(std::errc::operation_canceled)) {
       return done.error();
     } else {
-      report.failed.push_back(fmt::format("layer {}: {}", found->second.diff_id.hex().substr(0, 12),
+      report.failed.push_back(fmt::format("layer {}: {}", found->second.diff_id.short_hex(),
                                           std::move(done).error().describe()));
     }
   }
   std::ignore = sys::remove_tree_at({own_dir, folder});
+  if (!report.done.empty()) {
+    TRY(flush(own_dir)); // the renames
+  }
   return report;
 }
 

@@ -28,8 +28,9 @@ struct Materialise {
 
 // Copies borrowed layers into the volume, so that they outlive the cache. The copy takes the
 // place of the link in one step, so dockerd may run: what is mounted goes on showing the cache's
-// files, which are the same. The skeleton stays where it is. ECANCELED if it was interrupted,
-// with what was done until then done.
+// files, which are the same. The skeleton stays where it is. All of it is flushed. Waits for
+// another process that does the same here. ECANCELED if it was interrupted, with what was done
+// until then done.
 Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_root,
                                       CloneProgress& progress);
 

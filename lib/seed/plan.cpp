@@ -31,9 +31,7 @@ public:
     for (std::size_t c = 0; c < input_.caches.size(); ++c) {
       const auto& images = input_.caches[c].manifest->images;
       for (std::size_t i = 0; i < images.size(); ++i) {
-        if (seen_.insert(images[i].id).second) {
-          add_image(c, i);
-        }
+        add_image(c, i);
       }
     }
     settle_leftovers();
@@ -41,13 +39,21 @@ public:
   }
 
 private:
+  // What one cache cannot give, another may.
   void add_image(std::size_t cache_index, std::size_t image_index) {
     const CacheView& cache = input_.caches[cache_index];
     const cache::Image& image = cache.manifest->images[image_index];
+    const auto known = planned_.find(image.id);
+    if (known != planned_.end() && plan_.images[known->second].missing_why.empty()) {
+      return;
+    }
     ImageStep step{.cache = cache_index, .image = image_index};
     step.present = input_.state.images.contains(image.id);
     step.unwanted =
         !step.present && !input_.wishes.reseed && input_.receipt.images.contains(image.id);
+    if (!input_.wishes.reseed) {
+      step.unwanted_names = removed_names(image.id);
+    }
     if (!step.unwanted) {
       auto chain = decide_chain(cache_index, image, step.missing_why);
       if (step.missing_why.empty()) {
@@ -58,7 +64,24 @@ private:
         keep(chain);
       }
     }
-    plan_.images.push_back(std::move(step));
+    if (known == planned_.end()) {
+      planned_.emplace(image.id, plan_.images.size());
+      plan_.images.push_back(std::move(step));
+    } else if (step.missing_why.empty()) {
+      plan_.images[known->second] = std::move(step);
+    }
+  }
+
+  // Those that were given before and are no image's today.
+  std::set<std::string> removed_names(const Digest& id) const {
+    std::set<std::string> removed;
+    const auto given = input_.receipt.images.find(id);
+    if (given != input_.receipt.images.end()) {
+      removed = given->second;
+      std::erase_if(
+          removed, [&](const std::string& name) { return input_.state.references.contains(name); });
+    }
+    return removed;
   }
 
   void keep(std::vector<LayerStep>& chain) {
@@ -234,7 +257,7 @@ private:
     if (present != input_.state.layers.end() && !present->second.flaw.empty()) {
       plan_.warnings.push_back(
           fmt::format("layer {} is to be made anew, for it is not what was seeded: {}",
-                      step.diff_id.hex().substr(0, 12), present->second.flaw));
+                      step.diff_id.short_hex(), present->second.flaw));
     }
   }
 
@@ -242,7 +265,7 @@ private:
   Methods methods_;
   Room room_;
   std::map<Digest, std::size_t> decided_; // chain ID -> index in the plan
-  std::set<Digest> seen_;                 // image IDs
+  std::map<Digest, std::size_t> planned_; // image ID -> index in the plan
   SeedPlan plan_;
 };
 

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,9 +60,10 @@ struct LayerStep {
 
 struct ImageStep {
   std::size_t cache = 0;
-  std::size_t image = 0;   // index in its cache's manifest
-  bool present = false;    // the engine has it; only names may be new
-  bool unwanted = false;   // the user removed it, and DIND_RESEED=no
+  std::size_t image = 0;                     // index in its cache's manifest
+  bool present = false;                      // the engine has it; only names may be new
+  bool unwanted = false;                     // the user removed it, and DIND_RESEED=no
+  std::set<std::string> unwanted_names = {}; // likewise, of an image that is wanted
   std::string missing_why; // not empty: the image cannot be seeded, and this is why
 };
 

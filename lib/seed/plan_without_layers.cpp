@@ -4,7 +4,7 @@
 #include <seed/methods.hpp>
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -23,12 +23,13 @@ SeedPlan cold(std::string why, bool is_error) {
 SeedPlan plan_loads(const PlanInput& input, const Removals& removals) {
   SeedPlan plan;
   plan.by_load = true;
-  std::set<Digest> seen;
+  std::map<Digest, std::size_t> planned; // image ID -> index in the plan
   for (std::size_t c = 0; c < input.caches.size(); ++c) {
     const CacheView& cache = input.caches[c];
     for (std::size_t i = 0; i < cache.manifest->images.size(); ++i) {
       const cache::Image& image = cache.manifest->images[i];
-      if (!seen.insert(image.id).second) {
+      const auto known = planned.find(image.id);
+      if (known != planned.end() && plan.images[known->second].missing_why.empty()) {
         continue;
       }
       const bool goes = std::find(removals.images.begin(), removals.images.end(), image.id) !=
@@ -44,7 +45,12 @@ SeedPlan plan_loads(const PlanInput& input, const Removals& removals) {
                                          sentinels->second.missing.front());
         }
       }
-      plan.images.push_back(std::move(step));
+      if (known == planned.end()) {
+        planned.emplace(image.id, plan.images.size());
+        plan.images.push_back(std::move(step));
+      } else if (step.missing_why.empty()) { // what one cache cannot give, another may
+        plan.images[known->second] = std::move(step);
+      }
     }
   }
   return plan;

@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <vector>
 
@@ -64,15 +65,17 @@ public:
       return files_of(dir);
     }
     TRY(layout(dir));
+    const std::string skeleton_name = "skeleton";
     if (layer_.borrowed_from.empty()) {
       const std::string name = "diff";
-      return files_of(TRY(sys::open_dir_at({dir, name})));
+      const Fd diff = TRY(sys::open_dir_at({dir, name}));
+      const auto beside = sys::open_dir_at({dir, skeleton_name});
+      return beside ? files_of(diff, &*beside) : files_of(diff);
     }
     if (skeleton.marks() == 0) {
       return {};
     }
-    const std::string name = "skeleton";
-    return marks_of(TRY(sys::open_dir_at({dir, name})), skeleton);
+    return marks_of(TRY(sys::open_dir_at({dir, skeleton_name})), skeleton);
   }
 
 private:
@@ -154,8 +157,8 @@ private:
     return same("a link to it", sys::read_link_at({links, link}), target);
   }
 
-  // What the layer's own tar says.
-  Result<void> files_of(const Fd& diff) {
+  // What the layer's own tar says. One that was borrowed once has its marks and nodes in `beside`.
+  Result<void> files_of(const Fd& diff, const Fd* beside = nullptr) {
     const Fd dir = TRY(open_record());
     const std::string name = kTarSplitName;
     const Fd compressed = TRY(sys::open_at({dir, name}, O_RDONLY | O_NONBLOCK));
@@ -167,13 +170,23 @@ private:
     const auto json = TRY(archive::decompress(file));
     archive::TarSplitReader items(*json.source);
     ParentDirs parents(diff);
+    std::optional<ParentDirs> others;
+    if (beside) {
+      others.emplace(*beside);
+    }
     for (;;) {
       const auto item = TRY(items.next());
       if (!item) {
         return {};
       }
-      if (const auto* member = std::get_if<archive::SplitFile>(&*item)) {
-        TRY(member_of(parents, *member));
+      const auto* member = std::get_if<archive::SplitFile>(&*item);
+      if (!member) {
+        continue;
+      }
+      auto whole = member_of(parents, *member);
+      const bool may_be_beside = !whole && others && member->size == 0 && is_flaw(whole.error());
+      if (!whole && !(may_be_beside && member_of(*others, *member))) {
+        return whole;
       }
     }
   }
@@ -269,8 +282,8 @@ private:
     const std::string self = ".";
     const std::string aufs(kOpaqueName);
     const bool marked =
-        is_overlay_ ? TRY(sys::get_xattr_at({*dir, self},
-                                            in_namespace_ ? kOpaqueXattrOfUsers : kOpaqueXattr))
+        is_overlay_ ? TRY(sys::get_xattr_at({*dir, self}, in_namespace_ ? sys::kOpaqueXattrOfUsers
+                                                                        : sys::kOpaqueXattr))
                           .has_value()
                     : TRY(sys::exists_at({*dir, aufs}));
     if (!marked && is_overlay_ && !in_namespace_ && !sys::sees_trusted_xattrs(*dir)) {

@@ -3,11 +3,11 @@
 #include <store/nodes.hpp>
 #include <store/parent_dirs.hpp>
 #include <store/unpack.hpp>
+#include <sys/xattr.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 
 #include <utility>
 
@@ -33,11 +33,8 @@ Result<void> MarkMaker::opaque(const Fd& dir) {
   if (style_ == MarkStyle::aufs) {
     return link_anchor({dir, kAufsOpaque});
   }
-  const char* name = style_ == MarkStyle::overlayfs_of_users ? kOpaqueXattrOfUsers : kOpaqueXattr;
-  if (::fsetxattr(dir.get(), name, "y", 1, 0) == -1) {
-    return errno_error("set attribute {}", name);
-  }
-  return {};
+  const bool of_users = style_ == MarkStyle::overlayfs_of_users;
+  return sys::set_xattr(dir, of_users ? sys::kOpaqueXattrOfUsers : sys::kOpaqueXattr, "y");
 }
 
 Result<void> MarkMaker::finish() {

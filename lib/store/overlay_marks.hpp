@@ -21,9 +21,6 @@ enum class MarkStyle {
   aufs,
 };
 
-inline constexpr const char* kOpaqueXattr = "trusted.overlay.opaque";
-inline constexpr const char* kOpaqueXattrOfUsers = "user.overlay.opaque";
-
 // Makes the marks of one layer. All its whiteouts are hard links to one node: that
 // takes a third of the time of nodes of their own and no inodes, and the kernel honours
 // them (fs/overlayfs/util.c, ovl_is_whiteout, looks at the inode alone).

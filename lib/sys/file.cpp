@@ -43,6 +43,17 @@ Result<Fd> open_dir(const fs::path& path) {
   return open_path(path, O_RDONLY | O_DIRECTORY);
 }
 
+Result<Place> open_nearest_dir(const fs::path& path) {
+  fs::path place = path.empty() ? "." : path;
+  auto dir = open_dir(place);
+  while (!dir && dir.error().is(std::errc::no_such_file_or_directory) && place != "." &&
+         place != "/") {
+    place = place.has_parent_path() ? place.parent_path() : ".";
+    dir = open_dir(place);
+  }
+  return dir ? Result<Place>(Place{place, std::move(dir).value()}) : std::move(dir).error();
+}
+
 Result<Fd> open_at(At at, int flags, mode_t mode) {
   const int raw = ::openat(at.dir.get(), at.name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode);
   if (raw == -1) {

@@ -30,6 +30,12 @@ struct At {
 // last component.
 Result<Fd> open_path(const fs::path& path, int flags, mode_t mode = 0);
 Result<Fd> open_dir(const fs::path& path);
+// `path`, or the nearest of its parents that exists.
+struct Place {
+  fs::path path;
+  Fd dir;
+};
+Result<Place> open_nearest_dir(const fs::path& path);
 Result<Fd> open_at(At at, int flags, mode_t mode = 0);
 Result<Fd> open_dir_at(At at);
 

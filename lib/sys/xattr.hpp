@@ -10,6 +10,10 @@
 namespace dind::sys {
 
 inline constexpr std::string_view kCapabilityXattr = "security.capability";
+// Nothing of the lower layers shows through such a directory; the second in a user namespace, for
+// mounts with `userxattr` (fs/overlayfs/overlayfs.h, OVL_XATTR_OPAQUE).
+inline constexpr const char* kOpaqueXattr = "trusted.overlay.opaque";
+inline constexpr const char* kOpaqueXattrOfUsers = "user.overlay.opaque";
 
 // Extended attributes of a name that may be a symlink, which is never followed.
 // They go through /proc/self/fd, as no *at calls exist before Linux 6.13.

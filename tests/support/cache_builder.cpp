@@ -8,9 +8,34 @@
 #include <support/layer.hpp>
 #include <sys/file.hpp>
 
+#include <boost/filesystem/operations.hpp>
+
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <set>
 
 namespace dind::test {
+namespace {
+
+namespace fs = boost::filesystem;
+
+// Of files and symlinks, each inode once.
+std::uint64_t bytes_below(const fs::path& tree) {
+  std::uint64_t bytes = 0;
+  std::set<ino_t> seen;
+  for (const auto& entry : fs::recursive_directory_iterator(tree)) {
+    struct stat found {};
+    const bool counts = ::lstat(entry.path().c_str(), &found) == 0 &&
+                        (S_ISREG(found.st_mode) || S_ISLNK(found.st_mode));
+    if (counts && seen.insert(found.st_ino).second) {
+      bytes += static_cast<std::uint64_t>(found.st_size);
+    }
+  }
+  return bytes;
+}
+
+} // namespace
 
 Digest CacheBuilder::add_layer(const std::string& tar, const std::vector<std::string>& whiteouts) {
   const Digest diff_id = archive::sha256_of(tar);
@@ -31,8 +56,10 @@ Digest CacheBuilder::add_layer(const std::string& tar, const std::vector<std::st
     dir_.write(cache::layer_dir(diff_id) + "/" + cache::kSkeletonName,
                cache::print_skeleton(skeleton));
   }
-  cache::Layer layer{
-      .diff_id = diff_id, .entries = 100, .bytes = tar.size(), .tar_bytes = tar.size()};
+  cache::Layer layer{.diff_id = diff_id,
+                     .entries = 100,
+                     .bytes = bytes_below(dir_ / cache::tree_dir(diff_id)),
+                     .tar_bytes = tar.size()};
   layer.marks = skeleton.marks();
   layer.mark_dirs = skeleton.mark_dirs().size();
   manifest_.layers.push_back(std::move(layer));

@@ -230,12 +230,34 @@ TEST_F(ProbeTest, ADataRootThatCannotBeWrittenToRefusesAll) {
   use(mount_tmpfs());
   ASSERT_EQ(::mount(nullptr, root_.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
   const HostFacts facts = everything();
-  for (const Fact* fact : {&facts.overlay, &facts.d_type, &facts.reflink, &facts.hard_link,
-                           &facts.fuse_overlayfs, &facts.btrfs, &facts.loop}) {
+  for (const Fact* fact : {&facts.writable, &facts.overlay, &facts.d_type, &facts.reflink,
+                           &facts.hard_link, &facts.fuse_overlayfs, &facts.btrfs, &facts.loop}) {
     EXPECT_TRUE(refuses(*fact, "Read-only file system"));
   }
+  EXPECT_FALSE(facts.is_full);
   ASSERT_EQ(facts.caches.size(), 2U);
   EXPECT_TRUE(refuses(facts.caches[1].borrow, "Read-only file system"));
+}
+
+TEST_F(ProbeTest, AFullDataRootIsToldFromOneThatRefuses) {
+  use(mount_tmpfs());
+  for (const char* limit : {"size=8k", "nr_inodes=5"}) {
+    ASSERT_EQ(::mount(nullptr, root_.c_str(), nullptr, MS_REMOUNT, limit), 0);
+    const HostFacts facts = everything();
+    EXPECT_TRUE(refuses(facts.writable, "No space left on device"));
+    EXPECT_TRUE(facts.is_full);
+    ASSERT_EQ(::mount(nullptr, root_.c_str(), nullptr, MS_REMOUNT, "size=1m,nr_inodes=1k"), 0);
+  }
+  EXPECT_TRUE(holds(everything().writable));
+}
+
+TEST_F(ProbeTest, DirectoryEntriesOfSomeFilesystemsDoNotTellTheirType) {
+  image_.emplace("ext4", std::vector<std::string>{"-O", "^filetype"});
+  use(image_->path());
+  const HostFacts facts = everything();
+  EXPECT_TRUE(holds(facts.overlay));
+  EXPECT_FALSE(facts.d_type.holds);
+  EXPECT_TRUE(holds(facts.loop));
 }
 
 TEST_F(ProbeTest, ProbesWhatIsDearOnlyWhereOverlayFails) {

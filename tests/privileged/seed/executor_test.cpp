@@ -235,6 +235,17 @@ TEST_F(ExecutorTest, LosesOnlyTheImagesOfALayerThatIsNotWhatWasBaked) {
   EXPECT_EQ(state().references.count("app:1"), 0U);
 }
 
+// A file that is no sentinel, and that only a copy comes across.
+TEST_F(ExecutorTest, DoesNotCopyATreeThatHasLostAFile) {
+  const auto file = builder_.dir() / (cache::tree_dir(top_) + "/etc/new");
+  ASSERT_EQ(::unlink(file.c_str()), 0);
+  const auto report = seed(SeedWish::copy);
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->images_missing, Names{"app:1"});
+  EXPECT_NE(report->why_missing.find("the cache has 0 bytes of it, not 3"), std::string::npos);
+  EXPECT_EQ(state().layers.size(), 1U);
+}
+
 TEST_F(ExecutorTest, DoesNotBorrowATreeThatIsASymlink) {
   const auto tree = builder_.dir() / cache::tree_dir(top_);
   ::rename(tree.c_str(), (builder_.dir() / "elsewhere").c_str());

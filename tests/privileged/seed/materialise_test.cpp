@@ -1,5 +1,6 @@
 #include <seed/materialise.hpp>
 
+#include <store/layer_check.hpp>
 #include <support/cache_builder.hpp>
 #include <support/expect.hpp>
 #include <support/seeder.hpp>
@@ -8,9 +9,14 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 
 namespace dind::seed {
 namespace {
@@ -45,9 +51,11 @@ protected:
     const std::string driver = "overlay2";
     const store::DriverState now = state();
     CloneProgress progress;
-    return materialise(
-        {.driver = driver, .state = now, .layers = layers, .interrupted = []() { return false; }},
-        root_.fd(), progress);
+    return materialise({.driver = driver,
+                        .state = now,
+                        .layers = layers,
+                        .interrupted = [this] { return interrupted_; }},
+                       root_.fd(), progress);
   }
 
   std::set<Digest> all() const {
@@ -69,6 +77,7 @@ protected:
   std::optional<cache::Cache> cache_;
   const TempDir root_;
   test::Seeder seeder_{root_};
+  bool interrupted_ = false;
 };
 
 TEST_F(MaterialiseTest, GivesBorrowedLayersFilesOfTheirOwnAndKeepsTheirSkeletons) {
@@ -85,6 +94,56 @@ TEST_F(MaterialiseTest, GivesBorrowedLayersFilesOfTheirOwnAndKeepsTheirSkeletons
   const Digest top = cache::chain_ids(std::vector{base_, top_}).back();
   EXPECT_EQ(root_.read(dir_of(top) + "/diff/etc/new"), "new");
   EXPECT_TRUE(S_ISCHR(test::stat_of(root_ / (dir_of(top) + "/skeleton/etc/gone")).st_mode));
+  EXPECT_FALSE(root_.has(".dind-init/materialise"));
+}
+
+// With their marks in the skeletons, and without the cache.
+TEST_F(MaterialiseTest, LayersAreWholeAfterAReboot) {
+  ASSERT_TRUE(ok(run(all())));
+  ASSERT_TRUE(ok(
+      sys::remove_tree_at({sys::open_dir(builder_.dir().path()).value(), std::string("layer")})));
+  const auto flaw_of = [&](const Digest& chain_id) {
+    return store::find_flaw(root_.fd(), "overlay2", chain_id, state(), {}).value();
+  };
+  for (const Digest& chain_id : all()) {
+    EXPECT_EQ(flaw_of(chain_id), "");
+  }
+  const Digest top = cache::chain_ids(std::vector{base_, top_}).back();
+  ASSERT_EQ(::unlink((root_ / (dir_of(top) + "/skeleton/etc/gone")).c_str()), 0);
+  EXPECT_EQ(flaw_of(top), "the whiteout of etc/gone is missing");
+}
+
+TEST_F(MaterialiseTest, TwoAtOnceTakeTurnsAndDoEachLayerOnce) {
+  const std::set<Digest> layers = all();
+  std::size_t done = 0;
+  std::atomic<std::size_t> done_beside = 0;
+  {
+    const std::jthread beside([&] {
+      const auto report = run(layers);
+      EXPECT_TRUE(ok(report));
+      done_beside = report->done.size();
+    });
+    const auto report = run(layers);
+    ASSERT_TRUE(ok(report));
+    EXPECT_TRUE(report->failed.empty());
+    done = report->done.size();
+  }
+  EXPECT_EQ(done + done_beside, 2U);
+  EXPECT_EQ(root_.read(dir_of(base_) + "/diff/etc/kept"), "kept");
+}
+
+TEST_F(MaterialiseTest, MayBeInterruptedWhileItWaits) {
+  const Fd own = sys::open_dir(root_ / ".dind-init").value();
+  const std::string name = "materialise.lock";
+  const Fd held = sys::open_at({own, name}, O_RDWR | O_CREAT, 0600).value();
+  ASSERT_EQ(::flock(held.get(), LOCK_EX), 0);
+  interrupted_ = true;
+  EXPECT_TRUE(test::fails_with(ECANCELED, run(all())));
+}
+
+TEST_F(MaterialiseTest, RemovesWhatAKilledOneLeft) {
+  root_.make_dir(".dind-init/materialise/left");
+  ASSERT_TRUE(ok(run({})));
   EXPECT_FALSE(root_.has(".dind-init/materialise"));
 }
 

@@ -98,6 +98,14 @@ TEST_F(ReaderTest, ReturnsAConfigurationOnlyIfItHashesToItsName) {
   EXPECT_TRUE(fails_saying("does not hash", open()->read_config(id_)));
 }
 
+TEST_F(ReaderTest, SeesThatASkeletonWasLost) {
+  Manifest manifest;
+  manifest.layers = {{.diff_id = layer_}};
+  manifest.layers[0].marks = 2;
+  dir_.write(kManifestName, print_manifest(manifest));
+  EXPECT_TRUE(fails_saying("has 0 marks, and cache.json says 2", open()->read_skeleton(layer_)));
+}
+
 TEST_F(ReaderTest, TakesAMissingSkeletonForAnEmptyOne) {
   const auto skeleton = open()->read_skeleton(layer_);
   ASSERT_TRUE(ok(skeleton));

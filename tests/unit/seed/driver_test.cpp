@@ -82,6 +82,33 @@ std::vector<Case> cases() {
        .driver = "vfs",
        .means = layers,
        .warning = "full copy"},
+      {.name = "Overlay2NeedsTypedEntries",
+       .works = "overlay2 untyped loop",
+       .driver = "overlay2",
+       .means = layers,
+       .on_loop = true},
+      {.name = "NothingWhereNothingCanBeWritten",
+       .works = "read-only",
+       .driver = "",
+       .means = none},
+      {.name = "NothingOnAFullDataRoot", .works = "read-only full", .driver = "", .means = none},
+      {.name = "WhatFilledTheDataRootGoesOn",
+       .works = "read-only full",
+       .state = prior({"overlay2"}),
+       .driver = "overlay2",
+       .means = layers},
+      {.name = "WhatFilledTheDataRootGoesOnIfRequired",
+       .wishes = wish("overlay2"),
+       .works = "read-only full",
+       .state = prior({"overlay2"}),
+       .driver = "overlay2",
+       .means = layers},
+      {.name = "VfsGoesOnInAFullDataRoot",
+       .works = "read-only full",
+       .state = with_vfs_images(),
+       .driver = "vfs",
+       .means = layers,
+       .warning = "full copy"},
       // What is required.
       {.name = "Required", .wishes = wish("overlay2"), .driver = "overlay2", .means = layers},
       {.name = "RequiredOnALoopDevice",
@@ -247,7 +274,10 @@ host::HostFacts facts_of(std::string_view works) {
   };
   host::HostFacts facts;
   facts.data_root_filesystem = "ext4";
+  facts.writable = {works.find("read-only") == std::string_view::npos, "read-only"};
+  facts.is_full = fact("full").holds;
   facts.overlay = fact("overlay2");
+  facts.d_type = {works.find("untyped") == std::string_view::npos, "the probe of d_type"};
   facts.fuse_overlayfs = fact("fuse-overlayfs");
   facts.btrfs = fact("btrfs");
   facts.loop = fact("loop");

@@ -56,6 +56,10 @@ protected:
   SeedPlan plan() {
     view_.manifest = &manifest_;
     views_ = {view_};
+    return plan_views();
+  }
+
+  SeedPlan plan_views() {
     return make_plan({wishes_, driver_, facts_, state_, state_, receipt_, views_});
   }
 
@@ -82,6 +86,42 @@ protected:
 TEST_F(PlanTest, BorrowsWhatItCan) {
   image(100, {1, 2});
   EXPECT_EQ(methods(plan()), "link link");
+}
+
+TEST_F(PlanTest, GivesNoNameBackThatTheUserRemovedIfTold) {
+  image(100, {1});
+  receipt_.images[number(100)] = {"image:100", "other:1"};
+  state_.images[number(100)] = {};
+  state_.references.insert_or_assign("other:1", number(100));
+  EXPECT_TRUE(plan().images.at(0).unwanted_names.empty());
+  wishes_.reseed = false;
+  EXPECT_EQ(plan().images.at(0).unwanted_names, std::set<std::string>{"image:100"});
+}
+
+TEST_F(PlanTest, TakesFromAnotherCacheWhatTheFirstHasLost) {
+  image(100, {1, 2});
+  image(101, {3});
+  view_.manifest = &manifest_;
+  CacheView damaged = view_;
+  damaged.sentinels[number(2)].missing = {"a file"};
+  facts_.caches.push_back(facts_.caches.front());
+  for (const bool by_load : {false, true}) {
+    driver_.means = by_load ? Means::load : Means::layers;
+    for (const bool damaged_first : {false, true}) {
+      views_ = damaged_first ? std::vector{damaged, view_} : std::vector{view_, damaged};
+      const SeedPlan made = plan_views();
+      ASSERT_EQ(made.images.size(), 2U);
+      for (const ImageStep& step : made.images) {
+        EXPECT_EQ(step.missing_why, "");
+        const bool is_the_lost = manifest_.images[step.image].id == number(100);
+        EXPECT_EQ(step.cache, is_the_lost && damaged_first ? 1U : 0U);
+      }
+    }
+    views_ = {damaged, damaged};
+    const SeedPlan made = plan_views();
+    ASSERT_EQ(made.images.size(), 2U);
+    EXPECT_NE(made.images[0].missing_why, "");
+  }
 }
 
 TEST_F(PlanTest, PutsParentsBeforeChildrenAndSharesThem) {
