@@ -2,13 +2,17 @@
 # Times the tree cloner beside what people use, on the same data in one run: pairs of runs,
 # the other program and ours in turns, on a warm page cache. Prints the median of the paired
 # ratios (above 1: ours is faster), the smallest and the largest, and the median seconds of
-# each, CPU seconds too: they tell the same on a machine that has other work.
+# each, CPU seconds too: they tell the same on a machine that has other work. (An engine's are not
+# its client's.) Beside `docker load` runs `dindctl seed` of the same image, by copy.
 #   scripts/bench-seed.sh CLONE_TREE [small|large|memory]...
 # BENCH_PAIRS (5), BENCH_JOBS (CPUs) and BENCH_DIR (/var/tmp, a real disk with 15 GB free).
-# Needs root for the reflink half, which mounts an XFS of its own on a loop device.
+# Needs root for the reflink half, which mounts an XFS of its own on a loop device, and for an engine of its own;
+# and dindctl beside CLONE_TREE.
 set -euo pipefail
 
 clone_tree=$(realpath "$1")
+dindctl=$(dirname "$clone_tree")/dindctl
+engine=$(dirname "${BASH_SOURCE[0]}")/engine.sh
 shift
 [ $# -gt 0 ] || set -- small large
 pairs=${BENCH_PAIRS:-5}
@@ -17,6 +21,7 @@ work=$(mktemp -d "${BENCH_DIR:-/var/tmp}/dind-bench.XXXXXX")
 
 clean_up() {
   ! mountpoint -q "$work/xfs" || umount "$work/xfs"
+  [ ! -d "$work/engine" ] || "$engine" stop "$work/engine"
   rm -rf "$work"
 }
 trap clean_up EXIT
@@ -63,6 +68,8 @@ seconds() {
 
 copy_with() { # PROGRAM FROM TO
   case $1 in
+  ours-seed) DIND_SEED=copy DIND_CACHE_DIR=$work/cache "$dindctl" seed --data-root "$3" ;;
+  'docker load') docker load -q -i "$work/image.tar" ;;
   ours-*) "$clone_tree" "${1#ours-}" "$jobs" "$2" "$3" ;;
   'cp -a --reflink=always') cp -a --reflink=always "$2" "$3" ;;
   'cp -al') cp -al "$2" "$3" ;;
@@ -92,6 +99,7 @@ compare() {
       esac
       [ "$(basename "$tree")" = small ] || rm -rf "${into:?}"/*
     done
+    [ "$program" != 'docker load' ] || docker rmi -f bench:1 >/dev/null
     echo "$took"
   done | awk -v name="$(basename "$tree") $method against $program" '
     function median(values, count,   i, j, swap) {
@@ -133,6 +141,26 @@ reflinks() {
   rm -rf "${work:?}/xfs/$1"
 }
 
+# The tree as an image of one layer: from a cache, and from an archive by an engine.
+loads() { # TREE
+  local image=$work/image
+  if [ "$(id -u)" -ne 0 ] || ! command -v dockerd >/dev/null || [ ! -x "$dindctl" ]; then
+    echo "$1 seed against docker load: skipped, needs root, an engine (scripts/engine.sh install) and $dindctl"
+    return
+  fi
+  mkdir "$image"
+  tar -C "$work/$1" -cf "$image/layer.tar" .
+  printf '{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+    "$(sha256sum <"$image/layer.tar" | cut -d' ' -f1)" >"$image/config.json"
+  echo '[{"Config":"config.json","RepoTags":["bench:1"],"Layers":["layer.tar"]}]' >"$image/manifest.json"
+  tar -C "$image" -cf "$work/image.tar" manifest.json config.json layer.tar
+  rm -r "$image"
+  "$dindctl" bake --progress none -o "$work/cache" "docker-archive:$work/image.tar"
+  DOCKER_HOST=$("$engine" start "$work/engine") compare "$work/$1" seed 'docker load'
+  "$engine" stop "$work/engine"
+  rm -rf --one-file-system "$work/engine" "$work/cache" "$work/image.tar"
+}
+
 # Peak memory while copying 1,000,000 files, in memory as the disk is not what is asked about.
 memory() {
   local dir
@@ -165,7 +193,7 @@ for what; do
   compare "$work/$what" copy 'rsync -a'
   compare "$work/$what" hard_link 'cp -al'
   reflinks "$what"
-  # `docker load` needs an engine: scripts/bench-image.sh.
+  loads "$what"
   rm -rf "${work:?}/$what"
 done
 echo "load $(cut -d' ' -f1-3 /proc/loadavg)"

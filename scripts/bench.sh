@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds and runs the benchmarks of hot paths, optimised: medians of seven repetitions.
-# `seed` then compares the tree cloner with cp, tar and rsync: scripts/bench-seed.sh.
+# `seed` then compares the tree cloner with cp, tar, rsync and docker load: scripts/bench-seed.sh.
 #   scripts/bench.sh [seed|archive] [benchmark options]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,6 +16,6 @@ cmake --build build/bench --target "bench_$what"
 if [ "$what" = seed ]; then
   # Static, as it is shipped: shared libraries would double the time of the shortest runs.
   cmake --preset release >/dev/null
-  cmake --build --preset release --target clone_tree
+  cmake --build --preset release --target clone_tree dindctl
   scripts/bench-seed.sh build/release/bin/clone_tree small large memory
 fi

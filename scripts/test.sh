@@ -5,8 +5,8 @@
 #
 #   scripts/test.sh [--full] [STAGE]...
 #
-# Stages: style asan release soak e2e; --full adds dev (the same tests without sanitizers), tsan, tidy, valgrind,
-# crash (every kill) and every cell of e2e.
+# Stages: style asan release soak crash e2e; --full adds dev (the same tests without sanitizers), tsan, tidy, valgrind,
+# every kill of crash and every cell of e2e.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,7 +23,7 @@ for argument in "$@"; do
   esac
 done
 if [ ${#stages[@]} -eq 0 ]; then
-  stages=(style asan release soak e2e)
+  stages=(style asan release soak crash e2e)
   if [ -n "$full" ]; then stages=(style dev asan tsan tidy valgrind release soak crash e2e); fi
 fi
 

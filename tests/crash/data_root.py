@@ -120,19 +120,18 @@ def layer_flaws(root, driver, chain_id, references, lines):
     record = f"/image/{driver}/layerdb/sha256/{chain_id}"
     cache_id = read(root + record, "cache-id").decode()
     layers_dir = {"vfs": "/vfs/dir/", "btrfs": "/btrfs/subvolumes/"}.get(driver, f"/{driver}/")
+    knowing = [reference for reference in references if record in reference.lines]
+    if not knowing:
+        return [f"layer {chain_id} is in no reference"]
     wrong = []
-    for reference in references:
-        if record not in reference.lines:
-            continue
-        for start in (record, layers_dir + cache_id):
-            expected, found = (below(start, all_lines, driver) for all_lines in (reference.lines, lines))
-            wrong += differences(expected, found, reference.any_time)
-        wrong += [f"the link {path} is missing" for path, line in reference.lines.items()
-                  if path.startswith(f"/{driver}/l/") and f"target=../{cache_id}/diff " in line + " "
-                  and lines.get(path, "").split(" mtime")[0] != line.split(" mtime")[0]]
-        return wrong
-    return [f"layer {chain_id} is in no reference"]
-
+    for start in (record, layers_dir + cache_id):  # either may be that of another reference
+        found = below(start, lines, driver)
+        wrong += min((differences(below(start, reference.lines, driver), found, reference.any_time)
+                      for reference in knowing), key=len)
+    wrong += [f"the link {path} is missing" for path, line in knowing[0].lines.items()
+              if path.startswith(f"/{driver}/l/") and f"target=../{cache_id}/diff " in line + " "
+              and lines.get(path, "").split(" mtime")[0] != line.split(" mtime")[0]]
+    return wrong
 
 
 def below(start, lines, driver):

@@ -14,13 +14,14 @@ import time
 
 from data_root import Reference, damage, half_made, listing
 
-# Scenario -> driver, method, and what is killed: the first seeding, that of an upgrade, or the repair of a layer that a
-# power cut took a part of and a container stands on.
+# Scenario -> driver, method, and what is killed: the first seeding, that of an upgrade, the repair of a layer that a
+# power cut took a part of and a container stands on, or the materialisation of what is borrowed.
 SCENARIOS = {
     "link": ("overlay2", "link", "first"), "reflink": ("overlay2", "reflink", "first"),
     "hardlink": ("overlay2", "hardlink", "first"), "copy": ("overlay2", "copy", "first"), "vfs": ("vfs", "copy", "first"),
     "upgrade-link": ("overlay2", "link", "upgrade"), "upgrade-copy": ("overlay2", "copy", "upgrade"),
     "repair": ("overlay2", "copy", "repair"),  # a link may become a copy, where layers of others may stand on it
+    "materialise": ("overlay2", "link", "materialise"),
 }
 KILLED = 137
 
@@ -29,7 +30,8 @@ class Seeder:
     def __init__(self, folder, binaries, scenario):
         self.folder, self.binaries = folder, binaries
         self.driver, self.method, kind = SCENARIOS[scenario]
-        self.upgrade, self.repair = kind == "upgrade", kind == "repair"
+        self.upgrade, self.repair, self.materialise = (kind == name for name in ("upgrade", "repair", "materialise"))
+        self.options = []
         self.root, self.calls = os.path.join(folder, "root"), os.path.join(folder, "calls")
         self.environment = {"PATH": os.environ["PATH"], "DIND_SEED_JOBS": "1", "DIND_SEED": self.method,
                             "DIND_CACHE_DIR": os.path.join(folder, "cache"), "DIND_STORAGE_DRIVER": self.driver}
@@ -50,7 +52,7 @@ class Seeder:
         self.mounted = None
 
     def command(self):
-        return [os.path.join(self.binaries, "dindctl"), "seed", "--data-root", self.root]
+        return [os.path.join(self.binaries, "dindctl"), "seed", "--data-root", self.root, *self.options]
 
     def killat(self, *arguments):
         return [os.path.join(self.binaries, "killat"), *arguments] + self.command()
@@ -88,6 +90,10 @@ class Seeder:
         if self.repair:
             self.run()
             damage(self.root, self.driver)
+        if self.materialise:
+            self.options = []
+            self.run()
+            self.options = ["--materialise"]
 
     def list(self):
         return listing(os.path.join(self.binaries, "treelist"), self.root) if os.path.exists(self.root) else {}
@@ -96,11 +102,11 @@ class Seeder:
         with open(os.path.join(self.root, ".dind-init", "receipt.json"), encoding="utf-8") as file:
             return json.load(file)
 
-    def reference(self, cache_is_old=False):
+    def reference(self, before=False):
         listings = []
         for _ in range(2):
             self.begin()
-            if not cache_is_old:
+            if not before:
                 self.run()
             listings.append(self.list())
             time.sleep(1.1)
@@ -109,8 +115,8 @@ class Seeder:
 
 def kill_everywhere(seeder, step, part, parts):
     references = [seeder.reference()]
-    if seeder.upgrade:
-        references.append(seeder.reference(cache_is_old=True))
+    if seeder.upgrade or seeder.materialise:
+        references.append(seeder.reference(before=True))
     seeder.begin()
     seeder.run(kill_at=0)
     with open(seeder.calls, encoding="ascii") as calls:

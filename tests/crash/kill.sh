@@ -4,7 +4,8 @@
 #
 #   tests/crash/kill.sh [--every N] [SCENARIO]...
 #
-# --every 1 is every call of link, reflink, hardlink, copy, vfs, of two upgrades and a repair. Needs root.
+# --every 1 is every call of link, reflink, hardlink, copy, vfs, of two upgrades, a repair and a
+# materialisation. Needs root.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -17,13 +18,13 @@ scenarios=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --every) every=$2 && shift ;;
-    --*) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 64 ;;
+    --*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 64 ;;
     *) scenarios+=("$1") ;;
   esac
   shift
 done
 [ ${#scenarios[@]} -gt 0 ] ||
-  scenarios=(link reflink hardlink copy vfs upgrade-link upgrade-copy repair)
+  scenarios=(link reflink hardlink copy vfs upgrade-link upgrade-copy repair materialise)
 
 bin=${DIND_BINARIES:-$PWD/build/release/bin}
 place=$(mktemp -d)

@@ -29,7 +29,7 @@ teardown_file() {
   leave_nested
 }
 
-# Some columns on one engine, some on another: what covers each pair of data root and strategy, of engine and data root,
+# Some columns on one engine, some on others: what covers each pair of data root and strategy, of engine and data root,
 # and, by one row that both have, of engine and strategy.
 is_in_the_subset() { # ROW COLUMN
   if [ -n "${DIND_TEST_FULL-}" ] || [ "$1" = ext4-shared ]; then return; fi

@@ -4,7 +4,8 @@
 #
 #   run.sh [--full] [--cell CELL]... [FILE.bats]... [-- bats options]
 #
-# A cell is the major version of a base's engine (20, 28; --full adds 26 and the slow tests) or `alpine`.
+# A cell is the major version of a base's engine (20, 26, 28) or `alpine`. --full adds the slow tests, and on 26 what is
+# not the matrix.
 #   DIND_BINARIES     directory of the programs under test (build/release/bin)
 #   DIND_TEST_BASE    an image to run on in place of the stand-ins
 #   DIND_TEST_CACHE   where what can be reused is kept (/var/cache/dind-init-tests)
@@ -72,6 +73,7 @@ run_cell() { # CELL bats options
   case "$1" in
     # The Alpine layout changes how programs are found and started, not what an engine makes of layers.
     alpine) here=(boot.bats) ;;
+    26) if [ -n "$everything" ]; then here=("${each[@]}"); else here=(matrix.bats); fi ;;
     28 | custom) here=("${each[@]}" "${newest[@]}") ;;
     *) here=("${each[@]}") ;;
   esac
@@ -118,8 +120,7 @@ start_engine
 remove_leftovers
 
 if [ ${#cells[@]} -eq 0 ]; then
-  if [ -n "${DIND_TEST_BASE-}" ]; then cells=(custom); else cells=(20 28 alpine); fi
-  if [ -n "$full" ]; then cells+=(26); fi
+  if [ -n "${DIND_TEST_BASE-}" ]; then cells=(custom); else cells=(20 28 alpine 26); fi
 fi
 if [ -n "$full" ]; then export DIND_TEST_FULL=1; fi
 # What is asked for by name runs, too.

@@ -388,7 +388,6 @@ DOCKERFILE
 # Layers are unpacked with marks that an engine in a user namespace heeds; what it shows is what its own load shows.
 seeds_for_an_ordinary_user() {
   local cache=$BATS_TEST_TMPDIR/cache seed name
-  local list=(run --rm --network none -v /usr/local/libexec/treelist:/.treelist:ro --entrypoint /.treelist)
   mkdir "$BATS_TEST_TMPDIR/images"
   for name in kinds:classic shared-a:classic; do
     retag "nasty/$name" "${name/:/-}:1" "$BATS_TEST_TMPDIR/images/${name/:/-}.tar"
@@ -401,9 +400,7 @@ seeds_for_an_ordinary_user() {
     wait_until "$dind" 60 dindctl ready
     docker exec "$dind" dindctl status --json | jq -r '.result, .driver, .strategy, .warnings'
     [ "$(docker exec "$dind" dindctl status --json | jq -r '.result, .driver')" = $'ok\noverlay2' ]
-    for name in kinds-classic:1 shared-a-classic:1; do
-      inner "$dind" "${list[@]}" "$name" --skip /.dockerenv --now-after "$(<"$images/complete")" / >"$BATS_TEST_TMPDIR/$seed-$name"
-    done
+    for name in kinds-classic:1 shared-a-classic:1; do list_as_seen "$dind" "$name" >"$BATS_TEST_TMPDIR/$seed-$name"; done
   done
   [ "$(docker exec "$dind" dindctl status --json | jq -r .strategy)" = copy ]
   for name in kinds-classic:1 shared-a-classic:1; do

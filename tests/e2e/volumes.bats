@@ -141,14 +141,39 @@ server_runs() { # STARTS
   is_image base:1 metadata:classic
 }
 
-# A file of a layer is empty, and another kernel runs.
-cut_power() { # DIRECTORY_OF_A_LAYER FILE
-  local root
-  root=$(docker volume inspect -f '{{.Mountpoint}}' "$volume")
+volume_root() { docker volume inspect -f '{{.Mountpoint}}' "$volume"; }
+
+# Another kernel runs.
+reboot() {
+  local receipt
+  receipt=$(volume_root)/.dind-init/receipt.json
   stop_dind
-  : >"$root/overlay2/$1/diff/$2"
-  jq '.boot_id = "of another boot"' "$root/.dind-init/receipt.json" >"$BATS_TEST_TMPDIR/receipt"
-  cat "$BATS_TEST_TMPDIR/receipt" >"$root/.dind-init/receipt.json"
+  jq '.boot_id = "of another boot"' "$receipt" >"$BATS_TEST_TMPDIR/receipt"
+  cat "$BATS_TEST_TMPDIR/receipt" >"$receipt"
+}
+
+# A file of a layer is empty then.
+cut_power() { # DIRECTORY_OF_A_LAYER FILE
+  reboot
+  : >"$(volume_root)/overlay2/$1/diff/$2"
+}
+
+borrowed() { docker exec "$dind" sh -c 'find /var/lib/docker/overlay2 -mindepth 2 -maxdepth 2 -name diff -type l | wc -l'; }
+
+@test "DIND_PROMOTE: from the second start on, what a user stands on becomes the volume's own, and outlives cache and reboot" {
+  boot old
+  build_on_base
+  local before
+  before=$(borrowed)
+  boot old
+  local deadline=$((SECONDS + 60))
+  until docker logs "$dind" 2>&1 | grep -q 'promoted [1-9][0-9]* borrowed layers'; do ((SECONDS < deadline)); sleep 0.1; done
+  [ "$(borrowed)" -lt "$before" ]
+  reboot
+  boot bare
+  users_image_works
+  server_runs 3
+  status_of "$dind" '.warnings[]' | { ! grep users/top; }
 }
 
 # The directory of the layer, in the volume, that an image alone has.
@@ -249,6 +274,15 @@ top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" 
   is_image base:1 metadata:classic
   is_image gone:1 links:classic
   inner "$dind" save app:1 mine:1 base:1 gone:1 | "$e2e/check-saved" app:1 mine:1 base:1 gone:1
+  reboot
+  boot old
+  [ "$(status_of "$dind" '.layers_by_method.present == .layers')" = true ]
+  is_image mine:1 kinds:classic
+}
+
+@test "seed --materialise says so where nothing is borrowed" {
+  boot old -e DIND_SEED=copy
+  [ "$(docker exec "$dind" dindctl seed --materialise)" = "no layer in /var/lib/docker is borrowed" ]
 }
 
 @test "DIND_REQUIRE_DRIVER: another driver is refused with 69, and the reasons" {
@@ -307,10 +341,7 @@ top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" 
 list_remapped() { # DIRECTORY REFERENCE…
   local reference
   mkdir "$1"
-  for reference in "${@:2}"; do
-    inner "$dind" run --rm --network none -v /usr/local/libexec/treelist:/.treelist:ro --entrypoint /.treelist \
-      "$reference" --skip /.dockerenv --now-after "$(<"$images/complete")" / >"$1/$reference"
-  done
+  for reference in "${@:2}"; do list_as_seen "$dind" "$reference" >"$1/$reference"; done
 }
 
 @test "with userns-remap, layers are copied with the owners that containers have, and are as the engine's own load makes them" {

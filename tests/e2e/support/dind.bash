@@ -50,8 +50,12 @@ wait_exit_code() { timeout "${2:-60}" /usr/bin/docker wait "$1"; }
 
 # Lists the root of an image as a job sees it, with all that root may read.
 list_image() { # NAME REFERENCE
-  inner "$1" run --rm --network none --user 0:0 --cap-add SYS_ADMIN --cap-add DAC_READ_SEARCH \
-    --security-opt seccomp=unconfined -v /usr/local/libexec/treelist:/.treelist:ro --entrypoint /.treelist \
+  list_as_seen "$1" "$2" --user 0:0 --cap-add SYS_ADMIN --cap-add DAC_READ_SEARCH --security-opt seccomp=unconfined
+}
+
+# The same, as a container sees it that is given these options alone.
+list_as_seen() { # NAME REFERENCE [OPTION]…
+  inner "$1" run --rm --network none "${@:3}" -v /usr/local/libexec/treelist:/.treelist:ro --entrypoint /.treelist \
     "$2" --skip /.dockerenv --now-after "$(<"$images/complete")" /
 }
 
