@@ -121,6 +121,20 @@ def check_pod(pod):
         raise Mistake("there should be one privileged container dind")
     if "/var/lib/docker" not in [mount["mountPath"] for mount in dinds[0]["volumeMounts"]]:
         raise Mistake("dind has no volume for its data")
+    check_listeners(dinds[0])
+
+
+def check_listeners(dind):
+    """The network of a pod is the cluster's. `dockerd` written in full has the listeners that it names; else there is
+    a TCP port, with TLS unless DOCKER_TLS_CERTDIR is empty."""
+    arguments = dind.get("args", [])
+    variables = {variable["name"]: variable.get("value", "") for variable in dind.get("env", [])}
+    hosts = [argument for argument in arguments if argument.startswith(("-H", "--host"))]
+    if any(not host.startswith("--host=unix://") for host in hosts):
+        raise Mistake("dind has a listener that is no --host=unix://")
+    if arguments[:1] != ["dockerd"] and not variables.get("DOCKER_TLS_CERTDIR", "/certs") \
+            and not variables.get("DIND_TCP_BIND", "").startswith("127."):
+        raise Mistake("dind serves the cluster without TLS")
 
 
 def load(path):
