@@ -5,11 +5,13 @@ the wrong place or of the wrong type is an error, as is a container that mounts 
     validate.py [DIRECTORY]
 
 The schemas below hold the fields that the examples use and no others: Kubernetes' (1.31, core/v1 and batch/v1),
-Tekton's v1 Task, Compose's, GitLab's .gitlab-ci.yml and GitHub's workflow. A new field is added here with a look at
-the place's own reference."""
+Tekton's v1 Task, Compose's, GitLab's .gitlab-ci.yml, its runner's config.toml and GitHub's workflow. A new field is added
+here with a look at the place's own reference. Of the Jenkinsfile the pod is checked, whether it is named or in the text."""
 
 import pathlib
+import re
 import sys
+import tomllib
 
 import yaml
 
@@ -57,15 +59,19 @@ SERVICE = {"!image": str, "privileged": bool, "environment": map_of(str), "volum
            "depends_on": map_of({"!condition": ("service_healthy", "service_started")})}
 COMPOSE = {"version": str, "!services": map_of(SERVICE), "volumes": map_of({})}
 GITLAB = {"variables": map_of(str), "build": {"!image": str, "services": [{"!name": str, "alias": str}], "!script": [str]}}
+RUNNER = {"!runners": [{"!executor": ("docker", "kubernetes"), "!docker": {
+    "!privileged": bool, "volumes": [str], "pull_policy": [("always", "if-not-present", "never")]}}]}
 WORKFLOW = {"!name": str, "!on": [str],
             "!jobs": map_of({"!runs-on": str, "container": str, "env": map_of(str),
                              "services": map_of({"!image": str, "env": map_of(str), "options": str}),
                              "!steps": [{"run": str}]})}
+PIPELINE = {"!pod": POD, "!defaultContainer": str}
 FILES = {
     "kubernetes-sidecar/pod.yaml": POD, "kubernetes-sidecar/pod-before-1.29.yaml": POD,
     "kubernetes-job/job.yaml": JOB, "node-cache/pod-hostpath.yaml": POD, "node-cache/pod-image-volume.yaml": POD,
     "github-arc/values.yaml": ARC, "jenkins/pod.yaml": POD, "tekton/task.yaml": TASK, "compose/compose.yaml": COMPOSE,
-    "gitlab-service/gitlab-ci.yml": GITLAB, "github-service/workflow.yml": WORKFLOW,
+    "gitlab-service/gitlab-ci.yml": GITLAB, "gitlab-service/config.toml": RUNNER, "github-service/workflow.yml": WORKFLOW,
+    "jenkins/Jenkinsfile": PIPELINE,
 }
 
 
@@ -137,18 +143,50 @@ def check_listeners(dind):
         raise Mistake("dind serves the cluster without TLS")
 
 
+def check_default_container(pipeline):
+    names = [container["name"] for container in pipeline["pod"]["spec"]["containers"]]
+    if pipeline["defaultContainer"] not in names:
+        raise Mistake(f"defaultContainer {pipeline['defaultContainer']} is none of {', '.join(names)}")
+
+
+def check_runner(runner):
+    for each in runner["runners"]:
+        if not each["docker"]["privileged"]:
+            raise Mistake("a runner without privileged = true")
+        if "/certs/client" not in each["docker"].get("volumes", []):
+            raise Mistake("a runner without /certs/client: the job has no certificates")
+
+
 def load(path):
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".toml":
+        return tomllib.loads(text)
+    return load_pipeline(path, text) if path.name == "Jenkinsfile" else load_yaml(text)
+
+
+def load_pipeline(path, text):
+    """What a declarative pipeline says of its pod."""
+    settings = re.findall(r"^\s*(yamlFile|yaml|defaultContainer)\s+('''|')(.*?)\2", text, re.MULTILINE | re.DOTALL)
+    said = {key: value for key, _, value in settings}
+    if "yamlFile" in said:
+        said["pod"] = load(path.parent / said.pop("yamlFile"))
+    elif "yaml" in said:
+        said["pod"] = load_yaml(said.pop("yaml"))
+    return said
+
+
+def load_yaml(text):
     class Loader(yaml.SafeLoader):
         """YAML 1.2, as these places read it: `on` is a word."""
     Loader.yaml_implicit_resolvers = {
         key: [(tag, expression) for tag, expression in resolvers if not (tag.endswith(":bool") and key in "oOyYnN")]
         for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
-    return yaml.load(path.read_text(encoding="utf-8"), Loader)
+    return yaml.load(text, Loader)
 
 
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[2] / "docker/examples")
-    found = {str(path.relative_to(root)) for path in root.rglob("*.y*ml")}
+    found = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.suffix not in (".md", ".sh")}
     failed = [f"{name}: nothing says how to check it" for name in sorted(found - FILES.keys())]
     failed += [f"{name}: missing" for name in sorted(FILES.keys() - found)]
     failed += [f"{path.name}: no README.md" for path in sorted(root.iterdir())
@@ -159,7 +197,11 @@ def main():
             check(document, FILES[name], name)
             for pod in pods_of(document):
                 check_pod(pod)
-        except (Mistake, yaml.YAMLError) as mistake:
+            if FILES[name] is PIPELINE:
+                check_default_container(document)
+            if FILES[name] is RUNNER:
+                check_runner(document)
+        except (Mistake, OSError, yaml.YAMLError, tomllib.TOMLDecodeError) as mistake:
             failed.append(str(mistake) if str(mistake).startswith(name) else f"{name}: {mistake}")
     for line in failed:
         print(line, file=sys.stderr)

@@ -61,6 +61,22 @@ head -c 20000000 /dev/urandom >"$root/blob"
 (cd "$root" && ld -r -b binary -o blob.o blob && cc -static -z noexecstack -o large a.c blob.o)
 expect 1 'larger than 16 MiB' "$scripts/check-static.sh" "$root/large"
 
+# example FILE SED EXPECTED: what validate.py says to the examples with one of them changed.
+example() {
+  rm -rf "$root/examples"
+  cp -r "$scripts/../docker/examples" "$root/examples"
+  sed -i "$2" "$root/examples/$1"
+  expect 1 "$1$3" "$scripts/../tests/examples/validate.py" "$root/examples"
+}
+
+example jenkins/pod.yaml 's/tty:/tyy:/' '.spec.containers[0]: no field tyy here'
+example tekton/task.yaml 's/args: .*/env: [{name: DOCKER_TLS_CERTDIR, value: ""}]/' ': dind serves the cluster without TLS'
+example kubernetes-job/job.yaml 's/host=unix/host=tcp/' ': dind has a listener that is no --host=unix://'
+example gitlab-service/config.toml 's/privileged = true/privileged = false/' ': a runner without privileged = true'
+example gitlab-service/config.toml 's/\[\[runners\]\]/[[runners/' ': Expected'
+example jenkins/Jenkinsfile "s/defaultContainer 'docker'/defaultContainer 'jnlp'/" ': defaultContainer jnlp is none of docker, dind'
+example jenkins/Jenkinsfile "s/yamlFile 'pod.yaml'/yaml 'kind: Pod'/" '.pod: apiVersion is missing'
+
 # A machine that has never had the packages: dpkg-query fails there, rather than answering.
 mkdir "$root/fresh"
 printf '#!/bin/sh\nexit 1\n' >"$root/fresh/dpkg-query"
