@@ -4,8 +4,8 @@
 #   release.sh [BINARIES [OUT]]      (build/release/bin, dist)
 #
 #   dind-init-VERSION-linux-ARCH.tar.gz     dind-init, dindctl, LICENSE
-#   dind-init-VERSION-linux-ARCH.oci.tar    an image of nothing but the two programs in /usr/local/bin, which is what
-#                                           `COPY --from=dind-init` takes: docker load, podman load or skopeo
+#   dind-init-VERSION-linux-ARCH.oci.tar    the image dind-init-programs: nothing but the two programs in /usr/local/bin,
+#                                           for `COPY --from=dind-init-programs`: docker load, podman load or skopeo
 #   dind-init-VERSION-linux-ARCH.cdx.json   CycloneDX: the Debian packages whose code is linked in
 #   SHA256SUMS                              of all of them
 set -euo pipefail
@@ -86,9 +86,10 @@ make_layout() {
   manifest=$(blob "$work/manifest")
   jq -cn --arg manifest "$manifest" --argjson size "$(size "$manifest")" --arg version "$version" '{schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json",
     manifests: ["latest", $version | {mediaType: "application/vnd.oci.image.manifest.v1+json", digest: "sha256:\($manifest)", size: $size,
-    annotations: {"org.opencontainers.image.ref.name": "dind-init:\(.)", "io.containerd.image.name": "docker.io/library/dind-init:\(.)"}}]}' >"$work/layout/index.json"
+    annotations: {"org.opencontainers.image.ref.name": "dind-init-programs:\(.)",
+      "io.containerd.image.name": "docker.io/library/dind-init-programs:\(.)"}}]}' >"$work/layout/index.json"
   jq -cn --arg config "$config" --arg layer "$layer" --arg version "$version" '[{Config: "blobs/sha256/\($config)",
-    RepoTags: ["dind-init:latest", "dind-init:\($version)"], Layers: ["blobs/sha256/\($layer)"]}]' >"$work/layout/manifest.json"
+    RepoTags: ["dind-init-programs:latest", "dind-init-programs:\($version)"], Layers: ["blobs/sha256/\($layer)"]}]' >"$work/layout/manifest.json"
   printf '{"imageLayoutVersion":"1.0.0"}' >"$work/layout/oci-layout"
   find "$work/layout" -type f -exec chmod 644 {} +
   make_tar "$work/layout" blobs index.json manifest.json oci-layout >"$out/$name.oci.tar"

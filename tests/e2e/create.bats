@@ -138,11 +138,11 @@ create() { "$project/scripts/create.sh" --work "$work/state" "$@" "$work/config"
   diff "$work/one/SHA256SUMS" "$work/two/SHA256SUMS"
   (cd "$work/one" && sha256sum -c --quiet SHA256SUMS)
   jq -e '.components | map(.name) | contains(["libssl-dev", "libboost-json1.81-dev"])' "$work"/one/*.cdx.json
-  skopeo copy -q "oci-archive:$(echo "$work"/one/*.oci.tar):dind-init:latest" "oci:$work/layout:x"
+  skopeo copy -q "oci-archive:$(echo "$work"/one/*.oci.tar):dind-init-programs:latest" "oci:$work/layout:x"
   docker load -q -i "$work"/one/*.oci.tar
-  printf 'FROM %s\nCOPY --from=dind-init /usr/local/bin/dind-init /usr/local/bin/dindctl /usr/local/bin/\nENTRYPOINT ["dind-init"]\n' "$(base_of 28)" |
+  printf 'FROM %s\nCOPY --from=dind-init-programs /usr/local/bin/dind-init /usr/local/bin/dindctl /usr/local/bin/\nENTRYPOINT ["dind-init"]\n' "$(base_of 28)" |
     DOCKER_BUILDKIT=1 docker build -q -t e2e-release -
   run docker run --rm --network none --entrypoint dindctl e2e-release --version
-  docker rmi e2e-release dind-init:latest >/dev/null
+  docker rmi e2e-release dind-init-programs:latest >/dev/null
   [[ "$output" == "dindctl "* ]]
 }
