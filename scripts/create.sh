@@ -14,7 +14,8 @@ create.sh [--dry-run] [--no-push] [--work DIR] CONFIG
 
   --dry-run   prints what would be done, and does nothing
   --no-push   makes the image and leaves it in the work directory
-  --work DIR  where fetched images and the result are kept between runs (./dind-work); made if missing
+  --work DIR  where fetched images and the result are kept between runs (./dind-work); made if missing. It belongs to
+              one CONFIG and one run at a time: what CONFIG names no more is removed when all has been done
 
 CONFIG is a text file. One setting a line; # begins a comment:
 
@@ -47,10 +48,11 @@ What it does for it, step by step:
 
   1. skopeo inspect --raw docker://alpine:3.20     asks for the digest; a digest that is here already ends the step
   2. skopeo copy docker://alpine@sha256:… oci:WORK/images/…
-  3. dindctl image --base oci:WORK/images/… --reuse oci:WORK/result -o oci:WORK/result:nightly …
+  3. dindctl image --base oci:WORK/images/… --reuse oci:WORK/result -o oci:WORK/result.partial:nightly …
+     and result.partial becomes result
   4. skopeo copy oci:WORK/result:nightly docker://registry.example.com/ci/dind:nightly
 
-Needs dindctl (in PATH, in build/release/bin, or named by DINDCTL), and skopeo for the push; jq for skopeo's answers.
+Needs dindctl (in PATH, in build/release/bin, or named by DINDCTL), and skopeo for the push.
 Exit codes: 0 done; 1 a step failed, and its name is printed; 64 a mistake in the arguments or in CONFIG.
 HELP
 }
@@ -79,6 +81,12 @@ done
 
 base="" target="" platform="" with="" tags=() images=() copies=() logins=() insecure=()
 
+# The grammar of references, as registries have it.
+part='[a-z0-9]+([._-]+[a-z0-9]+)*'
+target_pattern="^((\\[[0-9A-Fa-f:]+\\]|[A-Za-z0-9.-]+)(:[0-9]+)?/)?$part(/$part)*\$"
+tag_pattern='^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$'
+platform_pattern='^linux/[a-z0-9_]+(/[a-z0-9.]+)?$'
+
 read_config() {
   local line=0 key value rest
   while read -r key value rest || [ -n "$key" ]; do
@@ -89,11 +97,20 @@ read_config() {
     if [ "$key" != login ] && [ -n "${rest// /}" ]; then usage_error "$config:$line: more than one value for $key"; fi
     case "$key" in
       base) base=$value ;;
-      target) target=$value ;;
-      tag) tags+=("$value") ;;
+      target)
+        [[ $value =~ $target_pattern ]] || usage_error "$config:$line: target $value: a name without a tag, such as registry.example.com/ci/dind"
+        target=$value
+        ;;
+      tag)
+        [[ $value =~ $tag_pattern ]] || usage_error "$config:$line: tag $value: no tag, such as nightly"
+        tags+=("$value")
+        ;;
       image) images+=("$value") ;;
       copy) images+=("$value"); copies+=("$value") ;;
-      platform) platform=$value ;;
+      platform)
+        [[ $value =~ $platform_pattern ]] || usage_error "$config:$line: platform $value: linux/ARCHITECTURE[/VARIANT]"
+        platform=$value
+        ;;
       with) with=$value ;;
       insecure) insecure+=("$value") ;;
       login)
@@ -104,7 +121,7 @@ read_config() {
         ;;
       *) usage_error "$config:$line: unknown setting $key; see --help" ;;
     esac
-  done <"$config"
+  done < <(tr -d '\r' <"$config") # lines may end as on Windows
   [ -n "$base" ] || usage_error "$config: no base"
   [ ${#images[@]} -gt 0 ] || usage_error "$config: no image"
   if [ -n "$push" ] && [ -z "$target" ]; then usage_error "$config: no target; or --no-push"; fi
@@ -113,7 +130,11 @@ read_config() {
   case "$with" in skopeo | docker) ;; *) usage_error "$config: with $with: skopeo or docker" ;; esac
 }
 
-find_dindctl() {
+needs_skopeo() { [ "$with" = skopeo ] || [ -n "$push" ]; }
+
+find_programs() {
+  command -v "$with" >/dev/null || usage_error "needs $with to fetch, and it is not in PATH"
+  if needs_skopeo && ! command -v skopeo >/dev/null; then usage_error "needs skopeo to push, and it is not in PATH; or --no-push"; fi
   dindctl=${DINDCTL:-$(command -v dindctl || echo "$here/../build/release/bin/dindctl")}
   if [ -z "$dry_run" ] && [ ! -x "$dindctl" ]; then usage_error "no dindctl: name it by DINDCTL"; fi
 }
@@ -154,6 +175,7 @@ log_in() {
         { cat "$secrets/log" >&2; say "failed: login to $registry as $user"; exit 1; }
     fi
     # The push is skopeo's in any case; both read the same kind of file.
+    if ! needs_skopeo; then continue; fi
     # shellcheck disable=SC2046  # no word, or one
     printf %s "${!variable}" | skopeo login --authfile "$secrets/config.json" $(tls_of "$registry/x" --tls-verify) \
       -u "$user" --password-stdin "$registry" >/dev/null || { say "failed: login to $registry as $user"; exit 1; }
@@ -166,14 +188,17 @@ auth_options() { if [ ${#logins[@]} -gt 0 ]; then echo "--authfile $secrets/conf
 # tag may have moved, so the registry is asked for its digest each time. The source names that digest, too: the
 # layout has another where the registry's is an index or of docker's own format.
 fetch() { # REFERENCE
-  local reference digest directory options=()
+  local reference digest directory architecture variant options=()
   reference=$(full_name "$1")
   if [ "$with" = docker ]; then
     run docker --config "$secrets" pull -q ${platform:+--platform "$platform"} "$reference" >&2
     echo "docker-daemon:$reference"
     return
   fi
-  if [ -n "$platform" ]; then options=(--override-os linux --override-arch "$(cut -d/ -f2 <<<"$platform")"); fi
+  if [ -n "$platform" ]; then
+    IFS=/ read -r _ architecture variant <<<"$platform"
+    options=(--override-os linux --override-arch "$architecture" ${variant:+--override-variant "$variant"})
+  fi
   if [[ $reference == *@sha256:* ]]; then
     digest=${reference#*@}
   elif [ -n "$dry_run" ]; then
@@ -194,6 +219,7 @@ fetch() { # REFERENCE
       "docker://$(without_tag "$reference")@$digest" "oci:$directory.partial" >&2
     if [ -z "$dry_run" ]; then mv "$directory.partial" "$directory"; fi
   fi
+  echo "${directory##*/}" >>"$secrets/used"
   echo "oci:$directory:${reference%%@*}@$digest"
 }
 
@@ -204,18 +230,35 @@ without_tag() {
   echo "$name"
 }
 
+# The image is made into a layout of its own, so that nothing stays there of earlier runs.
 make_image() {
-  local sources=() image copy tag arguments=()
+  local sources=() image copy tag arguments=() earlier=$work/result
   arguments=(--base "$(fetch "$base")")
   for image in "${images[@]}"; do sources+=("$(fetch "$image")"); done
   for copy in "${copies[@]}"; do arguments+=(--copy "$copy"); done
-  if [ -d "$work/result" ]; then arguments+=(--reuse "oci:$work/result"); fi
   if [ -n "$platform" ]; then arguments+=(--platform "$platform"); fi
   for tag in "${tags[@]}"; do
     say "making ${target:-the image}:$tag"
-    run "$dindctl" image "${arguments[@]}" -o "oci:$work/result:$tag" "${sources[@]}" >&2
+    if [ -d "$earlier" ]; then
+      run "$dindctl" image "${arguments[@]}" --reuse "oci:$earlier" -o "oci:$work/result.partial:$tag" "${sources[@]}" >&2
+    else
+      run "$dindctl" image "${arguments[@]}" -o "oci:$work/result.partial:$tag" "${sources[@]}" >&2
+    fi
     # Only the first of several tags is work; the others are the same image.
-    if [ -z "$dry_run" ] && [[ " ${arguments[*]} " != *" --reuse "* ]]; then arguments+=(--reuse "oci:$work/result"); fi
+    earlier=$work/result.partial
+  done
+  if [ -z "$dry_run" ]; then
+    rm -rf "$work/result"
+    mv "$work/result.partial" "$work/result"
+  fi
+}
+
+# Images that an earlier run fetched and this one had no use for.
+remove_unused() {
+  local directory name
+  for directory in "$work"/images/*; do
+    name=${directory##*/}
+    if [[ $name =~ ^[0-9a-f]{64} ]] && ! grep -qxF -e "$name" "$secrets/used"; then rm -rf "$directory"; fi
   done
 }
 
@@ -230,18 +273,23 @@ push_image() {
 }
 
 read_config
-find_dindctl
-command -v skopeo >/dev/null || [ -z "$push$([ "$with" = skopeo ] && echo x)" ] || usage_error "needs skopeo"
+find_programs
 # Logins of this run; those of the user are used where there are none.
 secrets=$(mktemp -d)
 trap 'rm -rf "$secrets"' EXIT
 chmod 700 "$secrets"
+touch "$secrets/used"
 if [ "$with" = docker ] && [ ${#logins[@]} -eq 0 ]; then cp "${DOCKER_CONFIG:-$HOME/.docker}/config.json" "$secrets/" 2>/dev/null || true; fi
 if [ -z "$dry_run" ]; then
   mkdir -p "$work/images"
-  rm -rf "$work"/images/*.partial # of a fetch that was interrupted
+  rm -rf "$work"/images/*.partial "$work/result.partial" # of a run that was interrupted
 fi
 log_in
 make_image
 if [ -n "$push" ]; then push_image; fi
-if [ -n "$dry_run" ]; then say "nothing was done"; else say "done: $work/result"; fi
+if [ -n "$dry_run" ]; then
+  say "nothing was done"
+else
+  remove_unused
+  say "done: $work/result"
+fi

@@ -85,6 +85,40 @@ create() { "$project/scripts/create.sh" --work "$work/state" "$@" "$work/config"
   [[ "$output" == *"1 made, 1 taken over"* ]]
 }
 
+fetched() { find "$work/state/images" -mindepth 1 -maxdepth 1 | wc -l; }
+
+@test "create: what the configuration names no more leaves the work directory, and what a tag had" {
+  start_registry
+  fill_registry
+  write_config "image $registry/base:1"
+  create
+  [ "$(fetched)" = 2 ]
+  skopeo copy -q --dest-tls-verify=false "docker-archive:$work/app2.tar" "docker://$registry/app:1"
+  write_config "tag 2"
+  sed -i /nightly/d "$work/config"
+  create
+  [ "$(fetched)" = 2 ] # the base and the image as it is now
+  local result=$work/state/result manifest named
+  diff <(jq -r '.manifests[].annotations["org.opencontainers.image.ref.name"]' "$result/index.json") <(printf '%s\n' 1 2)
+  manifest=$(jq -r '.manifests[0].digest | sub("sha256:"; "")' "$result/index.json")
+  named=$(jq -r '.config.digest, .layers[].digest | sub("sha256:"; "")' "$result/blobs/sha256/$manifest")
+  diff <(printf '%s\n' "$manifest" "$named" | sort -u) <(ls "$result/blobs/sha256")
+  find "$result" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | diff <(printf '%s\n' blobs index.json oci-layout) -
+}
+
+@test "create: a run that fails removes nothing" {
+  start_registry
+  fill_registry
+  write_config
+  create
+  find "$work/state" | sort >"$work/before"
+  write_config "image $registry/none:1"
+  run create
+  echo "$output"
+  [ "$status" = 1 ]
+  find "$work/state" | sort | diff "$work/before" -
+}
+
 @test "create: logs in, and the password is nowhere but in the environment" {
   needs htpasswd command -v htpasswd
   export REGISTRY_PASSWORD=sesame-$RANDOM$RANDOM
@@ -130,6 +164,61 @@ create() { "$project/scripts/create.sh" --work "$work/state" "$@" "$work/config"
   run create
   [ "$status" = 64 ]
   [[ "$output" == *"config:7: login REGISTRY USER VARIABLE"* ]]
+  local mistake target
+  for mistake in "target r.example/x:5" "target r.example/x@sha256:$(printf '%064d' 7)" "target https://r.example/x" "tag a/b:c" "tag -x" "platform arm64"; do
+    write_config "$mistake"
+    run create --dry-run
+    echo "$output"
+    [ "$status" = 64 ]
+    [[ "$output" == *"config:7: $mistake: "* ]]
+  done
+  for target in x r.example/x localhost:5000/a-b/c.d r.example:5000/a__b; do
+    write_config "target $target"
+    create --dry-run
+  done
+}
+
+@test "create: lines may end as on Windows" {
+  write_config
+  create --dry-run >"$work/expected"
+  sed -i 's/$/\r/' "$work/config"
+  create --dry-run | diff "$work/expected" -
+}
+
+@test "create: a platform is asked for with its variant" {
+  write_config "platform linux/arm/v6"
+  run create --dry-run
+  [ "$status" = 0 ]
+  [[ "$output" == *"skopeo --override-os linux --override-arch arm --override-variant v6 copy "*" --platform linux/arm/v6 "* ]]
+  write_config "platform linux/arm64"
+  run create --dry-run
+  [[ "$output" == *"skopeo --override-os linux --override-arch arm64 copy "* ]]
+}
+
+@test "create: only docker is needed to fetch with it, and a program that is not there is named before anything is done" {
+  local tool
+  mkdir "$work/bin"
+  for tool in bash cat chmod cp dirname env grep mkdir mktemp mv rm touch tr; do ln -s "$(command -v "$tool")" "$work/bin"; done
+  # shellcheck disable=SC2016  # for the stand-ins
+  printf '#!/bin/sh\ncase "$*" in *login*) cat ;; esac >/dev/null\necho "docker $*" >>"%s"\n' "$work/called" >"$work/bin/docker"
+  # shellcheck disable=SC2016
+  printf '#!/bin/sh\nfor each; do case "$each" in oci:*.partial:*) mkdir -p "%s/state/result.partial" ;; esac; done\n' "$work" >"$work/bin/dindctl"
+  chmod +x "$work/bin/docker" "$work/bin/dindctl"
+  write_config "login $registry robot REGISTRY_PASSWORD" "with docker"
+  export DINDCTL=$work/bin/dindctl REGISTRY_PASSWORD=sesame
+  PATH=$work/bin run create
+  echo "$output"
+  [ "$status" = 64 ]
+  [[ "$output" == *"needs skopeo to push"* ]]
+  [ ! -e "$work/called" ]
+  PATH=$work/bin run create --no-push
+  echo "$output"
+  [ "$status" = 0 ]
+  [[ "$(<"$work/called")" == *" login "*" pull -q $registry/app:1"* ]]
+  rm "$work/bin/docker"
+  PATH=$work/bin run create --no-push
+  [ "$status" = 64 ]
+  [[ "$output" == *"needs docker to fetch"* ]]
 }
 
 @test "release: COPY --from takes both programs from its image, and two runs are the same" {
