@@ -155,6 +155,14 @@ fetched() { find "$work/state/images" -mindepth 1 -maxdepth 1 | wc -l; }
   [ ! -e "$work/state" ]
 }
 
+@test "create: the configuration of the nightly example is understood" {
+  cp "$project/docker/examples/nightly/ci.conf" "$work/config"
+  run create --dry-run
+  echo "$output"
+  [ "$status" = 0 ]
+  [[ "$output" == *"result:nightly docker://registry.example.com/ci-dind:nightly"* ]]
+}
+
 @test "create: mistakes in the config are named with their line" {
   write_config "imgae x"
   run create

@@ -59,6 +59,9 @@ SERVICE = {"!image": str, "privileged": bool, "environment": map_of(str), "volum
            "depends_on": map_of({"!condition": ("service_healthy", "service_started")})}
 COMPOSE = {"version": str, "!services": map_of(SERVICE), "volumes": map_of({})}
 GITLAB = {"variables": map_of(str), "build": {"!image": str, "services": [{"!name": str, "alias": str}], "!script": [str]}}
+NIGHTLY = {"nightly-image": {
+    "!image": {"!name": str, "entrypoint": [str]}, "!rules": [{"!if": str}], "resource_group": str,
+    "cache": {"!key": str, "!paths": [str]}, "before_script": [str], "!script": [str]}}
 RUNNER = {"!runners": [{"!executor": ("docker", "kubernetes"), "!docker": {
     "!privileged": bool, "volumes": [str], "pull_policy": [("always", "if-not-present", "never")]}}]}
 WORKFLOW = {"!name": str, "!on": [str],
@@ -71,7 +74,7 @@ FILES = {
     "kubernetes-job/job.yaml": JOB, "node-cache/pod-hostpath.yaml": POD, "node-cache/pod-image-volume.yaml": POD,
     "github-arc/values.yaml": ARC, "jenkins/pod.yaml": POD, "tekton/task.yaml": TASK, "compose/compose.yaml": COMPOSE,
     "gitlab-service/gitlab-ci.yml": GITLAB, "gitlab-service/config.toml": RUNNER, "github-service/workflow.yml": WORKFLOW,
-    "jenkins/Jenkinsfile": PIPELINE,
+    "jenkins/Jenkinsfile": PIPELINE, "nightly/gitlab-ci.yml": NIGHTLY,
 }
 
 
@@ -186,7 +189,7 @@ def load_yaml(text):
 
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[2] / "docker/examples")
-    found = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.suffix not in (".md", ".sh")}
+    found = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.suffix not in (".md", ".sh", ".conf")}
     failed = [f"{name}: nothing says how to check it" for name in sorted(found - FILES.keys())]
     failed += [f"{name}: missing" for name in sorted(FILES.keys() - found)]
     failed += [f"{path.name}: no README.md" for path in sorted(root.iterdir())
