@@ -14,6 +14,7 @@ namespace {
 namespace fs = boost::filesystem;
 
 const std::string kLayoutFile = "oci-layout";
+constexpr int kMostLinks = 40; // as the kernel follows
 
 bool is_stdout(const ImageTarget& target) {
   return target.kind == ImageTarget::Kind::docker_archive && target.path == "-";
@@ -22,6 +23,43 @@ bool is_stdout(const ImageTarget& target) {
 fs::path scratch_dir() {
   const char* const dir = std::getenv("TMPDIR");
   return dir != nullptr && *dir != '\0' ? dir : "/var/tmp";
+}
+
+fs::path parent_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : ".";
+}
+
+// Where `path` leads if it is a symlink, also to what is not there yet.
+Result<fs::path> follow_links(fs::path path) {
+  for (int i = 0; i < kMostLinks; ++i) {
+    const Fd dir = TRY(sys::open_dir(parent_of(path)));
+    const std::string name = path.filename().native();
+    const auto target = sys::read_link_at({dir, name});
+    if (!target) {
+      return path; // no symlink
+    }
+    path = fs::path(*target).is_absolute() ? fs::path(*target) : parent_of(path) / *target;
+  }
+  return Error("follow " + path.native(), ELOOP);
+}
+
+// The file that an archive is going to replace. Nothing else gives way to one.
+Result<fs::path> find_file(const std::string& text) {
+  const fs::path path = text;
+  const auto there = sys::open_path(path, O_PATH);
+  if (!there && !there.error().is(std::errc::no_such_file_or_directory)) {
+    return there.error();
+  }
+  const mode_t mode = there ? TRY(sys::stat_of(*there)).st_mode : S_IFREG;
+  if (S_ISDIR(mode) || !path.has_filename() || path.filename() == "." || path.filename() == "..") {
+    return input_error("{}: a directory; name a file in it", text);
+  }
+  if (!S_ISREG(mode)) {
+    return input_error("{}: not a file, and an archive would take its place; "
+                       "use `docker-archive:-` to write to standard output",
+                       text);
+  }
+  return follow_links(path);
 }
 
 } // namespace
@@ -37,34 +75,31 @@ Result<std::unique_ptr<ImageDraft>> ImageDraft::create(const ImageTarget& target
     return input_error("docker-archive:-: standard output is a terminal");
   }
   const bool has_file = target.kind != ImageTarget::Kind::docker_daemon && !is_stdout(target);
-  const fs::path file = target.path;
-  TRY(draft->open_parent(!has_file                ? scratch_dir()
-                         : file.has_parent_path() ? file.parent_path()
-                                                  : "."));
-  TRY(draft->make_dir(has_file ? "." + file.filename().native() + "-" : ".dindctl-image-"));
+  if (has_file) {
+    draft->path_ = TRY(find_file(target.path));
+  }
+  draft->parent_ = TRY(sys::open_dir(has_file ? parent_of(draft->path_) : scratch_dir()));
+  TRY(draft->make_dir(has_file ? "." + draft->path_.filename().native() + "-" : ".dindctl-image-"));
   return draft;
 }
 
-Result<void> ImageDraft::open_parent(const fs::path& path) {
-  parent_ = TRY(sys::open_dir(path));
-  return {};
-}
-
 Result<void> ImageDraft::open_layout() {
-  const fs::path plain = fs::path(target_.path).filename() == "."
-                             ? fs::path(target_.path).parent_path()
-                             : fs::path(target_.path);
-  auto opened = sys::open_dir(plain);
+  const fs::path written = target_.path;
+  path_ = TRY(follow_links(written.filename() == "." ? written.parent_path() : written));
+  auto opened = sys::open_dir(path_);
   if (!opened && opened.error().is(std::errc::no_such_file_or_directory)) {
-    const Fd above = TRY(sys::open_dir(plain.has_parent_path() ? plain.parent_path() : "."));
-    const std::string name = plain.filename().native();
+    const Fd above = TRY(sys::open_dir(parent_of(path_)));
+    const std::string name = path_.filename().native();
     TRY(sys::make_dir_at({above, name}, 0755));
     made_layout_ = true;
-    opened = sys::open_dir(plain);
+    opened = sys::open_dir(path_);
+  }
+  if (!opened && opened.error().is(std::errc::not_a_directory)) {
+    return input_error("{}: not a directory, and so no OCI layout", target_.path);
   }
   parent_ = TRY(std::move(opened));
   if (!TRY(sys::exists_at({parent_, kLayoutFile})) && !TRY(sys::list_dir(parent_)).empty()) {
-    return input_error("{} is neither an OCI layout nor empty", plain.native());
+    return input_error("{} is neither an OCI layout nor empty", target_.path);
   }
   return {};
 }
@@ -82,7 +117,7 @@ ImageDraft::~ImageDraft() {
     std::ignore = sys::remove_tree_at({parent_, name_});
   }
   if (made_layout_) {
-    ::rmdir(target_.path.c_str()); // fails, as it should, if the image is in it
+    ::rmdir(path_.c_str()); // fails, as it should, if the image is in it
   }
 }
 
@@ -112,7 +147,7 @@ Result<void> ImageDraft::store(const FinishedImage& image) {
     const Fd file = TRY(sys::open_at({dir_, partial}, O_WRONLY | O_CREAT | O_EXCL, 0644));
     TRY(write_archive(image, file).within(target_.path));
   }
-  const std::string name = fs::path(target_.path).filename().native();
+  const std::string name = path_.filename().native();
   return sys::rename_at({dir_, partial}, {parent_, name});
 }
 

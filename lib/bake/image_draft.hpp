@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bake/finished_image.hpp>
 #include <bake/image_target.hpp>
 #include <base/fd.hpp>
 
@@ -14,8 +15,9 @@ namespace dind::bake {
 // going to be. Until `store` nothing is seen of it, and the destructor leaves nothing else.
 class ImageDraft {
 public:
-  // The parent of the target must exist. An OCI layout may exist, and is added to; an archive
-  // is replaced.
+  // The parent of the target must exist. An OCI layout may exist, and is added to; the file of an
+  // archive is replaced, at the end of its symlinks, and nothing else is. Errors of the target
+  // carry no errno.
   static Result<std::unique_ptr<ImageDraft>> create(const ImageTarget& target);
   ~ImageDraft();
   ImageDraft(const ImageDraft&) = delete;
@@ -31,11 +33,11 @@ public:
 private:
   explicit ImageDraft(ImageTarget target) : target_(std::move(target)) {}
   Result<void> open_layout();
-  Result<void> open_parent(const boost::filesystem::path& path);
   Result<void> make_dir(const std::string& prefix);
   Result<void> write_archive(const FinishedImage& image, const Fd& file) const;
 
   ImageTarget target_;
+  boost::filesystem::path path_; // of the layout or file, without a symlink at its end
   Fd parent_;        // where the draft is: the layout itself, or the directory of the archive
   std::string name_; // of the draft in it
   Fd dir_;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <bake/collection.hpp>
-#include <bake/image_target.hpp>
+#include <bake/finished_image.hpp>
 #include <bake/outer_layer.hpp>
 #include <bake/previous_image.hpp>
 #include <bake/progress.hpp>

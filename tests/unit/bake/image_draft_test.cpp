@@ -1,0 +1,94 @@
+#include <bake/image_draft.hpp>
+
+#include <support/expect.hpp>
+#include <support/temp_dir.hpp>
+#include <sys/dir.hpp>
+#include <sys/file.hpp>
+
+#include <gtest/gtest.h>
+
+namespace dind::bake {
+namespace {
+
+using test::fails_saying;
+using test::ok;
+
+class ImageDraftTest : public testing::Test {
+protected:
+  Result<std::unique_ptr<ImageDraft>> draft_of(const std::string& transport,
+                                               const std::string& name) const {
+    return ImageDraft::create(TRY(parse_image_target(transport + ":" + (dir_ / name).native())));
+  }
+
+  // An image of two documents.
+  static Result<void> store_one(ImageDraft& draft, const std::string& name = "a:1") {
+    const FinishedImage image{.config = TRY(write_blob(draft.dir(), "{}")),
+                              .manifest = TRY(write_blob(draft.dir(), "manifest of " + name)),
+                              .platform = "linux/amd64",
+                              .layers = {},
+                              .names = {name},
+                              .reference = ""};
+    return draft.store(image);
+  }
+
+  Result<void> make(const std::string& transport, const std::string& name) const {
+    const auto draft = TRY(draft_of(transport, name));
+    return store_one(*draft);
+  }
+
+  std::size_t entries() const { return sys::list_dir(dir_.fd()).value().size(); }
+
+  const test::TempDir dir_;
+};
+
+TEST_F(ImageDraftTest, ReplacesAFileAndNothingElse) {
+  dir_.write("file", "old");
+  const std::string pipe = "pipe";
+  ASSERT_TRUE(ok(sys::make_node_at({dir_.fd(), pipe}, S_IFIFO | 0600, 0)));
+  dir_.make_dir("dir");
+  for (const char* const transport : {"docker-archive", "oci-archive"}) {
+    EXPECT_TRUE(ok(make(transport, "file")));
+    EXPECT_TRUE(fails_saying("not a file", make(transport, "pipe")));
+    EXPECT_TRUE(fails_saying("a directory; name a file", make(transport, "dir")));
+    EXPECT_TRUE(fails_saying("a directory; name a file", make(transport, "new/")));
+  }
+  EXPECT_NE(dir_.read("file"), "old");
+  EXPECT_TRUE(S_ISFIFO(test::stat_of(dir_ / "pipe").st_mode));
+  EXPECT_EQ(entries(), 3U);
+}
+
+TEST_F(ImageDraftTest, SaysThatWhatIsNoFileIsAUsageError) {
+  const std::string pipe = "pipe";
+  ASSERT_TRUE(ok(sys::make_node_at({dir_.fd(), pipe}, S_IFIFO | 0600, 0)));
+  dir_.write("file", "");
+  EXPECT_TRUE(test::fails_with(0, make("docker-archive", "pipe")));
+  EXPECT_TRUE(test::fails_with(0, make("oci", "pipe")));
+  EXPECT_TRUE(test::fails_with(0, make("oci", "file")));
+}
+
+TEST_F(ImageDraftTest, WritesWhereASymlinkLeads) {
+  dir_.write("there/old", "old");
+  for (const char* const target : {"there/old", "there/new"}) {
+    const std::string link = "link";
+    ASSERT_TRUE(ok(sys::symlink_at(target, {dir_.fd(), link})));
+    EXPECT_TRUE(ok(make("docker-archive", link)));
+    EXPECT_TRUE(S_ISLNK(test::stat_of(dir_ / link).st_mode));
+    EXPECT_GT(dir_.read(target).size(), 1024U);
+    ASSERT_TRUE(ok(sys::unlink_at({dir_.fd(), link})));
+  }
+  const std::string link = "link";
+  ASSERT_TRUE(ok(sys::symlink_at("there/layout", {dir_.fd(), link})));
+  EXPECT_TRUE(ok(make("oci", "link")));
+  EXPECT_TRUE(dir_.has("there/layout/index.json"));
+  EXPECT_EQ(entries(), 2U);
+}
+
+TEST_F(ImageDraftTest, FollowsNoLinksForEver) {
+  const std::string link = "link";
+  ASSERT_TRUE(ok(sys::symlink_at("link", {dir_.fd(), link})));
+  EXPECT_TRUE(test::fails_with(ELOOP, make("docker-archive", "link")));
+  EXPECT_TRUE(test::fails_with(ELOOP, make("oci", "link")));
+}
+
+} // namespace
+} // namespace dind::bake
