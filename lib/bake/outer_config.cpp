@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace dind::bake {
@@ -14,6 +15,8 @@ namespace {
 constexpr const char* kEntrypoint = "dind-init";
 constexpr const char* kCacheVariable = "DIND_CACHE_DIR=";
 constexpr const char* kDefaultPlace = "/var/lib/dind-cache";
+// What a runtime mounts over whatever an image has there.
+constexpr std::array kMountedOver = {"/proc", "/sys", "/dev", "/run"};
 constexpr std::int64_t kLastSecond = 253'402'300'799; // of the year 9999
 
 // The member `key`, made an empty object unless it is one.
@@ -78,6 +81,13 @@ void add_layers(json::object& members, const OuterChanges& changes, const json::
   }
 }
 
+// "data/" as "/data": without what is only spelling.
+CachePlace absolute(std::string_view volume) {
+  volume.remove_prefix(std::min(volume.find_first_not_of('/'), volume.size()));
+  const CachePlace normal = ("/" / CachePlace(std::string(volume))).lexically_normal();
+  return normal.filename() == "." ? normal.parent_path() : normal;
+}
+
 } // namespace
 
 Result<std::string> make_outer_config(std::string_view base, const OuterChanges& changes) {
@@ -103,6 +113,13 @@ Result<std::string> make_outer_config(std::string_view base, const OuterChanges&
 
 Result<void> check_volumes(std::string_view base, const CachePlace& place) {
   TRY(check_target(place, {}));
+  for (const char* const mount : kMountedOver) {
+    if (is_at_or_below(place, mount)) {
+      return input_error("{} is in {}, which is mounted over in every container; choose another "
+                         "--cache-dir",
+                         place.native(), mount);
+    }
+  }
   const json::value document = TRY(json::parse(base));
   const auto members = TRY(json::Fields::of(document));
   const json::object* const config = TRY(members.child_or_none("config"));
@@ -111,13 +128,17 @@ Result<void> check_volumes(std::string_view base, const CachePlace& place) {
   if (!volumes) {
     return {};
   }
-  for (const auto& [volume, unused] : *volumes) {
-    const CachePlace dir = CachePlace(std::string(volume)).lexically_normal();
-    const std::string prefix = dir == "/" ? "/" : dir.native() + "/";
-    if (place == dir || place.native().starts_with(prefix)) {
+  for (const auto& [text, unused] : *volumes) {
+    const CachePlace volume = absolute(text);
+    if (is_at_or_below(place, volume)) {
       return input_error("{} is in {}, a VOLUME of the base: what is there is not kept; choose "
                          "another --cache-dir",
-                         place.native(), std::string_view(volume));
+                         place.native(), volume.native());
+    }
+    if (is_at_or_below(volume, place)) {
+      return input_error("{}, a VOLUME of the base, is in {}, and would hide a part of the cache; "
+                         "choose another --cache-dir",
+                         volume.native(), place.native());
     }
   }
   return {};

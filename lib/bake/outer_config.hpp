@@ -30,7 +30,8 @@ struct OuterChanges {
 // order, with our entrypoint, layers, history and labels. Pure.
 Result<std::string> make_outer_config(std::string_view base, const OuterChanges& changes);
 
-// Refuses a cache below a VOLUME of the base: what is there is not kept.
+// Refuses a cache that something is mounted over at run time, wholly or in part: where every
+// container has a mount, and where the base has a VOLUME.
 Result<void> check_volumes(std::string_view base, const CachePlace& place);
 
 // "2026-11-26T00:00:00Z" of seconds since the epoch, as SOURCE_DATE_EPOCH has them.

@@ -13,11 +13,6 @@ namespace fs = boost::filesystem;
 
 constexpr std::array kDataRoots = {"/var/lib/docker", "/var/lib/containerd"};
 
-bool is_at_or_below(const fs::path& path, const fs::path& dir) {
-  const auto differ = std::mismatch(dir.begin(), dir.end(), path.begin(), path.end());
-  return differ.first == dir.end();
-}
-
 // Docker keeps a volume that nobody named in <data root>/volumes/<64 hex digits>/_data.
 bool is_nameless_volume(const fs::path& root) {
   return root.filename() == "_data" && Digest::from_hex(root.parent_path().filename().native()) &&
@@ -25,6 +20,11 @@ bool is_nameless_volume(const fs::path& root) {
 }
 
 } // namespace
+
+bool is_at_or_below(const fs::path& path, const fs::path& dir) {
+  const auto differ = std::mismatch(dir.begin(), dir.end(), path.begin(), path.end());
+  return differ.first == dir.end();
+}
 
 Result<void> check_target(const fs::path& target, const std::vector<sys::MountEntry>& mounts) {
   for (const char* const data_root : kDataRoots) {

@@ -9,6 +9,9 @@
 
 namespace dind::bake {
 
+// Pure: component by component, and so of paths that are spelled plainly.
+bool is_at_or_below(const boost::filesystem::path& path, const boost::filesystem::path& dir);
+
 // Whether a cache in the directory `target`, an absolute path without symlinks,
 // would become part of an image: not where an engine keeps its data, and not below
 // a mount that Docker made for a VOLUME. The error says why not. Pure.

@@ -72,6 +72,33 @@ TEST(OuterConfigTest, RefusesACacheBelowAVolumeOfTheBase) {
   EXPECT_TRUE(ok(check_volumes(R"({"config":{"Volumes":null}})", "/data")));
 }
 
+TEST(OuterConfigTest, KnowsAVolumeHoweverItIsSpelled) {
+  for (const char* const volume : {"/data/", "/data/.", "//data", "data", "/x/../data//"}) {
+    const std::string base = std::string(R"({"config":{"Volumes":{")") + volume + R"(":{}}}})";
+    EXPECT_TRUE(
+        fails_saying("/data/cache is in /data, a VOLUME", check_volumes(base, "/data/cache")))
+        << volume;
+    EXPECT_TRUE(ok(check_volumes(base, "/database"))) << volume;
+  }
+  EXPECT_TRUE(fails_saying("VOLUME", check_volumes(R"({"config":{"Volumes":{"/":{}}}})", "/data")));
+}
+
+TEST(OuterConfigTest, RefusesAVolumeThatWouldHideAPartOfTheCache) {
+  const char* const base = R"({"config":{"Volumes":{"/var/lib/dind-cache/layer/":{}}}})";
+  EXPECT_TRUE(fails_saying("/var/lib/dind-cache/layer, a VOLUME of the base, is in",
+                           check_volumes(base, "/var/lib/dind-cache")));
+  EXPECT_TRUE(ok(check_volumes(base, "/var/lib/dind-cach")));
+}
+
+TEST(OuterConfigTest, RefusesACacheWhereEveryContainerHasAMount) {
+  for (const char* const place :
+       {"/proc/cache", "/sys/cache", "/dev/shm/cache", "/run", "/run/cache"}) {
+    EXPECT_TRUE(fails_saying("mounted over in every container", check_volumes("{}", place)))
+        << place;
+  }
+  EXPECT_TRUE(ok(check_volumes("{}", "/running/cache")));
+}
+
 TEST(OuterConfigTest, ReadsSourceDateEpoch) {
   EXPECT_EQ(parse_source_date("1700000000").value(), "2023-11-14T22:13:20Z");
   EXPECT_EQ(parse_source_date("0").value(), "1970-01-01T00:00:00Z");
