@@ -7,9 +7,11 @@
 #include <base/json.hpp>
 #include <cache/reference.hpp>
 #include <sys/file.hpp>
+#include <sys/lock.hpp>
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 namespace dind::bake {
 namespace {
@@ -132,6 +134,18 @@ Result<std::string> read_index(const Fd& layout) {
   return sys::read_file_at({layout, name}, kIndexLimit);
 }
 
+Result<json::object> parse_index(std::string_view text) {
+  if (text.empty()) {
+    return json::object{
+        {"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", json::array()}};
+  }
+  json::value document = TRY(json::parse(text).within(kOciIndex));
+  if (!document.is_object() || !document.get_object()["manifests"].is_array()) {
+    return input_error("{}: not an index of manifests", kOciIndex);
+  }
+  return std::move(document.get_object());
+}
+
 } // namespace
 
 std::string
@@ -163,14 +177,7 @@ print_image_manifest(const StoredBlob& config, const std::vector<OuterLayer>& la
 }
 
 Result<std::string> add_to_index(std::string_view before, const FinishedImage& image) {
-  json::object index{{"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", json::array()}};
-  if (!before.empty()) {
-    json::value document = TRY(json::parse(before).within(kOciIndex));
-    if (!document.is_object() || !document.get_object()["manifests"].is_array()) {
-      return input_error("{}: not an index of manifests", kOciIndex);
-    }
-    index = std::move(document.get_object());
-  }
+  json::object index = TRY(parse_index(before));
   json::array& manifests = index["manifests"].get_array();
   for (json::object& entry : index_entries(image)) {
     const std::string name = ref_name_of(entry);
@@ -186,7 +193,21 @@ Result<std::string> add_to_index(std::string_view before, const FinishedImage& i
   return json::print(index, json::Style::compact);
 }
 
+Result<Fd> lock_layout(const Fd& layout) {
+  const std::string here = ".";
+  Fd lock = TRY(sys::open_dir_at({layout, here}));
+  std::ignore = sys::wait_lock(lock); // a filesystem without locks serves one at a time
+  return lock;
+}
+
+Result<void> check_layout_index(const Fd& layout) {
+  const std::string text = TRY(read_index(layout));
+  TRY(parse_index(text));
+  return {};
+}
+
 Result<void> store_oci_layout(const Fd& layout, const Fd& draft, const FinishedImage& image) {
+  const Fd lock = TRY(lock_layout(layout));
   const std::string before = TRY(read_index(layout));
   const std::string index = TRY(add_to_index(before, image));
   const std::string blobs_name = "blobs";

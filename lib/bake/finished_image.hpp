@@ -30,7 +30,14 @@ print_image_manifest(const StoredBlob& config, const std::vector<OuterLayer>& la
 // index.json: that of a layout before, or "", with the image added under each of its names. Pure.
 Result<std::string> add_to_index(std::string_view before, const FinishedImage& image);
 
-// Moves the blobs of `draft` into the layout and makes them visible.
+// Keeps others from changing the layout while the result is open.
+Result<Fd> lock_layout(const Fd& layout);
+
+// Whether an image could be added to the index that a layout has, if it has one.
+Result<void> check_layout_index(const Fd& layout);
+
+// Moves the blobs of `draft` into the layout and makes them visible. Others may do the same with
+// other images at the same time.
 Result<void> store_oci_layout(const Fd& layout, const Fd& draft, const FinishedImage& image);
 
 // The same as a tar, made while it is read: an OCI layout; `docker_too` adds what `docker load`

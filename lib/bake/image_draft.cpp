@@ -2,9 +2,11 @@
 
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
+#include <sys/locked_dir.hpp>
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <tuple>
 
@@ -14,6 +16,8 @@ namespace {
 namespace fs = boost::filesystem;
 
 const std::string kLayoutFile = "oci-layout";
+const std::string kLayoutDraft = ".draft-";
+constexpr int kAttempts = 10;
 constexpr int kMostLinks = 40; // as the kernel follows
 
 bool is_stdout(const ImageTarget& target) {
@@ -67,8 +71,7 @@ Result<fs::path> find_file(const std::string& text) {
 Result<std::unique_ptr<ImageDraft>> ImageDraft::create(const ImageTarget& target) {
   auto draft = std::unique_ptr<ImageDraft>(new ImageDraft(target));
   if (target.kind == ImageTarget::Kind::oci_layout) {
-    TRY(draft->open_layout());
-    TRY(draft->make_dir(".draft-"));
+    TRY(draft->begin_in_layout());
     return draft;
   }
   if (is_stdout(target) && ::isatty(STDOUT_FILENO) == 1) {
@@ -83,6 +86,17 @@ Result<std::unique_ptr<ImageDraft>> ImageDraft::create(const ImageTarget& target
   return draft;
 }
 
+Result<void> ImageDraft::begin_in_layout() {
+  for (int i = 1;; ++i) {
+    TRY(open_layout());
+    auto made = make_dir(kLayoutDraft);
+    // Another first run may have failed, and taken its new layout away.
+    if (made || !made.error().is(std::errc::no_such_file_or_directory) || i == kAttempts) {
+      return made;
+    }
+  }
+}
+
 Result<void> ImageDraft::open_layout() {
   const fs::path written = target_.path;
   path_ = TRY(follow_links(written.filename() == "." ? written.parent_path() : written));
@@ -90,25 +104,40 @@ Result<void> ImageDraft::open_layout() {
   if (!opened && opened.error().is(std::errc::no_such_file_or_directory)) {
     const Fd above = TRY(sys::open_dir(parent_of(path_)));
     const std::string name = path_.filename().native();
-    TRY(sys::make_dir_at({above, name}, 0755));
-    made_layout_ = true;
+    auto made = sys::make_dir_at({above, name}, 0755);
+    if (!made && !made.error().is(std::errc::file_exists)) {
+      return made;
+    }
+    made_layout_ = static_cast<bool>(made);
     opened = sys::open_dir(path_);
   }
   if (!opened && opened.error().is(std::errc::not_a_directory)) {
     return input_error("{}: not a directory, and so no OCI layout", target_.path);
   }
   parent_ = TRY(std::move(opened));
-  if (!TRY(sys::exists_at({parent_, kLayoutFile})) && !TRY(sys::list_dir(parent_)).empty()) {
-    return input_error("{} is neither an OCI layout nor empty", target_.path);
+  return check_layout().within(target_.path);
+}
+
+Result<void> ImageDraft::check_layout() const {
+  const Fd lock = TRY(lock_layout(parent_));
+  if (TRY(sys::exists_at({parent_, kLayoutFile}))) {
+    return check_layout_index(parent_);
+  }
+  const auto entries = TRY(sys::list_dir(parent_));
+  const auto is_draft = [](const sys::DirEntry& entry) {
+    return sys::is_locked_dir(entry.name, kLayoutDraft);
+  };
+  if (!std::all_of(entries.begin(), entries.end(), is_draft)) {
+    return input_error("neither an OCI layout nor empty");
   }
   return {};
 }
 
 Result<void> ImageDraft::make_dir(const std::string& prefix) {
-  const std::string name = prefix + sys::random_hex(4);
-  TRY(sys::make_dir_at({parent_, name}, 0700));
-  name_ = name; // from here on there is something to remove
-  dir_ = TRY(sys::open_dir_at({parent_, name_}));
+  sys::remove_orphans(parent_, prefix);
+  sys::LockedDir made = TRY(sys::make_locked_dir(parent_, prefix));
+  name_ = std::move(made.name); // from here on there is something to remove
+  dir_ = std::move(made.dir);
   return {};
 }
 

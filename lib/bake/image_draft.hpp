@@ -12,7 +12,8 @@
 namespace dind::bake {
 
 // An image in the making: a hidden directory for its blobs, on the filesystem where they are
-// going to be. Until `store` nothing is seen of it, and the destructor leaves nothing else.
+// going to be. Until `store` nothing is seen of it, and the destructor leaves nothing else. What
+// killed runs have left there goes.
 class ImageDraft {
 public:
   // The parent of the target must exist. An OCI layout may exist, and is added to; the file of an
@@ -32,7 +33,9 @@ public:
 
 private:
   explicit ImageDraft(ImageTarget target) : target_(std::move(target)) {}
+  Result<void> begin_in_layout();
   Result<void> open_layout();
+  Result<void> check_layout() const;
   Result<void> make_dir(const std::string& prefix);
   Result<void> write_archive(const FinishedImage& image, const Fd& file) const;
 

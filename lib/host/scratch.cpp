@@ -1,9 +1,8 @@
 #include <host/scratch.hpp>
 
 #include <sys/dir.hpp>
+#include <sys/locked_dir.hpp>
 #include <sys/mount.hpp>
-
-#include <sys/file.h>
 
 #include <tuple>
 #include <utility>
@@ -13,36 +12,15 @@ namespace {
 
 const std::string kPrefix = "probe-";
 
-bool lock(const Fd& dir) {
-  return ::flock(dir.get(), LOCK_EX | LOCK_NB) == 0;
-}
-
-// What cannot be removed is no reason not to probe.
-void remove_orphans(const Fd& parent) {
-  const auto entries = sys::list_dir(parent);
-  if (!entries) {
-    return;
-  }
-  for (const sys::DirEntry& entry : *entries) {
-    if (!entry.name.starts_with(kPrefix)) {
-      continue;
-    }
-    const auto orphan = sys::open_dir_at({parent, entry.name});
-    if (orphan && lock(*orphan)) {
-      std::ignore = sys::remove_tree_at({parent, entry.name});
-    }
-  }
-}
-
 } // namespace
 
 Result<Scratch> Scratch::make(const Fd& parent) {
-  remove_orphans(parent);
+  sys::remove_orphans(parent, kPrefix);
   const std::string here = ".";
-  Scratch scratch(TRY(sys::open_dir_at({parent, here})), kPrefix + sys::random_hex(4));
-  TRY(sys::make_dir_at({scratch.parent_, scratch.name_}, 0700));
-  scratch.dir_ = TRY(sys::open_dir_at({scratch.parent_, scratch.name_}));
-  std::ignore = lock(scratch.dir_); // a filesystem without locks has orphans too
+  Fd own_parent = TRY(sys::open_dir_at({parent, here}));
+  sys::LockedDir made = TRY(sys::make_locked_dir(parent, kPrefix));
+  Scratch scratch(std::move(own_parent), std::move(made.name));
+  scratch.dir_ = std::move(made.dir);
   return scratch;
 }
 

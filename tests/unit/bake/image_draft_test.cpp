@@ -1,11 +1,15 @@
 #include <bake/image_draft.hpp>
 
+#include <base/json.hpp>
 #include <support/expect.hpp>
 #include <support/temp_dir.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
 
 #include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
 
 namespace dind::bake {
 namespace {
@@ -81,6 +85,52 @@ TEST_F(ImageDraftTest, WritesWhereASymlinkLeads) {
   EXPECT_TRUE(ok(make("oci", "link")));
   EXPECT_TRUE(dir_.has("there/layout/index.json"));
   EXPECT_EQ(entries(), 2U);
+}
+
+TEST_F(ImageDraftTest, SweepsWhatAKilledFirstRunHasLeftAndLeavesTheLivingAlone) {
+  dir_.write("out/.draft-0123abcd/.blob-x", "of a killed run");
+  const auto living = draft_of("oci", "out");
+  ASSERT_TRUE(ok(living));
+  EXPECT_FALSE(dir_.has("out/.draft-0123abcd"));
+  EXPECT_TRUE(ok(make("oci", "out")));
+  EXPECT_TRUE(ok(store_one(**living, "b:1")));
+  EXPECT_NE(dir_.read("out/index.json").find("b:1"), std::string::npos);
+  dir_.write("file", "old");
+  dir_.write(".file-0123abcd/archive", "of a killed run");
+  dir_.write(".file-not-ours/archive", "");
+  EXPECT_TRUE(ok(make("docker-archive", "file")));
+  EXPECT_FALSE(dir_.has(".file-0123abcd"));
+  EXPECT_TRUE(dir_.has(".file-not-ours"));
+}
+
+TEST_F(ImageDraftTest, RefusesATargetItCouldNotAddTo) {
+  dir_.write("other/file", "");
+  EXPECT_TRUE(fails_saying("neither an OCI layout nor empty", draft_of("oci", "other")));
+  dir_.write("broken/oci-layout", "{}");
+  dir_.write("broken/index.json", "{");
+  EXPECT_TRUE(fails_saying("index.json", draft_of("oci", "broken")));
+  dir_.write("broken/index.json", "[]");
+  EXPECT_TRUE(fails_saying("not an index", draft_of("oci", "broken")));
+}
+
+TEST_F(ImageDraftTest, LosesNoNameWhereSeveralAddToOneLayout) {
+  constexpr int kWriters = 4;
+  constexpr int kImages = 8;
+  std::vector<std::thread> writers;
+  for (int writer = 0; writer < kWriters; ++writer) {
+    writers.emplace_back([this, writer] {
+      for (int image = 0; image < kImages; ++image) {
+        const auto draft = draft_of("oci", "out");
+        ASSERT_TRUE(ok(draft));
+        EXPECT_TRUE(ok(store_one(**draft, fmt::format("w{}:{}", writer, image))));
+      }
+    });
+  }
+  for (std::thread& writer : writers) {
+    writer.join();
+  }
+  const json::value index = json::parse(dir_.read("out/index.json")).value();
+  EXPECT_EQ(index.at("manifests").as_array().size(), std::size_t{kWriters * kImages});
 }
 
 TEST_F(ImageDraftTest, FollowsNoLinksForEver) {
