@@ -30,4 +30,8 @@ void warn(std::string_view verb, std::string_view warning) {
   print_line(verb, fmt::format("warning: {}", warning));
 }
 
+void note(std::string_view verb, std::string_view what) {
+  print_line(verb, what);
+}
+
 } // namespace dind::ctl

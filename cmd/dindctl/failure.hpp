@@ -14,5 +14,7 @@ int fail(std::string_view verb, const Error& error);
 int fail_usage(std::string_view verb, const Error& error);
 
 void warn(std::string_view verb, std::string_view warning);
+// What is worth a line, and nothing wrong.
+void note(std::string_view verb, std::string_view what);
 
 } // namespace dind::ctl

@@ -1,13 +1,10 @@
 #include "failure.hpp"
+#include "image_job.hpp"
 #include "interrupt.hpp"
 #include "sources.hpp"
 #include "verbs.hpp"
 
 #include <bake/image_draft.hpp>
-#include <bake/outer_config.hpp>
-#include <bake/outer_image.hpp>
-#include <cache/reference.hpp>
-#include <sys/file.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -15,7 +12,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <memory>
 
 namespace dind::ctl {
@@ -41,91 +37,6 @@ machine and day; an unchanged layer has the same digest in every image.
 
 Exit codes: 0 done; 64 usage; 65 bad input; 74 I/O error. A run that fails leaves nothing.)";
 
-struct ImageArguments {
-  std::string base;
-  std::string target;
-  std::vector<std::string> tags;
-  std::vector<std::string> sources;
-  std::vector<std::string> copies;
-  std::string reuse;
-  std::string cache_dir = "/var/lib/dind-cache";
-  std::string programs;
-  std::string compression = "zstd";
-  std::string platform = bake::host_platform();
-  std::string progress = "auto";
-};
-
-struct ImageJob {
-  std::vector<bake::SourceSpec> base;
-  std::vector<bake::SourceSpec> sources;
-  bake::ImageTarget target;
-  std::string platform;
-  bake::OuterImageOptions options;
-};
-
-// The directory of the program that runs, and of its sibling.
-Result<bake::CachePlace> own_directory() {
-  return bake::CachePlace(TRY(sys::canonical_path("/proc/self/exe"))).parent_path();
-}
-
-Result<std::vector<std::string>> parse_tags(const std::vector<std::string>& tags) {
-  std::vector<std::string> names;
-  for (const std::string& tag : tags) {
-    const auto parsed = TRY(cache::parse_reference(tag).within("--tag " + tag));
-    if (parsed.tag.empty()) {
-      return input_error("--tag {}: a digest is no tag", tag);
-    }
-    names.push_back(parsed.familiar_tagged());
-  }
-  return names;
-}
-
-Result<bake::CachePlace> parse_cache_dir(const std::string& text) {
-  const bake::CachePlace place(text);
-  if (!place.is_absolute() || place.lexically_normal() != place || !place.has_filename() ||
-      place == "/") {
-    return input_error(
-        "--cache-dir {}: give an absolute path without \".\", \"..\" and a last slash", text);
-  }
-  return place;
-}
-
-// "oci:DIR", or DIR.
-std::string layout_of(const std::string& text) {
-  constexpr std::string_view kOci = "oci:";
-  return text.starts_with(kOci) ? text.substr(kOci.size()) : text;
-}
-
-// All that can be wrong with the arguments.
-Result<ImageJob> parse_arguments(const ImageArguments& arguments) {
-  ImageJob job;
-  job.base.push_back(TRY(bake::parse_source_spec(arguments.base).within("--base")));
-  job.sources = TRY(read_sources(arguments.sources));
-  job.target = TRY(bake::parse_image_target(arguments.target));
-  job.platform = TRY(parse_platform(arguments.platform));
-  job.options.platform = job.platform;
-  job.options.place = TRY(parse_cache_dir(arguments.cache_dir));
-  job.options.names = TRY(parse_tags(arguments.tags));
-  job.options.reference = job.target.reference;
-  job.options.compression = !job.target.compressed()          ? archive::Compression::none
-                            : arguments.compression == "gzip" ? archive::Compression::gzip
-                                                              : archive::Compression::zstd;
-  job.options.programs =
-      arguments.programs.empty() ? TRY(own_directory()) : bake::CachePlace(arguments.programs);
-  if (!arguments.reuse.empty()) {
-    if (!job.target.compressed()) {
-      return input_error("--reuse: only for targets oci: and oci-archive:, whose layers are "
-                         "compressed");
-    }
-    job.options.previous = layout_of(arguments.reuse);
-  }
-  if (const char* const epoch = std::getenv("SOURCE_DATE_EPOCH");
-      epoch != nullptr && *epoch != '\0') {
-    job.options.created = TRY(bake::parse_source_date(epoch));
-  }
-  return job;
-}
-
 int fail_arguments(const Error& error) {
   return error.code() == 0 ? fail_usage(kVerb, error) : fail(kVerb, error);
 }
@@ -144,9 +55,15 @@ Result<void> load_into_engine(const bake::ImageDraft& draft, const bake::Finishe
 void print_summary(const ImageArguments& arguments, const bake::OuterImageReport& report,
                    std::chrono::steady_clock::duration took) {
   const bake::FinishedImage& image = report.image;
-  std::string layers =
-      fmt::format("{} of the base{}, {} made", report.layers_of_base,
-                  report.programs_added ? ", 1 with the programs" : "", report.layers_made);
+  std::string layers = fmt::format("{} of the base", report.layers_of_base);
+  if (report.base_layers_taken_over > 0) {
+    layers += fmt::format(", {} of them taken over", report.base_layers_taken_over);
+  }
+  layers += fmt::format("{}, {} made",
+                        report.added.programs ? ", 1 with the programs"
+                        : report.added.link   ? ", 1 with the link dockerd-entrypoint.sh"
+                                              : "",
+                        report.layers_made);
   if (report.layers_taken_over > 0) {
     layers += fmt::format(", {} taken over", report.layers_taken_over);
   }
@@ -207,6 +124,10 @@ int run_image(const ImageArguments& arguments) {
   if (!report) {
     return fail_image(exports.failure().value_or(report.error()));
   }
+  if (!report->nothing_to_reuse.empty()) {
+    note(kVerb, fmt::format("nothing to reuse in {}: {}", job->options.previous.native(),
+                            report->nothing_to_reuse));
+  }
   for (const std::string& warning : report->warnings) {
     warn(kVerb, warning);
   }
@@ -236,7 +157,7 @@ void add_image(CLI::App& app, int& exit_code) {
   verb->add_option(
           "--reuse", arguments->reuse,
           "an OCI layout of an earlier run: layers that have not changed are taken from it")
-      ->type_name("oci:DIR");
+      ->type_name("oci:DIR[:REF]");
   verb->add_option("--copy", arguments->copies,
                    "an image that is to be copied into the volume at boot, never borrowed; may be "
                    "given again")

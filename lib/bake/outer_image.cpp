@@ -1,13 +1,13 @@
 #include <bake/outer_image.hpp>
 
 #include <archive/member_header.hpp>
-#include <archive/tar_reader.hpp>
 #include <bake/oci_descriptor.hpp>
+#include <bake/outer_base.hpp>
 #include <bake/outer_config.hpp>
+#include <bake/outer_labels.hpp>
 #include <bake/oven.hpp>
-#include <bake/path_watch.hpp>
 #include <bake/programs.hpp>
-#include <bake/read_ahead.hpp>
+#include <bake/shared_layers.hpp>
 #include <bake/spool.hpp>
 #include <sys/file.hpp>
 
@@ -24,9 +24,6 @@ namespace {
 constexpr std::size_t kLayersAtOnce = 2;
 constexpr unsigned kMostThreads = 4;
 
-// Engines take 125 layers; some are left to whoever builds on top.
-constexpr std::size_t kMostLayers = 120;
-
 // Changed whenever the same layer would give other bytes.
 constexpr int kRecipeVersion = 1;
 
@@ -34,23 +31,10 @@ std::string cache_file(const CachePlace& place) {
   return (place.relative_path() / cache::kManifestName).native();
 }
 
-// The layers that get an outer layer of their own where `room` are left: the largest. The
-// others, whose transfer costs least, share one.
-Result<std::unordered_set<Digest>> choose_shared(const Collection& collection, std::size_t room) {
-  std::vector<std::pair<std::uint64_t, Digest>> sizes;
-  for (const PlannedLayer& layer : collection.layers()) {
-    const LayerOrigin& origin = layer.origins.front();
-    sizes.emplace_back(TRY(origin.bundle->find(origin.file)).size, layer.diff_id);
-  }
-  std::unordered_set<Digest> shared;
-  if (sizes.size() > room) {
-    std::sort(sizes.begin(), sizes.end());
-    for (std::size_t i = 0; i < sizes.size() - (room - 1); ++i) {
-      shared.insert(sizes[i].second);
-    }
-  }
-  return shared;
-}
+class NullSink final : public archive::ByteSink {
+public:
+  Result<void> write(std::span<const std::byte>) override { return {}; }
+};
 
 std::vector<std::string> paths_of_interest(const CachePlace& place) {
   std::vector<std::string> paths = program_paths();
@@ -63,9 +47,8 @@ public:
   Maker(const Collection& base, const Collection& collection, const OuterImageOptions& options,
         const Fd& draft, Progress& progress, const StopFlag& stop)
       : base_(base), collection_(collection), options_(options), draft_(draft), progress_(progress),
-        stop_(stop), watch_(paths_of_interest(options.place)),
-        recipe_(fmt::format("{} {} {}", kRecipeVersion, options.place.native(),
-                            archive::compressor_name(options.compression))) {}
+        stop_(stop), recipe_(fmt::format("{} {} {}", kRecipeVersion, options.place.native(),
+                                         archive::compressor_name(options.compression))) {}
 
   Result<OuterImageReport> run() {
     if (options_.compression != archive::Compression::none) {
@@ -73,9 +56,7 @@ public:
                     std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads));
     }
     TRY(check_volumes(base_.images().front().config, options_.place));
-    TRY(read_previous());
-    const KnownLayer none = [](const Digest&) { return nullptr; };
-    progress_.begin("base", TRY(bytes_to_read(base_, none)));
+    read_previous();
     TRY(add_base());
     TRY(add_programs());
     TRY(choose_layers());
@@ -87,21 +68,18 @@ public:
   }
 
 private:
-  Result<void> read_previous() {
+  void read_previous() {
     if (options_.previous.empty()) {
-      return {};
+      return;
     }
-    Result<PreviousLayers> read = PreviousLayers::read(options_.previous, recipe_);
-    if (!read) {
-      return std::move(read).error().within(options_.previous.native());
-    }
-    previous_ = std::move(read).value();
-    return {};
+    previous_ = PreviousLayers::read(options_.previous, recipe_);
+    report_.warnings = previous_.warnings();
+    report_.nothing_to_reuse = previous_.absence();
   }
 
   KnownLayer known() const {
     return [this](const Digest& diff_id) -> const cache::Layer* {
-      const auto* const found = shared_.contains(diff_id) ? nullptr : previous_.find(diff_id);
+      const auto* const found = shared_.contains(diff_id) ? nullptr : previous_.find_inner(diff_id);
       return found ? &found->facts : nullptr;
     };
   }
@@ -118,79 +96,56 @@ private:
     report_.image.layers.push_back(std::move(layer));
   }
 
-  // A layer of the base stays the blob that a registry has; one that comes as a plain tar is
-  // compressed, and one for `docker load` the other way round.
-  Result<WrittenLayer> keep_base_layer(archive::ByteSource& stored, const LayerDigests& expected) {
-    const bool as_it_is = pool() && expected.stored && *expected.stored != expected.diff_id;
-    const auto raw = TRY(BlobWriter::create(draft_));
-    const auto made = TRY(LayerBlobWriter::create(draft_, pool()));
-    archive::TeeSource teed(stored, *raw);
-    const auto source = TRY(LayerSource::open(as_it_is ? teed : stored, expected));
-    archive::TeeSource plain(*source, *made);
-    {
-      ReadAhead ahead(as_it_is ? static_cast<archive::ByteSource&>(*source) : plain);
-      TRY(look_at(ahead));
-    }
-    OuterLayer layer{expected.diff_id, {expected.diff_id, 0}, "", {}};
-    if (as_it_is) {
-      layer.blob = TRY(raw->finish());
-      layer.media_type = layer_media_type(source->compression());
-    } else {
-      layer = TRY(made->finish());
-    }
-    base_layers_.emplace(expected.diff_id, std::move(layer));
-    return WrittenLayer{{.diff_id = expected.diff_id}, {}};
-  }
-
-  Result<void> look_at(archive::ByteSource& tar) {
-    watch_.begin_layer();
-    archive::TarReader reader(tar);
-    for (;;) {
-      const auto entry = TRY(reader.next());
-      if (!entry) {
-        break;
-      }
-      TRY(watch_.see(*entry));
-    }
-    return archive::drain(tar);
-  }
-
   Result<void> add_base() {
-    const MakeLayer keep = [this](archive::ByteSource& stored, const LayerDigests& expected) {
-      return keep_base_layer(stored, expected);
-    };
-    const KnownLayer none = [](const Digest&) { return nullptr; };
-    // One by one, base first: what they have is looked at in that order.
-    TRY(make_layers(base_, keep, none, 1, progress_, stop_).within("the base"));
-    for (const Digest& diff_id : base_.images().front().image.layers) {
-      report_.image.layers.push_back(base_layers_.at(diff_id));
-    }
+    const OuterMaking making{draft_, pool(), previous_, recipe_, progress_, stop_};
+    brought_ = TRY(bring_base(base_, paths_of_interest(options_.place), making));
+    report_.image.layers = std::move(brought_->layers);
     report_.layers_of_base = report_.image.layers.size();
-    if (watch_.find(cache_file(options_.place))) {
+    report_.base_layers_taken_over = brought_->layers_taken_over;
+    if (files().find(cache_file(options_.place))) {
       return input_error("the base has images baked in already, which would be lost; give the "
                          "image that it was made from, and all images together");
     }
     return {};
   }
 
+  const PathWatch& files() const { return brought_->files; }
+
   Result<void> add_programs() {
-    if (has_programs(watch_)) {
+    report_.added = look_for_programs(files());
+    if (!report_.added.anything()) {
       return {};
     }
-    const auto blob = TRY(LayerBlobWriter::create(draft_, pool()));
-    TRY(write_programs_layer(options_.programs, base_.images().front().image.platform, watch_,
-                             *blob));
-    put(TRY(blob->finish()), "dindctl image: dind-init and dindctl", std::nullopt);
-    report_.programs_added = true;
+    NullSink nowhere;
+    archive::HashingSink hashed(nowhere);
+    TRY(write_programs(hashed));
+    const KeptLayer* const kept = previous_.find(hashed.finish());
+    put(kept ? TRY(previous_.take_over(*kept, draft_)) : TRY(make_programs_layer()),
+        report_.added.programs ? "dindctl image: dind-init and dindctl"
+                               : "dindctl image: a link to dind-init",
+        std::nullopt);
     return {};
+  }
+
+  Result<void> write_programs(archive::ByteSink& tar) const {
+    return write_programs_layer(options_.programs, base_.images().front().image.platform, files(),
+                                report_.added, tar);
+  }
+
+  Result<OuterLayer> make_programs_layer() {
+    const auto blob = TRY(LayerBlobWriter::create(draft_, pool()));
+    TRY(write_programs(*blob));
+    return blob->finish();
   }
 
   Result<void> choose_layers() {
     const std::size_t used = report_.image.layers.size() + 1; // the index
-    if (used >= kMostLayers) {
-      return input_error("the base has {} layers, and no room is left for more", used);
+    if (used >= kMostOuterLayers) {
+      return input_error("the base has {} layers, which leaves no room for images: {} are the most "
+                         "that an image gets here",
+                         report_.layers_of_base, kMostOuterLayers);
     }
-    shared_ = TRY(choose_shared(collection_, kMostLayers - used));
+    shared_ = TRY(choose_shared(collection_, kMostOuterLayers - used));
     return {};
   }
 
@@ -203,13 +158,10 @@ private:
     for (WrittenLayer& layer : written) {
       const Digest& diff_id = layer.facts.diff_id;
       if (!shared_.contains(diff_id)) {
-        const auto* const old = previous_.find(diff_id);
-        if (old) {
-          TRY(take_over(*old, options_.previous, draft_));
-        }
+        const auto* const old = previous_.find_inner(diff_id);
         (old ? report_.layers_taken_over : report_.layers_made) += 1;
-        put(old ? old->layer : made_.at(diff_id), "dindctl image: layer " + diff_id.text(),
-            diff_id);
+        put(old ? TRY(previous_.take_over(*old, draft_)) : made_.at(diff_id),
+            "dindctl image: layer " + diff_id.text(), diff_id);
       }
       std::move(layer.warnings.begin(), layer.warnings.end(), std::back_inserter(report_.warnings));
       manifest_.layers.push_back(std::move(layer.facts));
@@ -255,21 +207,6 @@ private:
     return {};
   }
 
-  // The directories above the cache look as in the base.
-  Result<std::vector<OuterDir>> parents() const {
-    std::vector<OuterDir> dirs;
-    for (const std::string& path : places_down_to(options_.place.parent_path())) {
-      const archive::TarEntry* const found = watch_.find(path);
-      if (found && found->type != archive::EntryType::directory) {
-        return input_error("/{} is no directory in the base; choose another --cache-dir", path);
-      }
-      dirs.push_back(
-          found ? OuterDir{path, found->mode, found->uid, found->gid, found->mtime, found->mtime_ns}
-                : OuterDir{.path = path});
-    }
-    return dirs;
-  }
-
   Result<void> add_index() {
     std::vector<NamedConfig> configs;
     std::string names;
@@ -281,31 +218,10 @@ private:
       }
     }
     const auto blob = TRY(LayerBlobWriter::create(draft_, pool()));
-    const auto above = TRY(parents());
+    const auto above = TRY(dirs_above(options_.place, files()));
     TRY(write_index_layer(above, options_.place, manifest_, configs, *blob));
     put(TRY(blob->finish()), "dindctl image: index of " + names, std::nullopt);
     return {};
-  }
-
-  void add_labels() {
-    std::string images;
-    for (const cache::Image& image : manifest_.images) {
-      const std::string name = image.names.empty() ? "" : image.names.front() + "@";
-      const Digest& digest = image.index      ? *image.index
-                             : image.manifest ? *image.manifest
-                                              : image.id;
-      images += fmt::format("{}{}{}", images.empty() ? "" : " ", name, digest.text());
-    }
-    changes_.labels = {
-        {"dind-init.images", images},
-        {"dind-init.cache", archive::sha256_of(cache::print_manifest(manifest_)).text()}};
-    const cache::Image& base = base_.images().front().image;
-    if (!base.names.empty()) {
-      changes_.labels.emplace_back("org.opencontainers.image.base.name", base.names.front());
-    }
-    if (base.manifest) {
-      changes_.labels.emplace_back("org.opencontainers.image.base.digest", base.manifest->text());
-    }
   }
 
   Result<OuterImageReport> finish() {
@@ -313,7 +229,7 @@ private:
       return stopped();
     }
     const PlannedImage& base = base_.images().front();
-    add_labels();
+    changes_.labels = make_labels(manifest_, base.image);
     changes_.place = options_.place;
     changes_.created = options_.created;
     const std::string config = TRY(make_outer_config(base.config, changes_).within("the base"));
@@ -336,11 +252,10 @@ private:
   const Fd& draft_;
   Progress& progress_;
   const StopFlag& stop_;
-  PathWatch watch_;
   std::string recipe_;
   std::optional<archive::CompressorPool> pool_;
   PreviousLayers previous_;
-  std::unordered_map<Digest, OuterLayer> base_layers_;
+  std::optional<OuterBase> brought_;  // once it is there
   std::unordered_set<Digest> shared_; // inner layers without an outer layer of their own
   std::mutex mutex_;                  // of what threads make:
   std::unordered_map<Digest, OuterLayer> made_;
@@ -354,6 +269,8 @@ private:
                 .layers = {},
                 .names = {},
                 .reference = ""},
+      .added = {},
+      .nothing_to_reuse = "",
       .warnings = {}};
 };
 

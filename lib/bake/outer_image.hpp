@@ -4,6 +4,7 @@
 #include <bake/finished_image.hpp>
 #include <bake/outer_layer.hpp>
 #include <bake/previous_image.hpp>
+#include <bake/programs.hpp>
 #include <bake/progress.hpp>
 
 #include <optional>
@@ -29,11 +30,14 @@ struct OuterImageReport {
   FinishedImage image;
   std::size_t images = 0;
   std::size_t layers_of_base = 0;
+  std::size_t base_layers_taken_over = 0;
   std::size_t layers_made = 0;
   std::size_t layers_taken_over = 0;
   std::size_t layers_shared = 0; // small ones, in one outer layer
-  bool programs_added = false;
-  std::uint64_t bytes = 0; // of all layers' blobs
+  Lacking added;                 // of our programs
+  std::uint64_t bytes = 0;       // of all layers' blobs
+  // Why nothing could be taken from the earlier run where that is no flaw; else empty.
+  std::string nothing_to_reuse;
   Warnings warnings;
 };
 

@@ -2,11 +2,17 @@
 
 #include <archive/member_path.hpp>
 
+#include <boost/filesystem/path.hpp>
+
+#include <deque>
+#include <iterator>
+
 namespace dind::bake {
 namespace {
 
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
+constexpr int kMostLinks = 40; // as the kernel follows
 
 bool is_below(std::string_view path, std::string_view dir) {
   return dir.empty() ||
@@ -63,6 +69,44 @@ Result<void> PathWatch::see(const archive::TarEntry& entry) {
 const archive::TarEntry* PathWatch::find(const std::string& path) const {
   const auto found = watched_.find(path);
   return found != watched_.end() && found->second ? &found->second->entry : nullptr;
+}
+
+std::optional<std::string> PathWatch::resolve(const std::string& path) const {
+  std::deque<std::string> left;
+  const auto put_in_front = [&left](const boost::filesystem::path& more) {
+    auto at = left.begin();
+    for (const auto& part : more) {
+      at = std::next(left.insert(at, part.native()));
+    }
+  };
+  put_in_front(path);
+  std::string at; // no symlink
+  for (int links = 0; !left.empty();) {
+    const std::string part = std::move(left.front());
+    left.pop_front();
+    if (part == "." || part == "/") {
+      continue;
+    }
+    if (part == "..") {
+      at = std::string(archive::parent_of(at));
+      continue;
+    }
+    const std::string next = at.empty() ? part : at + "/" + part;
+    const archive::TarEntry* const entry = find(next);
+    if (!entry || entry->type != archive::EntryType::symlink) {
+      at = next;
+      continue;
+    }
+    if (++links > kMostLinks) {
+      return std::nullopt;
+    }
+    const boost::filesystem::path target(entry->link_name);
+    if (target.is_absolute()) {
+      at.clear();
+    }
+    put_in_front(target);
+  }
+  return at;
 }
 
 } // namespace dind::bake

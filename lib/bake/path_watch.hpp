@@ -23,6 +23,11 @@ public:
   // The entry of a path, in the topmost layer that has one; nullptr if the image has no such path.
   const archive::TarEntry* find(const std::string& path) const;
 
+  bool watches(const std::string& path) const { return watched_.contains(path); }
+  // Where `path` leads through the symlinks that are watched: to what may be no symlink itself, and
+  // may not be there. Nothing if they lead round in a circle.
+  std::optional<std::string> resolve(const std::string& path) const;
+
 private:
   struct Seen {
     archive::TarEntry entry;

@@ -29,8 +29,18 @@ private:
   std::string& text_;
 };
 
+Result<bool> is_whole(const Stored& stored, const Digest& digest) {
+  archive::RangeSource source = stored.source();
+  archive::HashingSource hashed(source);
+  TRY(archive::drain(hashed));
+  return hashed.finish() == digest;
+}
+
 // cache.json out of the layer that has the index.
-Result<cache::Manifest> read_cache_manifest(const Stored& stored) {
+Result<cache::Manifest> read_cache_manifest(const Stored& stored, const Digest& digest) {
+  if (!TRY(is_whole(stored, digest))) {
+    return input_error("{} is damaged", digest.text());
+  }
   archive::RangeSource raw = stored.source();
   const auto plain = TRY(archive::decompress(raw));
   archive::TarReader reader(*plain.source);
@@ -71,76 +81,111 @@ Result<void> PreviousLayers::add_image(const Bundle& bundle, const json::Fields&
   const std::string config_text =
       TRY(read_verified(bundle, blob_file(config.digest), config.digest));
   const ImageConfig parsed = TRY(parse_image_config(config_text));
-  const Stored index = TRY(bundle.find(blob_file(descriptors.back().digest)));
-  const cache::Manifest cached = TRY(read_cache_manifest(index));
+  const Digest& top = descriptors.back().digest;
+  const Stored index = TRY(bundle.find(blob_file(top)));
+  const cache::Manifest cached = TRY(read_cache_manifest(index, top));
   for (std::size_t i = 0; i < descriptors.size() && i < parsed.diff_ids.size(); ++i) {
     const json::object& members = (*layers)[i].get_object();
-    const auto diff_id = Digest::parse(annotation(members, kLayerAnnotation));
-    const cache::Layer* const facts = diff_id ? cached.find(*diff_id) : nullptr;
-    if (!facts || annotation(members, kRecipeAnnotation) != recipe) {
+    const Descriptor& at = descriptors[i];
+    if (annotation(members, kRecipeAnnotation) != recipe) {
       continue;
     }
-    const Descriptor& at = descriptors[i];
-    const Stored bytes = TRY(bundle.find(blob_file(at.digest)));
-    if (bytes.size != at.size) {
-      continue; // cut short; it is made again
+    const auto bytes = bundle.find(blob_file(at.digest));
+    if (!bytes || bytes->size != at.size) {
+      warnings_.push_back(
+          fmt::format("{}: {}, so that layer is made again", layout_.native(),
+                      bytes ? at.digest.text() + " is cut short" : bytes.error().describe()));
+      continue;
     }
-    OuterLayer layer{parsed.diff_ids[i], {at.digest, at.size}, at.media_type, {}};
-    known_.emplace(*diff_id, Known{std::move(layer), *facts, bytes});
+    const KeptLayer kept{{parsed.diff_ids[i], {at.digest, at.size}, at.media_type, {}}, *bytes};
+    all_.emplace(kept.layer.diff_id, kept);
+    const auto diff_id = Digest::parse(annotation(members, kLayerAnnotation));
+    const cache::Layer* const facts = diff_id ? cached.find(*diff_id) : nullptr;
+    if (facts) {
+      inner_.emplace(*diff_id, KeptInnerLayer{kept, *facts});
+    }
   }
   return {};
 }
 
-Result<PreviousLayers> PreviousLayers::read(const boost::filesystem::path& layout,
-                                            const std::string& recipe) {
-  PreviousLayers previous;
-  auto opened = open_directory(layout);
-  if (!opened && opened.error().is(std::errc::no_such_file_or_directory)) {
-    return previous; // the first run of many
+Result<void> PreviousLayers::read_image(const Bundle& bundle, const Digest& digest,
+                                        const std::string& recipe) {
+  const std::string text = TRY(read_verified(bundle, blob_file(digest), digest));
+  const json::value manifest = TRY(json::parse(text));
+  const auto members = TRY(json::Fields::of(manifest));
+  return add_image(bundle, members, recipe);
+}
+
+Result<void> PreviousLayers::read_layout(const std::string& recipe) {
+  auto opened = open_directory(layout_);
+  if (!opened && (opened.error().is(std::errc::no_such_file_or_directory) ||
+                  opened.error().is(std::errc::not_a_directory))) {
+    absence_ = "there is no such directory";
+    return {};
   }
   const auto bundle = TRY(std::move(opened));
   if (!bundle->has(kOciIndex)) {
-    return previous;
+    absence_ = "it is no OCI layout";
+    return {};
   }
   const std::string text = TRY(bundle->read_document(kOciIndex));
   const json::value document = TRY(json::parse(text).within(kOciIndex));
   const auto fields = TRY(json::Fields::of(document).within(kOciIndex));
   const json::array* const list = TRY(fields.list("manifests").within(kOciIndex));
-  for (const Descriptor& image : TRY(parse_descriptors(*list))) {
+  for (const Descriptor& image : TRY(parse_descriptors(*list).within(kOciIndex))) {
     if (!is_manifest(image)) {
       continue;
     }
-    const std::string manifest_text =
-        TRY(read_verified(*bundle, blob_file(image.digest), image.digest));
-    const json::value manifest = TRY(json::parse(manifest_text).within(image.digest.text()));
-    const auto members = TRY(json::Fields::of(manifest).within(image.digest.text()));
-    TRY(previous.add_image(*bundle, members, recipe).within(image.digest.text()));
+    const auto read = read_image(*bundle, image.digest, recipe);
+    if (!read) {
+      warnings_.push_back(fmt::format("{}: the image {} is not used: {}", layout_.native(),
+                                      image.digest.text(), read.error().describe()));
+    }
+  }
+  if (all_.empty() && warnings_.empty()) {
+    absence_ = "no image in it was made in the same way, by this version with this --cache-dir and "
+               "--compression";
+  }
+  return {};
+}
+
+PreviousLayers PreviousLayers::read(const boost::filesystem::path& layout,
+                                    const std::string& recipe) {
+  PreviousLayers previous;
+  previous.layout_ = layout;
+  if (const auto read = previous.read_layout(recipe); !read) {
+    previous.warnings_.push_back(
+        fmt::format("{}: nothing is taken from it: {}", layout.native(), read.error().describe()));
   }
   return previous;
 }
 
-const PreviousLayers::Known* PreviousLayers::find(const Digest& diff_id) const {
-  const auto found = known_.find(diff_id);
-  return found == known_.end() ? nullptr : &found->second;
+const KeptInnerLayer* PreviousLayers::find_inner(const Digest& diff_id) const {
+  const auto found = inner_.find(diff_id);
+  return found == inner_.end() ? nullptr : &found->second;
 }
 
-Result<void> take_over(const PreviousLayers::Known& known, const boost::filesystem::path& layout,
-                       const Fd& dir) {
-  const Digest& digest = known.layer.blob.digest;
-  const Fd blobs = TRY(sys::open_dir(layout / "blobs" / "sha256"));
-  archive::RangeSource source = known.bytes.source();
+const KeptLayer* PreviousLayers::find(const Digest& diff_id) const {
+  const auto found = all_.find(diff_id);
+  return found == all_.end() ? nullptr : &found->second;
+}
+
+Result<OuterLayer> PreviousLayers::take_over(const KeptLayer& kept, const Fd& dir) const {
+  const Digest& digest = kept.layer.blob.digest;
+  const Fd blobs = TRY(sys::open_dir(layout_ / "blobs" / "sha256"));
+  bool whole = false;
   if (sys::link_at({blobs, digest.hex()}, {dir, digest.hex()})) {
-    archive::HashingSource hashed(source);
-    TRY(archive::drain(hashed));
-    return hashed.finish() == digest
-               ? Result<void>()
-               : input_error("{} of {} is damaged", digest.text(), layout.native());
+    whole = TRY(is_whole(kept.bytes, digest));
+  } else {
+    archive::RangeSource source = kept.bytes.source();
+    const auto writer = TRY(BlobWriter::create(dir));
+    TRY(archive::pour(source, *writer));
+    whole = TRY(writer->finish()).digest == digest;
   }
-  const auto writer = TRY(BlobWriter::create(dir));
-  TRY(archive::pour(source, *writer));
-  const StoredBlob blob = TRY(writer->finish());
-  return blob.digest == digest ? Result<void>()
-                               : input_error("{} of {} is damaged", digest.text(), layout.native());
+  if (!whole) {
+    return input_error("{} of {} is damaged", digest.text(), layout_.native());
+  }
+  return kept.layer;
 }
 
 } // namespace dind::bake

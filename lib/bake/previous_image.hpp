@@ -2,12 +2,12 @@
 
 #include <bake/blob_writer.hpp>
 #include <bake/bundle.hpp>
+#include <bake/image.hpp>
 #include <base/json.hpp>
 #include <cache/manifest.hpp>
 
 #include <boost/filesystem/path.hpp>
 
-#include <memory>
 #include <string>
 #include <unordered_map>
 
@@ -18,35 +18,49 @@ namespace dind::bake {
 inline constexpr const char* kLayerAnnotation = "dind-init.layer";
 inline constexpr const char* kRecipeAnnotation = "dind-init.recipe";
 
+// A layer that an earlier run made, and its blob.
+struct KeptLayer {
+  OuterLayer layer;
+  Stored bytes;
+};
+
+// One that holds an inner layer, and what cache.json said of that.
+struct KeptInnerLayer : KeptLayer {
+  cache::Layer facts;
+};
+
 // Outer layers that an earlier run made, for a run that would make the same bytes again.
 class PreviousLayers {
 public:
-  struct Known {
-    OuterLayer layer;
-    cache::Layer facts;
-    Stored bytes;
-  };
-
   PreviousLayers() = default;
-  // Of all images in an OCI layout that this program made by `recipe`. Others are passed over; none
-  // is no error, nor is a layout that does not exist yet.
-  static Result<PreviousLayers> read(const boost::filesystem::path& layout,
-                                     const std::string& recipe);
+  // Of all images in an OCI layout that this program made by `recipe`. Others are passed over.
+  // What cannot be used is a warning, and has to be made again.
+  static PreviousLayers read(const boost::filesystem::path& layout, const std::string& recipe);
 
   // By the diff ID of the inner layer; nullptr if there is none.
-  const Known* find(const Digest& diff_id) const;
-  bool empty() const { return known_.empty(); }
+  const KeptInnerLayer* find_inner(const Digest& diff_id) const;
+  // By the layer's own diff ID.
+  const KeptLayer* find(const Digest& diff_id) const;
+
+  // Puts the blob into `dir`, by a link if both are on one filesystem. Its bytes must still hash to
+  // its digest.
+  Result<OuterLayer> take_over(const KeptLayer& kept, const Fd& dir) const;
+
+  const Warnings& warnings() const { return warnings_; }
+  // Why there is nothing, where that is no flaw, as in the first run of many; else empty.
+  const std::string& absence() const { return absence_; }
 
 private:
+  Result<void> read_layout(const std::string& recipe);
+  Result<void> read_image(const Bundle& bundle, const Digest& digest, const std::string& recipe);
   Result<void> add_image(const Bundle& bundle, const json::Fields& manifest,
                          const std::string& recipe);
 
-  std::unordered_map<Digest, Known> known_;
+  boost::filesystem::path layout_;
+  std::unordered_map<Digest, KeptInnerLayer> inner_;
+  std::unordered_map<Digest, KeptLayer> all_;
+  Warnings warnings_;
+  std::string absence_;
 };
-
-// Puts a blob of an earlier run into `dir`, by a link if both are on one filesystem. Its bytes must
-// still hash to its digest.
-Result<void> take_over(const PreviousLayers::Known& known, const boost::filesystem::path& layout,
-                       const Fd& dir);
 
 } // namespace dind::bake

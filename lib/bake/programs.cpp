@@ -15,7 +15,7 @@ namespace {
 
 const std::string kDir = "usr/local/bin";
 constexpr std::array kPrograms = {"dind-init", "dindctl"};
-constexpr const char* kStockEntrypoint = "dockerd-entrypoint.sh";
+const std::string kStockEntrypoint = kDir + "/dockerd-entrypoint.sh";
 constexpr std::array kSearched = {"usr/local/sbin", "usr/local/bin", "usr/sbin",
                                   "usr/bin",        "sbin",          "bin"};
 constexpr std::size_t kProgramLimit = 256U << 20U;
@@ -70,6 +70,31 @@ Result<void> put_parents(const PathWatch& base, archive::ByteSink& tar) {
   return {};
 }
 
+// The first of that name that could be started; empty if there is none.
+std::string find_program(const PathWatch& base, const char* program) {
+  for (const char* const dir : kSearched) {
+    const std::string path = std::string(dir) + "/" + program;
+    const auto real = base.resolve(path);
+    const archive::TarEntry* const entry = real ? base.find(*real) : nullptr;
+    if (entry &&
+        (entry->type == archive::EntryType::file || entry->type == archive::EntryType::hard_link) &&
+        (entry->mode & 0111U) != 0) {
+      return path;
+    }
+  }
+  return "";
+}
+
+Result<void> put_program(const boost::filesystem::path& file, std::string_view platform,
+                         archive::ByteSink& tar) {
+  const std::string bytes = TRY(sys::read_file(file, kProgramLimit));
+  TRY(check_program(bytes, platform).within(file.native()));
+  TRY(tar.write_text(archive::print_member_header(
+      {.name = kDir + "/" + file.filename().native(), .mode = 0755, .size = bytes.size()})));
+  TRY(tar.write_text(bytes));
+  return tar.write_text(archive::member_padding(bytes.size()));
+}
+
 } // namespace
 
 std::vector<std::string> program_paths() {
@@ -79,15 +104,17 @@ std::vector<std::string> program_paths() {
       paths.push_back(std::string(dir) + "/" + program);
     }
   }
+  paths.push_back(kStockEntrypoint);
   return paths;
 }
 
-bool has_programs(const PathWatch& base) {
-  return std::all_of(kPrograms.begin(), kPrograms.end(), [&](const char* program) {
-    return std::any_of(kSearched.begin(), kSearched.end(), [&](const char* dir) {
-      return base.find(std::string(dir) + "/" + program) != nullptr;
-    });
-  });
+Lacking look_for_programs(const PathWatch& base) {
+  const std::string init = find_program(base, kPrograms[0]);
+  const bool programs = init.empty() || find_program(base, kPrograms[1]).empty();
+  const auto stock = base.resolve(kStockEntrypoint);
+  return {.programs = programs,
+          .link = programs || !stock || stock != base.resolve(init),
+          .init = programs ? kDir + "/" + kPrograms[0] : init};
 }
 
 Result<void> check_program(std::string_view elf, std::string_view platform) {
@@ -112,21 +139,20 @@ Result<void> check_program(std::string_view elf, std::string_view platform) {
 }
 
 Result<void> write_programs_layer(const boost::filesystem::path& dir, std::string_view platform,
-                                  const PathWatch& base, archive::ByteSink& tar) {
+                                  const PathWatch& base, const Lacking& lacking,
+                                  archive::ByteSink& tar) {
   TRY(put_parents(base, tar));
-  for (const char* const program : kPrograms) {
-    const boost::filesystem::path file = dir / program;
-    const std::string bytes = TRY(sys::read_file(file, kProgramLimit));
-    TRY(check_program(bytes, platform).within(file.native()));
-    TRY(tar.write_text(archive::print_member_header(
-        {.name = kDir + "/" + program, .mode = 0755, .size = bytes.size()})));
-    TRY(tar.write_text(bytes));
-    TRY(tar.write_text(archive::member_padding(bytes.size())));
+  if (lacking.programs) {
+    for (const char* const program : kPrograms) {
+      TRY(put_program(dir / program, platform, tar));
+    }
   }
-  TRY(tar.write_text(archive::print_member_header({.name = kDir + "/" + kStockEntrypoint,
-                                                   .type = archive::EntryType::symlink,
-                                                   .mode = 0777,
-                                                   .link_name = kPrograms.front()})));
+  const std::string in_same_dir = kDir + "/" + kPrograms[0];
+  TRY(tar.write_text(archive::print_member_header(
+      {.name = kStockEntrypoint,
+       .type = archive::EntryType::symlink,
+       .mode = 0777,
+       .link_name = lacking.init == in_same_dir ? kPrograms[0] : "/" + lacking.init})));
   return tar.write_text(archive::tar_trailer());
 }
 

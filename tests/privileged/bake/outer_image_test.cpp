@@ -14,11 +14,15 @@
 #include <support/temp_dir.hpp>
 #include <support/tree_listing.hpp>
 
+#include <boost/filesystem/operations.hpp>
 #include <gtest/gtest.h>
 
+#include <elf.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
+#include <functional>
 
 namespace dind::bake {
 namespace {
@@ -56,6 +60,7 @@ protected:
     options.names = {"outer:1"};
     options.compression = parsed.compressed() ? compression_ : archive::Compression::none;
     options.previous = previous.empty() ? "" : (dir_ / previous).native();
+    options.programs = dir_ / "programs";
     Progress progress(ProgressStyle::none, STDERR_FILENO);
     auto report = TRY(make_outer_image(base, collection, options, draft->dir(), progress, stop_));
     TRY(draft->store(report.image));
@@ -121,6 +126,15 @@ protected:
   archive::Compression compression_ = archive::Compression::zstd;
   const std::vector<std::string> layers_ = test::nasty_layers();
 };
+
+// What passes for a static program of amd64.
+std::string fake_program(const std::string& content) {
+  Elf64_Ehdr header{};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_machine = EM_X86_64;
+  return std::string(reinterpret_cast<const char*>(&header), sizeof header) + content;
+}
 
 // A layer that is not tiny, of its own content.
 std::string layer_of(const std::string& content) {
@@ -225,6 +239,138 @@ TEST_F(OuterImageTest, TakesNothingOverThatWasMadeOtherwise) {
   ASSERT_TRUE(ok(again));
   EXPECT_EQ(again->layers_taken_over, 0U);
   EXPECT_EQ(again->image.layers.back().media_type, "application/vnd.oci.image.layer.v1.tar+gzip");
+}
+
+class ReuseTest : public OuterImageTest {
+protected:
+  void SetUp() override {
+    for (const char* const program : {"dind-init", "dindctl"}) {
+      dir_.write(std::string("programs/") + program, fake_program(program));
+    }
+    write_images("base", {bare_});
+    base_ = "base";
+    write_images("in", {{"a:1", {layer_of("a")}}});
+  }
+
+  std::string blob(const Digest& digest) const { return "out/" + blob_file(digest); }
+  void damage(const std::string& file, std::size_t at) const {
+    std::string bytes = dir_.read(file);
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+    remove(file);
+    dir_.write(file, bytes);
+  }
+  void remove(const std::string& file) const {
+    ASSERT_TRUE(boost::filesystem::remove(dir_ / file));
+  }
+
+  const ImageSpec bare_{"base:1", {layer_of("x"), layer_of("y")}};
+};
+
+TEST_F(ReuseTest, CompressesNeitherAPlainBaseNorTheProgramsAgain) {
+  const auto before = make("oci:{}/out", {"in"});
+  const auto after = make("oci:{}/after", {"in"}, "out");
+  ASSERT_TRUE(ok(before));
+  ASSERT_TRUE(ok(after));
+  EXPECT_EQ(after->base_layers_taken_over, 2U);
+  EXPECT_TRUE(after->added.programs);
+  EXPECT_EQ(after->image.manifest.digest, before->image.manifest.digest);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(test::stat_of(dir_ / blob(after->image.layers[i].blob.digest)).st_nlink, 2U) << i;
+  }
+}
+
+TEST_F(ReuseTest, TakesNoBlobOfARegistryForOneThatItWouldMake) {
+  test::oci_layout({bare_}, Packing::gzip).write(dir_, "pulled");
+  base_ = "pulled";
+  ASSERT_TRUE(ok(make("oci:{}/out", {"in"})));
+  base_ = "base";
+  const auto reused = make("oci:{}/reused", {"in"}, "out");
+  const auto fresh = make("oci:{}/fresh", {"in"});
+  ASSERT_TRUE(ok(reused));
+  ASSERT_TRUE(ok(fresh));
+  EXPECT_EQ(reused->base_layers_taken_over, 0U);
+  EXPECT_EQ(reused->image.manifest.digest, fresh->image.manifest.digest);
+}
+
+TEST_F(ReuseTest, MakesAgainWhatItCannotUseAndSaysSo) {
+  const auto image = make("oci:{}/out", {"in"});
+  ASSERT_TRUE(ok(image));
+  const FinishedImage& made = image->image;
+  const std::string inner = blob(made.layers[3].blob.digest);
+  const std::string top = blob(made.layers.back().blob.digest);
+  const std::function<void()> flaws[] = {
+      [&] { dir_.write("out/index.json", "{"); },
+      [&] { dir_.write("out/index.json", R"({"manifests":[{}]})"); },
+      [&] { remove(blob(made.manifest.digest)); },
+      [&] { damage(blob(made.manifest.digest), 5); },
+      [&] { remove(blob(made.config.digest)); },
+      [&] { damage(blob(made.config.digest), 5); },
+      [&] { remove(inner); },
+      [&] { dir_.write(inner, dir_.read(inner).substr(0, 100)); },
+      [&] { remove(top); },
+      [&] { damage(top, dir_.read(top).size() / 2); },
+  };
+  int number = 0;
+  for (const auto& spoil : flaws) {
+    spoil();
+    const auto again = make(fmt::format("oci:{{}}/again{}", ++number), {"in"}, "out");
+    ASSERT_TRUE(ok(again)) << number;
+    EXPECT_EQ(again->warnings.size(), 1U) << number;
+    EXPECT_EQ(again->image.manifest.digest, made.manifest.digest) << number;
+    boost::filesystem::remove_all(dir_ / "out");
+    ASSERT_TRUE(ok(make("oci:{}/out", {"in"})));
+  }
+}
+
+TEST_F(ReuseTest, TellsDamageOfALayerThatItWouldHaveTaken) {
+  const auto image = make("oci:{}/out", {"in"});
+  ASSERT_TRUE(ok(image));
+  for (const std::size_t layer : {0U, 2U, 3U}) { // of the base, of programs, of an image
+    const std::string file = blob(image->image.layers[layer].blob.digest);
+    damage(file, 50);
+    EXPECT_TRUE(fails_saying("is damaged", make("oci:{}/again", {"in"}, "out"))) << layer;
+    damage(file, 50);
+  }
+}
+
+TEST_F(ReuseTest, SaysWhyThereIsNothing) {
+  dir_.make_dir("empty");
+  EXPECT_EQ(make("oci:{}/out", {"in"}, "none")->nothing_to_reuse, "there is no such directory");
+  EXPECT_EQ(make("oci:{}/out", {"in"}, "in")->nothing_to_reuse, "there is no such directory");
+  EXPECT_EQ(make("oci:{}/out", {"in"}, "empty")->nothing_to_reuse, "it is no OCI layout");
+  EXPECT_EQ(make("oci:{}/out", {"in"}, "out")->nothing_to_reuse, "");
+  compression_ = archive::Compression::gzip;
+  const auto other = make("oci:{}/out", {"in"}, "out");
+  ASSERT_TRUE(ok(other));
+  EXPECT_NE(other->nothing_to_reuse.find("in the same way"), std::string::npos);
+}
+
+TEST_F(OuterImageTest, FollowsAProgramThatIsALinkToAPlaceOfItsOwn) {
+  const auto base_of = [](const std::string& target) {
+    return TarBuilder()
+        .file("opt/d/init-1.0", "elf", 0755)
+        .symlink("usr/bin/dind-init", target)
+        .file("usr/bin/dindctl", "elf", 0755)
+        .symlink("usr/local/bin/dockerd-entrypoint.sh", "/usr/bin/dind-init")
+        .finish();
+  };
+  write_images("in", {{"a:1", {layer_of("a")}}});
+  write_images("base", {{"base:1", {base_of("../../opt/d/init-1.0")}}});
+  const auto good = make("oci:{}/good", {"in"});
+  ASSERT_TRUE(ok(good));
+  EXPECT_FALSE(good->added.anything());
+  write_images("base", {{"base:1", {base_of("/opt/d/none")}}});
+  EXPECT_TRUE(fails_saying("open", make("oci:{}/bad", {"in"}))); // wants to add programs
+}
+
+TEST_F(OuterImageTest, SaysHowManyLayersABaseHasThatIsFull) {
+  ImageSpec base{"base:1", {kBaseLayer}};
+  while (base.layers.size() < 119) {
+    base.layers.push_back(TarBuilder().file(std::to_string(base.layers.size()), "x").finish());
+  }
+  write_images("base", {base});
+  write_images("in", {{"a:1", {layer_of("a")}}});
+  EXPECT_TRUE(fails_saying("the base has 119 layers", make("oci:{}/out", {"in"})));
 }
 
 TEST_F(OuterImageTest, PutsTheSmallestLayersTogetherWhereEnginesTakeNoMore) {

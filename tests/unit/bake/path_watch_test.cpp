@@ -58,5 +58,19 @@ TEST_F(PathWatchTest, LosesWhatIsBelowADirectoryThatBecomesALink) {
   EXPECT_EQ(watch_.find("usr/bin")->type, EntryType::symlink);
 }
 
+TEST_F(PathWatchTest, ResolvesSymlinksOfDirectoriesAndFiles) {
+  const auto link = [](const std::string& name, const std::string& target) {
+    return archive::TarEntry{.name = name, .type = EntryType::symlink, .link_name = target};
+  };
+  layer({link("usr/bin/tool", "../../var/./lib/cache/index"), file("var/lib/cache/index")});
+  EXPECT_EQ(watch_.resolve("usr/bin/tool"), "var/lib/cache/index");
+  layer({link("usr/bin", "/var/lib/cache")});
+  EXPECT_EQ(watch_.resolve("usr/bin/tool"), "var/lib/cache/tool");
+  EXPECT_FALSE(watch_.watches("var/lib/cache/tool"));
+  layer({link("var/lib/cache", "/usr/bin")});
+  EXPECT_EQ(watch_.resolve("usr/bin/tool"), std::nullopt);
+  EXPECT_EQ(watch_.resolve("none"), "none");
+}
+
 } // namespace
 } // namespace dind::bake
