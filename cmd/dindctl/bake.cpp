@@ -126,7 +126,9 @@ void add_bake(CLI::App& app, int& exit_code) {
   add_progress_option(*verb, arguments->progress);
   verb->callback([arguments, &exit_code] {
     exit_code = run_bake(*arguments);
-    end_by_signal();
+    if (exit_code != kDone) { // a signal that comes too late has stopped nothing
+      end_by_signal();
+    }
   });
 }
 

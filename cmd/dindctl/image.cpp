@@ -5,6 +5,7 @@
 #include "verbs.hpp"
 
 #include <bake/image_draft.hpp>
+#include <bake/metered_source.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -45,11 +46,16 @@ int fail_image(const Error& error) {
   return fail(kVerb, stop_flag() ? Error("stopped, nothing is left of it") : error);
 }
 
-Result<void> load_into_engine(const bake::ImageDraft& draft, const bake::FinishedImage& image) {
+Result<void> load_into_engine(const bake::ImageDraft& draft, const bake::FinishedImage& image,
+                              bake::Progress& progress) {
   const daemon::EngineApi engine = TRY(open_engine());
   const auto archive = TRY(draft.stream(image));
-  return engine.load([&archive](std::span<std::byte> into) { return archive->read(into); },
-                     [] { return stop_flag().load(); });
+  progress.begin("loading", archive.bytes);
+  bake::MeteredSource metered(*archive.source, progress, stop_flag());
+  TRY(engine.load([&metered](std::span<std::byte> into) { return metered.read(into); },
+                  [] { return stop_flag().load(); }));
+  progress.done();
+  return {};
 }
 
 void print_summary(const ImageArguments& arguments, const bake::OuterImageReport& report,
@@ -101,8 +107,8 @@ Result<bake::OuterImageReport> make(const ImageArguments& arguments, const Image
   report.warnings.insert(report.warnings.begin(), collection.warnings().begin(),
                          collection.warnings().end());
   TRY(job.target.kind == bake::ImageTarget::Kind::docker_daemon
-          ? load_into_engine(draft, report.image)
-          : draft.store(report.image));
+          ? load_into_engine(draft, report.image, progress)
+          : draft.store(report.image, progress, stop_flag()));
   return report;
 }
 
@@ -182,7 +188,9 @@ void add_image(CLI::App& app, int& exit_code) {
   add_progress_option(*verb, arguments->progress);
   verb->callback([arguments, &exit_code] {
     exit_code = run_image(*arguments);
-    end_by_signal();
+    if (exit_code != kDone) { // a signal that comes too late has stopped nothing
+      end_by_signal();
+    }
   });
 }
 

@@ -26,6 +26,7 @@ void catch_stop_signals() {
       ::sigaction(signal, &action, nullptr);
     }
   }
+  ::signal(SIGPIPE, SIG_IGN); // a reader that has gone is an error of the write
 }
 
 const bake::StopFlag& stop_flag() {

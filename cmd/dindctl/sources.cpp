@@ -7,7 +7,6 @@
 #include <CLI/CLI.hpp>
 
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -96,7 +95,6 @@ Result<bake::EngineExport> EngineExports::open(const std::string& reference) {
   if (::pipe2(ends.data(), O_CLOEXEC) == -1) {
     return errno_error("make a pipe");
   }
-  ::signal(SIGPIPE, SIG_IGN); // a reader that has had enough is an error of the write
   Fd reader(ends[0]);
   Export& made = exports_.emplace_back();
   made.thread = std::thread([engine, reference, &made, writer = Fd(ends[1])] {

@@ -40,7 +40,8 @@ bake::ProgressStyle progress_style(const std::string& name);
 // The engine of DOCKER_HOST.
 Result<daemon::EngineApi> open_engine();
 
-// Exports images of that engine, each on a thread that writes into a pipe.
+// Exports images of that engine, each on a thread that writes into a pipe. After
+// `catch_stop_signals`: a reader that has had enough is an error of the write.
 class EngineExports {
 public:
   EngineExports() = default;

@@ -9,7 +9,10 @@ namespace dind::archive {
 namespace {
 
 constexpr std::uint64_t kFileMode = 0644;
-constexpr std::size_t kEndBlocks = 2;
+
+std::uint64_t padding(std::uint64_t size) {
+  return (kTarBlock - size % kTarBlock) % kTarBlock;
+}
 
 } // namespace
 
@@ -25,6 +28,10 @@ Result<std::array<std::byte, kTarBlock>> print_file_header(const TarFile& file) 
   block.put_size(file.size);
   block.put_octal(kUstarTime, 0);
   return block.finish();
+}
+
+std::uint64_t tar_file_size(std::uint64_t size) {
+  return kTarBlock + size + padding(size);
 }
 
 Result<std::size_t> TarWriterSource::read(std::span<std::byte> into) {
@@ -64,12 +71,12 @@ Result<void> TarWriterSource::advance() {
     if (TRY(file_->content->read({&more, 1}).within(file_->name)) != 0) {
       return input_error("{}: longer than {} bytes", file_->name, file_->size);
     }
-    pending_.append((kTarBlock - file_->size % kTarBlock) % kTarBlock, '\0');
+    pending_.append(padding(file_->size), '\0');
     file_.reset();
   }
   file_ = TRY(next_());
   if (!file_) {
-    pending_.append(kEndBlocks * kTarBlock, '\0');
+    pending_.append(kTarEnd, '\0');
     ended_ = true;
     return {};
   }

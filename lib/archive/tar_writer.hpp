@@ -22,6 +22,10 @@ struct TarFile {
 // have it) from 8 GiB on. A name is at most 100 bytes.
 Result<std::array<std::byte, kTarBlock>> print_file_header(const TarFile& file);
 
+// What such a file of `size` bytes takes in a tar, and what ends one.
+std::uint64_t tar_file_size(std::uint64_t size);
+inline constexpr std::uint64_t kTarEnd = 2 * kTarBlock;
+
 // A tar that is made as it is read, of files that are asked for one by one: nothing of
 // their contents is held. A content that is not as long as was said is an error.
 class TarWriterSource final : public ByteSource {

@@ -5,10 +5,15 @@
 #include <tuple>
 
 namespace dind::bake {
+namespace {
+
+constexpr mode_t kFileMode = 0644;
+
+} // namespace
 
 Result<std::unique_ptr<BlobWriter>> BlobWriter::create(const Fd& dir) {
   std::string name = ".blob-" + sys::random_hex(8);
-  Fd fd = TRY(sys::open_at({dir, name}, O_WRONLY | O_CREAT | O_EXCL, 0644));
+  Fd fd = TRY(sys::open_at({dir, name}, O_WRONLY | O_CREAT | O_EXCL, kFileMode));
   return std::unique_ptr<BlobWriter>(new BlobWriter(dir, std::move(name), std::move(fd)));
 }
 
@@ -21,6 +26,7 @@ BlobWriter::~BlobWriter() {
 Result<StoredBlob> BlobWriter::finish() {
   const std::uint64_t size = hashed_.bytes();
   StoredBlob blob{hashed_.finish(), size};
+  TRY(sys::set_mode_at({dir_, name_}, kFileMode)); // whatever the umask
   TRY(sys::rename_at({dir_, name_}, {dir_, blob.digest.hex()}));
   name_.clear();
   return blob;

@@ -223,18 +223,21 @@ Result<void> store_oci_layout(const Fd& layout, const Fd& draft, const FinishedI
   return sys::replace_file_at({layout, kOciIndex}, index, 0644, sys::Durable::yes);
 }
 
-Result<std::unique_ptr<archive::ByteSource>>
-stream_archive(const Fd& draft, const FinishedImage& image, bool docker_too) {
+Result<ArchiveStream> stream_archive(const Fd& draft, const FinishedImage& image, bool docker_too) {
   // Documents first, so that a reader knows early what it gets.
   std::vector<std::pair<std::string, std::string>> texts = {
       {kLayoutFile, std::string(kLayoutText)}, {kOciIndex, TRY(add_to_index("", image))}};
   if (docker_too) {
     texts.emplace_back(kDockerManifest, print_docker_manifest(image));
   }
-  const auto map = blobs_of(image);
+  std::uint64_t bytes = archive::kTarEnd;
+  for (const auto& [name, text] : texts) {
+    bytes += archive::tar_file_size(text.size());
+  }
   std::vector<StoredBlob> blobs;
-  for (const auto& [digest, size] : map) {
+  for (const auto& [digest, size] : blobs_of(image)) {
     blobs.push_back({digest, size});
+    bytes += archive::tar_file_size(size);
   }
   auto next = [&draft, texts = std::move(texts), blobs = std::move(blobs),
                at = std::size_t{0}]() mutable -> Result<std::optional<archive::TarFile>> {
@@ -253,8 +256,7 @@ stream_archive(const Fd& draft, const FinishedImage& image, bool docker_too) {
     return std::optional(archive::TarFile{blob_file(blob.digest), blob.size,
                                           std::make_unique<BlobSource>(std::move(fd), blob.size)});
   };
-  return std::unique_ptr<archive::ByteSource>(
-      std::make_unique<archive::TarWriterSource>(std::move(next)));
+  return ArchiveStream{std::make_unique<archive::TarWriterSource>(std::move(next)), bytes};
 }
 
 } // namespace dind::bake

@@ -40,9 +40,14 @@ Result<void> check_layout_index(const Fd& layout);
 // other images at the same time.
 Result<void> store_oci_layout(const Fd& layout, const Fd& draft, const FinishedImage& image);
 
-// The same as a tar, made while it is read: an OCI layout; `docker_too` adds what `docker load`
-// reads. `draft` must outlive it.
-Result<std::unique_ptr<archive::ByteSource>>
-stream_archive(const Fd& draft, const FinishedImage& image, bool docker_too);
+// An archive that is made while it is read.
+struct ArchiveStream {
+  std::unique_ptr<archive::ByteSource> source;
+  std::uint64_t bytes = 0; // of the whole
+};
+
+// The same as a tar: an OCI layout; `docker_too` adds what `docker load` reads. `draft` must
+// outlive it.
+Result<ArchiveStream> stream_archive(const Fd& draft, const FinishedImage& image, bool docker_too);
 
 } // namespace dind::bake

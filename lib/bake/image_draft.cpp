@@ -1,5 +1,7 @@
 #include <bake/image_draft.hpp>
 
+#include <bake/metered_source.hpp>
+#include <bake/patient_pipe.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
 #include <sys/locked_dir.hpp>
@@ -17,6 +19,7 @@ namespace fs = boost::filesystem;
 
 const std::string kLayoutFile = "oci-layout";
 const std::string kLayoutDraft = ".draft-";
+constexpr mode_t kFileMode = 0644;
 constexpr int kAttempts = 10;
 constexpr int kMostLinks = 40; // as the kernel follows
 
@@ -64,6 +67,15 @@ Result<fs::path> find_file(const std::string& text) {
                        text);
   }
   return follow_links(path);
+}
+
+Result<void> pour_archive(const ArchiveStream& archive, archive::ByteSink& sink, Progress& progress,
+                          const StopFlag& stop) {
+  progress.begin("writing", archive.bytes);
+  MeteredSource metered(*archive.source, progress, stop);
+  TRY(archive::pour(metered, sink));
+  progress.done();
+  return {};
 }
 
 } // namespace
@@ -150,34 +162,38 @@ ImageDraft::~ImageDraft() {
   }
 }
 
-Result<std::unique_ptr<archive::ByteSource>> ImageDraft::stream(const FinishedImage& image) const {
+Result<ArchiveStream> ImageDraft::stream(const FinishedImage& image) const {
   return stream_archive(dir_, image, !target_.compressed());
 }
 
-Result<void> ImageDraft::write_archive(const FinishedImage& image, const Fd& file) const {
-  const auto archive = TRY(stream(image));
-  archive::FdSink sink(file);
-  return archive::pour(*archive, sink);
+Result<void> ImageDraft::store(const FinishedImage& image, Progress& progress,
+                               const StopFlag& stop) {
+  if (target_.kind == ImageTarget::Kind::oci_layout) {
+    return stop ? stopped() : store_oci_layout(parent_, dir_, image);
+  }
+  if (!is_stdout(target_)) {
+    return store_file(image, progress, stop).within(target_.path);
+  }
+  const int raw = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+  if (raw == -1) {
+    return errno_error("open standard output");
+  }
+  const Fd out(raw);
+  PatientSink sink(out, stop);
+  const ArchiveStream archive = TRY(stream(image));
+  return pour_archive(archive, sink, progress, stop).within("standard output");
 }
 
-Result<void> ImageDraft::store(const FinishedImage& image) {
-  if (target_.kind == ImageTarget::Kind::oci_layout) {
-    return store_oci_layout(parent_, dir_, image);
-  }
-  if (is_stdout(target_)) {
-    const int raw = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-    if (raw == -1) {
-      return errno_error("open standard output");
-    }
-    return write_archive(image, Fd(raw)).within("standard output");
-  }
+Result<void> ImageDraft::store_file(const FinishedImage& image, Progress& progress,
+                                    const StopFlag& stop) {
   const std::string partial = "archive";
-  {
-    const Fd file = TRY(sys::open_at({dir_, partial}, O_WRONLY | O_CREAT | O_EXCL, 0644));
-    TRY(write_archive(image, file).within(target_.path));
-  }
+  const Fd file = TRY(sys::open_at({dir_, partial}, O_WRONLY | O_CREAT | O_EXCL, kFileMode));
+  archive::FdSink sink(file);
+  const ArchiveStream archive = TRY(stream(image));
+  TRY(pour_archive(archive, sink, progress, stop));
+  TRY(sys::set_mode_at({dir_, partial}, kFileMode)); // whatever the umask
   const std::string name = path_.filename().native();
-  return sys::rename_at({dir_, partial}, {parent_, name});
+  return stop ? stopped() : sys::rename_at({dir_, partial}, {parent_, name});
 }
 
 } // namespace dind::bake

@@ -2,6 +2,8 @@
 
 #include <bake/finished_image.hpp>
 #include <bake/image_target.hpp>
+#include <bake/progress.hpp>
+#include <bake/spool.hpp>
 #include <base/fd.hpp>
 
 #include <boost/filesystem/path.hpp>
@@ -27,9 +29,9 @@ public:
   const Fd& dir() const { return dir_; }
 
   // Gives the image to its target, unless that is an engine.
-  Result<void> store(const FinishedImage& image);
+  Result<void> store(const FinishedImage& image, Progress& progress, const StopFlag& stop);
   // The archive for `docker load`. Of this draft, which must outlive it.
-  Result<std::unique_ptr<archive::ByteSource>> stream(const FinishedImage& image) const;
+  Result<ArchiveStream> stream(const FinishedImage& image) const;
 
 private:
   explicit ImageDraft(ImageTarget target) : target_(std::move(target)) {}
@@ -37,7 +39,7 @@ private:
   Result<void> open_layout();
   Result<void> check_layout() const;
   Result<void> make_dir(const std::string& prefix);
-  Result<void> write_archive(const FinishedImage& image, const Fd& file) const;
+  Result<void> store_file(const FinishedImage& image, Progress& progress, const StopFlag& stop);
 
   ImageTarget target_;
   boost::filesystem::path path_; // of the layout or file, without a symlink at its end

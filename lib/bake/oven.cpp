@@ -1,6 +1,7 @@
 #include <bake/oven.hpp>
 
 #include <bake/layer_writer.hpp>
+#include <bake/metered_source.hpp>
 
 #include <algorithm>
 #include <mutex>
@@ -10,27 +11,6 @@
 
 namespace dind::bake {
 namespace {
-
-// What is read of a layer's stored bytes, for the progress and for the impatient.
-class MeteredSource final : public archive::ByteSource {
-public:
-  MeteredSource(ByteSource& inner, Progress& progress, const StopFlag& stop)
-      : inner_(inner), progress_(progress), stop_(stop) {}
-
-  Result<std::size_t> read(std::span<std::byte> into) override {
-    if (stop_) {
-      return stopped();
-    }
-    const std::size_t got = TRY(inner_.read(into));
-    progress_.add(got);
-    return got;
-  }
-
-private:
-  ByteSource& inner_;
-  Progress& progress_;
-  const StopFlag& stop_;
-};
 
 std::string label(const cache::Image& image) {
   return image.names.empty() ? image.id.short_hex() : image.names.front();

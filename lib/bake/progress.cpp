@@ -20,8 +20,8 @@ constexpr auto kRedraw = 100ms;
 constexpr auto kPlainInterval = 5s;
 constexpr auto kJsonInterval = 500ms;
 constexpr std::string_view kReading = "reading";
-constexpr unsigned kBarWidth = 24;
-constexpr unsigned kNarrowest = 60; // columns that a line with a bar needs
+constexpr std::size_t kWidestBar = 24;
+constexpr std::size_t kNarrowestBar = 6;
 
 unsigned columns_of(int fd) {
   winsize size{};
@@ -50,6 +50,26 @@ std::string readable_time(std::chrono::seconds time) {
     return fmt::format("{} min {:02} s", seconds / 60, seconds % 60);
   }
   return fmt::format("{} h {:02} min", seconds / 3600, seconds / 60 % 60);
+}
+
+std::string draw_line(const std::vector<std::string>& pieces, std::optional<double> part,
+                      std::size_t columns) {
+  const std::size_t room = std::max<std::size_t>(columns, 1) - 1; // a wrapped line stays behind
+  std::string line = pieces.empty() ? "" : pieces.front();
+  for (std::size_t i = 1; i < pieces.size(); ++i) {
+    if (line.size() + pieces[i].size() + 2 > room) {
+      break;
+    }
+    line += "  " + pieces[i];
+  }
+  constexpr std::size_t kFrame = 3; // brackets and a space
+  if (part && line.size() + kFrame + kNarrowestBar <= room) {
+    const std::size_t width = std::min(kWidestBar, room - line.size() - kFrame);
+    const auto full = static_cast<std::size_t>(*part * static_cast<double>(width));
+    line = fmt::format("[{}{}] {}", std::string(full, '#'), std::string(width - full, '.'), line);
+  }
+  line.resize(std::min(line.size(), room));
+  return line;
 }
 
 Progress::Progress(ProgressStyle style, int fd)
@@ -140,7 +160,7 @@ void Progress::show() {
     put(document(now, false));
     break;
   default:
-    put(text(now) + "\n");
+    put(fmt::format("{}\n", fmt::join(pieces(now), "  ")));
   }
 }
 
@@ -160,36 +180,31 @@ std::string Progress::document(Clock::time_point now, bool over) const {
   return json::print(members, json::Style::compact) + "\n";
 }
 
-std::string Progress::text(Clock::time_point now) const {
+std::vector<std::string> Progress::pieces(Clock::time_point now) const {
   const std::uint64_t done = in_all_ == 0 ? done_.load() : std::min<std::uint64_t>(done_, in_all_);
   const double rate = seconds(now) > 0 ? static_cast<double>(done) / seconds(now) : 0;
+  const std::string speed = readable_size(static_cast<std::uint64_t>(rate)) + "/s";
   if (in_all_ == 0) {
-    return fmt::format("{}: {}  {}/s", stage_, readable_size(done),
-                       readable_size(static_cast<std::uint64_t>(rate)));
+    return {fmt::format("{}: {}", stage_, readable_size(done)), speed};
   }
-  std::string line = fmt::format("{}: {:3.0f} %  {} of {}  {}/s", stage_,
-                                 static_cast<double>(done) / static_cast<double>(in_all_) * 100,
-                                 readable_size(done), readable_size(in_all_),
-                                 readable_size(static_cast<std::uint64_t>(rate)));
+  std::vector<std::string> pieces = {
+      fmt::format("{}: {:3.0f} %", stage_, part() * 100),
+      fmt::format("{} of {}", readable_size(done), readable_size(in_all_)), speed};
   if (rate > 0) {
     const auto left = static_cast<long>(static_cast<double>(in_all_ - done) / rate);
-    line += fmt::format("  {} left", readable_time(std::chrono::seconds(left)));
+    pieces.push_back(readable_time(std::chrono::seconds(left)) + " left");
   }
-  return line;
+  return pieces;
+}
+
+double Progress::part() const {
+  return static_cast<double>(std::min<std::uint64_t>(done_, in_all_)) /
+         static_cast<double>(in_all_);
 }
 
 std::string Progress::bar(Clock::time_point now) const {
-  std::string line = text(now);
-  const unsigned columns = columns_of(fd_);
-  if (columns >= kNarrowest + kBarWidth && in_all_ != 0) {
-    const std::uint64_t done = std::min<std::uint64_t>(done_, in_all_);
-    const auto full = static_cast<std::size_t>(static_cast<double>(done) * kBarWidth /
-                                               static_cast<double>(in_all_));
-    line =
-        fmt::format("[{}{}] {}", std::string(full, '#'), std::string(kBarWidth - full, '.'), line);
-  }
-  line.resize(std::min<std::size_t>(line.size(), columns - 1)); // a wrapped line stays behind
-  return line;
+  return draw_line(pieces(now), in_all_ == 0 ? std::nullopt : std::optional(part()),
+                   columns_of(fd_));
 }
 
 void Progress::erase() {

@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace dind::bake {
 
@@ -15,6 +17,11 @@ enum class ProgressStyle { automatic, plain, json, none };
 std::string readable_size(std::uint64_t bytes);
 // "48 s", "3 min 05 s", "2 h 10 min".
 std::string readable_time(std::chrono::seconds time);
+
+// A line of a terminal of `columns`: as many of `pieces` as fit, the first one always, and in front
+// of them a bar for `part` of 1, if there is one and the room for it. Pure.
+std::string draw_line(const std::vector<std::string>& pieces, std::optional<double> part,
+                      std::size_t columns);
 
 // Tells how far a bake is, stage by stage: on a terminal one line that is drawn over and over
 // and stays when its stage is over; otherwise a line now and then; or, for programs, the same as
@@ -45,7 +52,8 @@ private:
 
   void show();
   void end_stage(); // `drawing_` is held
-  std::string text(Clock::time_point now) const;
+  std::vector<std::string> pieces(Clock::time_point now) const;
+  double part() const; // where it is known how much there is
   std::string bar(Clock::time_point now) const;
   std::string document(Clock::time_point now, bool over) const;
   double seconds(Clock::time_point now) const;

@@ -1,10 +1,10 @@
 #include <bake/spool.hpp>
 
 #include <archive/compression.hpp>
+#include <bake/patient_pipe.hpp>
 #include <bake/read_ahead.hpp>
 #include <sys/file.hpp>
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <span>
@@ -14,32 +14,6 @@ namespace dind::bake {
 namespace {
 
 constexpr std::size_t kChunk = 256U << 10U;
-constexpr int kStopInterval = 200; // milliseconds; a signal can fall between test and poll
-
-// Reads a pipe without being deaf to `stop` while nothing comes.
-class PatientSource final : public archive::ByteSource {
-public:
-  PatientSource(const Fd& fd, const StopFlag& stop) : fd_(fd), stop_(stop) {}
-
-  Result<std::size_t> read(std::span<std::byte> into) override {
-    pollfd waiting{fd_.get(), POLLIN, 0};
-    int ready = 0;
-    while (ready <= 0) {
-      if (stop_) {
-        return stopped();
-      }
-      ready = ::poll(&waiting, 1, kStopInterval);
-      if (ready == -1 && errno != EINTR) {
-        return errno_error("wait for input");
-      }
-    }
-    return sys::read_some(fd_, into);
-  }
-
-private:
-  const Fd& fd_;
-  const StopFlag& stop_;
-};
 
 // By pread: the offset of `fd` stays where it is.
 Result<archive::Compression> detect(const Fd& fd, std::uint64_t start, std::uint64_t size) {
@@ -55,10 +29,6 @@ Result<Fd> make_nameless(const Fd& scratch) {
   Fd fd = TRY(sys::open_at({scratch, name}, O_RDWR | O_CREAT | O_EXCL, 0600));
   TRY(sys::unlink_at({scratch, name}));
   return fd;
-}
-
-Error stopped() {
-  return Error("stopped", ECANCELED);
 }
 
 Result<Seekable> make_seekable(Fd input, const Fd& scratch, const StopFlag& stop,

@@ -1,21 +1,15 @@
 #pragma once
 
 #include <archive/byte_source.hpp>
+#include <bake/patient_pipe.hpp>
 #include <base/fd.hpp>
 #include <base/result.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 
 namespace dind::bake {
-
-// Set from outside, by a signal handler say, to end a bake early.
-using StopFlag = std::atomic<bool>;
-
-// The error of a bake that was told to stop; its code is ECANCELED.
-Error stopped();
 
 // A file that can be read at any offset, and where its content begins.
 struct Seekable {

@@ -63,7 +63,7 @@ protected:
     options.programs = dir_ / "programs";
     Progress progress(ProgressStyle::none, STDERR_FILENO);
     auto report = TRY(make_outer_image(base, collection, options, draft->dir(), progress, stop_));
-    TRY(draft->store(report.image));
+    TRY(draft->store(report.image, progress, stop_));
     return report;
   }
 

@@ -2,11 +2,15 @@
 
 #include <base/json.hpp>
 #include <support/expect.hpp>
+#include <support/layer.hpp>
 #include <support/temp_dir.hpp>
+#include <support/tree_listing.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
 
 #include <gtest/gtest.h>
+
+#include <unistd.h>
 
 #include <thread>
 #include <vector>
@@ -25,14 +29,19 @@ protected:
   }
 
   // An image of two documents.
-  static Result<void> store_one(ImageDraft& draft, const std::string& name = "a:1") {
-    const FinishedImage image{.config = TRY(write_blob(draft.dir(), "{}")),
-                              .manifest = TRY(write_blob(draft.dir(), "manifest of " + name)),
-                              .platform = "linux/amd64",
-                              .layers = {},
-                              .names = {name},
-                              .reference = ""};
-    return draft.store(image);
+  static Result<FinishedImage> image_in(const ImageDraft& draft, const std::string& name) {
+    return FinishedImage{.config = TRY(write_blob(draft.dir(), "{}")),
+                         .manifest = TRY(write_blob(draft.dir(), "manifest of " + name)),
+                         .platform = "linux/amd64",
+                         .layers = {},
+                         .names = {name},
+                         .reference = ""};
+  }
+
+  Result<void> store_one(ImageDraft& draft, const std::string& name = "a:1") const {
+    const FinishedImage image = TRY(image_in(draft, name));
+    Progress progress(ProgressStyle::none, STDERR_FILENO);
+    return draft.store(image, progress, stop_);
   }
 
   Result<void> make(const std::string& transport, const std::string& name) const {
@@ -43,6 +52,7 @@ protected:
   std::size_t entries() const { return sys::list_dir(dir_.fd()).value().size(); }
 
   const test::TempDir dir_;
+  StopFlag stop_{false};
 };
 
 TEST_F(ImageDraftTest, ReplacesAFileAndNothingElse) {
@@ -131,6 +141,43 @@ TEST_F(ImageDraftTest, LosesNoNameWhereSeveralAddToOneLayout) {
   }
   const json::value index = json::parse(dir_.read("out/index.json")).value();
   EXPECT_EQ(index.at("manifests").as_array().size(), std::size_t{kWriters * kImages});
+}
+
+TEST_F(ImageDraftTest, LeavesTheTargetAsItWasWhereItIsStopped) {
+  stop_ = true;
+  dir_.write("old", "old");
+  EXPECT_TRUE(test::fails_with(ECANCELED, make("docker-archive", "old")));
+  EXPECT_TRUE(test::fails_with(ECANCELED, make("oci-archive", "new")));
+  EXPECT_TRUE(test::fails_with(ECANCELED, make("oci", "layout")));
+  EXPECT_EQ(dir_.read("old"), "old");
+  EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(ImageDraftTest, KnowsTheLengthOfItsArchive) {
+  for (const char* const transport : {"docker-archive", "oci-archive"}) {
+    const auto draft = draft_of(transport, "file");
+    ASSERT_TRUE(ok(draft));
+    const auto image = image_in(**draft, "a:1");
+    ASSERT_TRUE(ok(image));
+    const auto archive = (*draft)->stream(*image);
+    ASSERT_TRUE(ok(archive));
+    EXPECT_EQ(test::read_whole(*archive->source).value().size(), archive->bytes);
+  }
+}
+
+TEST_F(ImageDraftTest, WritesFilesThatAllCanReadWhateverTheUmask) {
+  const mode_t before = ::umask(077);
+  const auto archive = make("docker-archive", "file");
+  const auto layout = make("oci", "layout");
+  ::umask(before);
+  ASSERT_TRUE(ok(archive));
+  ASSERT_TRUE(ok(layout));
+  EXPECT_EQ(test::stat_of(dir_ / "file").st_mode & 07777U, 0644U);
+  EXPECT_EQ(test::stat_of(dir_ / "layout").st_mode & 07777U, 0755U);
+  for (const auto& [path, line] : test::list_tree(dir_ / "layout")) {
+    const struct stat found = test::stat_of(dir_ / ("layout/" + path));
+    EXPECT_EQ(found.st_mode & 07777U, S_ISDIR(found.st_mode) ? 0755U : 0644U) << path;
+  }
 }
 
 TEST_F(ImageDraftTest, FollowsNoLinksForEver) {

@@ -30,6 +30,27 @@ TEST(ProgressTest, SaysTimesInTwoUnitsAtMost) {
   EXPECT_EQ(readable_time(7800s), "2 h 10 min");
 }
 
+TEST(ProgressTest, DrawsABarInEightyColumns) {
+  const std::vector<std::string> pieces = {"layers:  45 %", "681.6 MB of 1234.5 MB", "123.4 MB/s",
+                                           "12 min 05 s left"};
+  const std::string line = draw_line(pieces, 0.45, 80);
+  EXPECT_EQ(line,
+            "[####......] layers:  45 %  681.6 MB of 1234.5 MB  123.4 MB/s  12 min 05 s left");
+  EXPECT_EQ(line.size(), 79U);
+  EXPECT_EQ(draw_line({"base: 100 %"}, 1.0, 200), "[########################] base: 100 %");
+}
+
+TEST(ProgressTest, LeavesOutWhatDoesNotFit) {
+  const std::vector<std::string> pieces = {"layers:  45 %", "6.6 MB of 10.0 MB", "1.0 MB/s"};
+  EXPECT_EQ(draw_line(pieces, 0.5, 54), "[####....] layers:  45 %  6.6 MB of 10.0 MB  1.0 MB/s");
+  EXPECT_EQ(draw_line(pieces, 0.5, 50), "layers:  45 %  6.6 MB of 10.0 MB  1.0 MB/s");
+  EXPECT_EQ(draw_line(pieces, 0.5, 42), "[###...] layers:  45 %  6.6 MB of 10.0 MB");
+  EXPECT_EQ(draw_line(pieces, 0.5, 20), "layers:  45 %");
+  EXPECT_EQ(draw_line(pieces, 0.5, 8), "layers:");
+  EXPECT_EQ(draw_line(pieces, 0.5, 0), "");
+  EXPECT_EQ(draw_line({"reading: 5 B", "1 B/s"}, std::nullopt, 80), "reading: 5 B  1 B/s");
+}
+
 /// Writes T for the number after each `mark`: times are of the machine.
 std::string with_times_hidden(std::string text, std::string_view mark) {
   for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at)) {
