@@ -58,7 +58,7 @@ int run_bake(const BakeArguments& arguments) {
   if (!sources) {
     return fail_arguments(sources.error());
   }
-  const auto platform = parse_platform(arguments.platform);
+  const auto platform = bake::parse_platform(arguments.platform).within("--platform");
   if (!platform) {
     return fail_usage(kVerb, platform.error());
   }
@@ -78,7 +78,7 @@ int run_bake(const BakeArguments& arguments) {
        .open_engine = [&exports](const std::string& name) { return exports.open(name); }});
   if (!collection) {
     progress.finish();
-    return fail_bake(exports.failure().value_or(collection.error()));
+    return fail_bake(told_where(exports.failure().value_or(collection.error()), arguments.target));
   }
   for (const std::string& reference : arguments.copies) {
     if (const auto marked = collection->mark_copy(reference); !marked) {
@@ -92,7 +92,7 @@ int run_bake(const BakeArguments& arguments) {
     warn(kVerb, warning);
   }
   if (!report) {
-    return fail_bake(report.error());
+    return fail_bake(told_where(report.error(), arguments.target));
   }
   for (const std::string& warning : report->warnings) {
     warn(kVerb, warning);

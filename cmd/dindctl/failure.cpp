@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <utility>
 
 namespace dind::ctl {
 namespace {
@@ -24,6 +26,12 @@ int fail(std::string_view verb, const Error& error) {
 int fail_usage(std::string_view verb, const Error& error) {
   print_line(verb, error.describe());
   return kUsage;
+}
+
+Error told_where(Error error, std::string_view place) {
+  const bool is_full = error.is(std::errc::no_space_on_device) || error.code() == EDQUOT;
+  const bool says_so = error.describe().find(place) != std::string::npos;
+  return is_full && !says_so ? std::move(error).within(place) : error;
 }
 
 void warn(std::string_view verb, std::string_view warning) {

@@ -26,6 +26,7 @@ Targets:
   oci-archive:FILE[:REF]     the same in a tar
   docker-archive:FILE        what `docker load` takes, layers uncompressed; FILE may be -
   docker-daemon:             the engine of DOCKER_HOST
+  The last, and docker-archive:-, need room for the whole image in TMPDIR (/var/tmp).
 
 Examples:
   dindctl image --base docker-daemon:docker:28-dind --tag ci-dind:1 -o docker-daemon: \
@@ -44,6 +45,10 @@ int fail_arguments(const Error& error) {
 
 int fail_image(const Error& error) {
   return fail(kVerb, stop_flag() ? Error("stopped, nothing is left of it") : error);
+}
+
+bool loads_into_engine(const ImageJob& job) {
+  return job.target.kind == bake::ImageTarget::Kind::docker_daemon;
 }
 
 Result<void> load_into_engine(const bake::ImageDraft& draft, const bake::FinishedImage& image,
@@ -89,7 +94,7 @@ void print_summary(const ImageArguments& arguments, const bake::OuterImageReport
 }
 
 Result<bake::OuterImageReport> make(const ImageArguments& arguments, const ImageJob& job,
-                                    bake::ImageDraft& draft, bake::Progress& progress,
+                                    const bake::ImageDraft& draft, bake::Progress& progress,
                                     EngineExports& exports) {
   const bake::Reading reading{
       .scratch = draft.dir(),
@@ -106,10 +111,27 @@ Result<bake::OuterImageReport> make(const ImageArguments& arguments, const Image
       bake::make_outer_image(base, collection, job.options, draft.dir(), progress, stop_flag()));
   report.warnings.insert(report.warnings.begin(), collection.warnings().begin(),
                          collection.warnings().end());
-  TRY(job.target.kind == bake::ImageTarget::Kind::docker_daemon
-          ? load_into_engine(draft, report.image, progress)
-          : draft.store(report.image, progress, stop_flag()));
   return report;
+}
+
+Result<bake::OuterImageReport> make_and_store(const ImageArguments& arguments, const ImageJob& job,
+                                              bake::ImageDraft& draft, bake::Progress& progress,
+                                              EngineExports& exports) {
+  auto report = make(arguments, job, draft, progress, exports);
+  if (!report) {
+    return told_where(std::move(report).error(), draft.place().native());
+  }
+  TRY(loads_into_engine(job) ? load_into_engine(draft, report->image, progress)
+                             : draft.store(report->image, progress, stop_flag()));
+  return report;
+}
+
+// What needs no work to be found out.
+Result<std::unique_ptr<bake::ImageDraft>> open_target(const ImageJob& job) {
+  if (loads_into_engine(job)) {
+    TRY(check_engine().within("-o docker-daemon"));
+  }
+  return bake::ImageDraft::create(job.target);
 }
 
 int run_image(const ImageArguments& arguments) {
@@ -119,13 +141,13 @@ int run_image(const ImageArguments& arguments) {
     return fail_arguments(job.error());
   }
   catch_stop_signals();
-  const auto draft = bake::ImageDraft::create(job->target);
+  const auto draft = open_target(*job);
   if (!draft) {
     return fail_arguments(draft.error());
   }
   bake::Progress progress(progress_style(arguments.progress), STDERR_FILENO);
   EngineExports exports;
-  const auto report = make(arguments, *job, **draft, progress, exports);
+  const auto report = make_and_store(arguments, *job, **draft, progress, exports);
   progress.finish();
   if (!report) {
     return fail_image(exports.failure().value_or(report.error()));
@@ -148,7 +170,8 @@ void add_image(CLI::App& app, int& exit_code) {
   auto* const verb =
       app.add_subcommand("image", "makes a finished image: a base with images in it");
   verb->footer(std::string(kSourcesHelp) + kHelp);
-  verb->add_option("--base", arguments->base, "an image with an engine in it, such as docker:dind")
+  verb->add_option("--base", arguments->base,
+                   "an image with an engine in it, such as docker-daemon:docker:28-dind")
       ->type_name("SOURCE")
       ->required();
   verb->add_option("-o,--output", arguments->target, "where the image goes, see below")

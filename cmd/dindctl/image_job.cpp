@@ -54,7 +54,7 @@ Result<ImageJob> parse_arguments(const ImageArguments& arguments) {
   job.base.push_back(TRY(bake::parse_source_spec(arguments.base).within("--base")));
   job.sources = TRY(read_sources(arguments.sources));
   job.target = TRY(bake::parse_image_target(arguments.target));
-  job.platform = TRY(parse_platform(arguments.platform));
+  job.platform = TRY(bake::parse_platform(arguments.platform).within("--platform"));
   job.options.platform = job.platform;
   job.options.place = TRY(parse_cache_dir(arguments.cache_dir));
   job.options.names = TRY(parse_tags(arguments.tags));

@@ -25,6 +25,11 @@ Result<void> write_to_pipe(const Fd& pipe, std::span<const std::byte> bytes) {
   return sys::write_all(pipe, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
+Result<sys::fs::path> socket_of_engine() {
+  const char* const host = std::getenv("DOCKER_HOST");
+  return daemon::parse_docker_host(host != nullptr ? host : "");
+}
+
 } // namespace
 
 Result<std::vector<bake::SourceSpec>> read_sources(const std::vector<std::string>& arguments) {
@@ -46,15 +51,6 @@ Result<std::vector<bake::SourceSpec>> read_sources(const std::vector<std::string
   return sources;
 }
 
-Result<std::string> parse_platform(const std::string& text) {
-  const auto slashes = std::count(text.begin(), text.end(), '/');
-  if (!text.starts_with("linux/") || text.ends_with('/') || slashes > 2) {
-    return input_error("--platform {}: give linux/ARCHITECTURE[/VARIANT], such as linux/arm64",
-                       text);
-  }
-  return text;
-}
-
 void add_progress_option(CLI::App& verb, std::string& style) {
   verb.add_option("--progress", style,
                   "auto is a bar on a terminal, else plain lines; json is for programs")
@@ -71,9 +67,11 @@ bake::ProgressStyle progress_style(const std::string& name) {
 }
 
 Result<daemon::EngineApi> open_engine() {
-  const char* const host = std::getenv("DOCKER_HOST");
-  auto socket = TRY(daemon::parse_docker_host(host != nullptr ? host : ""));
-  return daemon::EngineApi(std::move(socket), kPatience);
+  return daemon::EngineApi(TRY(socket_of_engine()), kPatience);
+}
+
+Result<void> check_engine() {
+  return daemon::EngineApi(TRY(socket_of_engine())).ping();
 }
 
 EngineExports::~EngineExports() {

@@ -22,7 +22,8 @@ inline constexpr const char* kSourcesHelp = R"(Sources:
   docker-daemon:REF          an image of the engine of DOCKER_HOST
   -                          a `docker save` stream on standard input
   PATH                       an archive or layout, told by what it holds
-  @FILE                      a list of sources, one a line; # begins a comment
+  @FILE                      a list of sources, one a line; # at the start of a word
+                             begins a comment
   Archives and their layers may be plain, gzip or zstd. REF picks one image; without
   it, all are taken. REF also names an image of an OCI layout that says only its tag.
 )";
@@ -30,15 +31,14 @@ inline constexpr const char* kSourcesHelp = R"(Sources:
 // The sources that the arguments name, lists replaced by what is in them.
 Result<std::vector<bake::SourceSpec>> read_sources(const std::vector<std::string>& arguments);
 
-// "linux/arm64", or an error that shows the form.
-Result<std::string> parse_platform(const std::string& text);
-
 // --progress, and what its value means.
 void add_progress_option(CLI::App& verb, std::string& style);
 bake::ProgressStyle progress_style(const std::string& name);
 
 // The engine of DOCKER_HOST.
 Result<daemon::EngineApi> open_engine();
+// Whether it answers, within seconds.
+Result<void> check_engine();
 
 // Exports images of that engine, each on a thread that writes into a pipe. After
 // `catch_stop_signals`: a reader that has had enough is an error of the write.

@@ -4,6 +4,7 @@
 #include <base/json.hpp>
 #include <cache/manifest.hpp>
 
+#include <algorithm>
 #include <optional>
 
 namespace dind::bake {
@@ -72,6 +73,20 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
 
 std::string host_platform() {
   return "linux/" + std::string(host_architecture());
+}
+
+Result<std::string> parse_platform(std::string_view text) {
+  const auto slashes = std::count(text.begin(), text.end(), '/');
+  const auto is_named = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '/' ||
+           c == '_' || c == '.' || c == '-';
+  };
+  if (!text.starts_with("linux/") || text.ends_with('/') || slashes > 2 ||
+      text.find("//") != std::string_view::npos ||
+      !std::all_of(text.begin(), text.end(), is_named)) {
+    return input_error("{}: give linux/ARCHITECTURE[/VARIANT], such as linux/arm64", text);
+  }
+  return std::string(text);
 }
 
 std::string platform_warning(std::string_view image, std::string_view is_for,

@@ -22,6 +22,9 @@ Result<ImageConfig> parse_image_config(std::string_view text);
 // The platform that this program was built for: "linux/amd64".
 std::string host_platform();
 
+// "linux/arm64" or "linux/arm/v7", or an error that shows the form. Pure.
+Result<std::string> parse_platform(std::string_view text);
+
 // That an image is not for the platform that was wanted.
 std::string platform_warning(std::string_view image, std::string_view is_for,
                              std::string_view wanted);

@@ -93,7 +93,8 @@ Result<std::unique_ptr<ImageDraft>> ImageDraft::create(const ImageTarget& target
   if (has_file) {
     draft->path_ = TRY(find_file(target.path));
   }
-  draft->parent_ = TRY(sys::open_dir(has_file ? parent_of(draft->path_) : scratch_dir()));
+  draft->place_ = has_file ? parent_of(draft->path_) : scratch_dir();
+  draft->parent_ = TRY(sys::open_dir(draft->place_));
   TRY(draft->make_dir(has_file ? "." + draft->path_.filename().native() + "-" : ".dindctl-image-"));
   return draft;
 }
@@ -127,6 +128,7 @@ Result<void> ImageDraft::open_layout() {
     return input_error("{}: not a directory, and so no OCI layout", target_.path);
   }
   parent_ = TRY(std::move(opened));
+  place_ = path_;
   return check_layout().within(target_.path);
 }
 
@@ -169,7 +171,7 @@ Result<ArchiveStream> ImageDraft::stream(const FinishedImage& image) const {
 Result<void> ImageDraft::store(const FinishedImage& image, Progress& progress,
                                const StopFlag& stop) {
   if (target_.kind == ImageTarget::Kind::oci_layout) {
-    return stop ? stopped() : store_oci_layout(parent_, dir_, image);
+    return stop ? stopped() : store_oci_layout(parent_, dir_, image).within(target_.path);
   }
   if (!is_stdout(target_)) {
     return store_file(image, progress, stop).within(target_.path);

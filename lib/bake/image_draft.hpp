@@ -27,6 +27,8 @@ public:
   ImageDraft& operator=(const ImageDraft&) = delete;
 
   const Fd& dir() const { return dir_; }
+  // Where that is, for messages.
+  const boost::filesystem::path& place() const { return place_; }
 
   // Gives the image to its target, unless that is an engine.
   Result<void> store(const FinishedImage& image, Progress& progress, const StopFlag& stop);
@@ -43,6 +45,7 @@ private:
 
   ImageTarget target_;
   boost::filesystem::path path_; // of the layout or file, without a symlink at its end
+  boost::filesystem::path place_;
   Fd parent_;        // where the draft is: the layout itself, or the directory of the archive
   std::string name_; // of the draft in it
   Fd dir_;

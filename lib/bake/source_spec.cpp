@@ -22,6 +22,19 @@ constexpr std::array kTransports = {
 constexpr std::array<std::string_view, 5> kForeignTransports = {
     "docker", "dir", "containers-storage", "ostree", "sif"};
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kBlanks = " \t\r";
+
+// A # begins a comment, but not in the midst of a word, where it is a part of a name.
+std::string_view without_comment(std::string_view line) {
+  for (std::size_t at = line.find('#'); at != std::string_view::npos; at = line.find('#', at + 1)) {
+    if (at == 0 || kBlanks.find(line[at - 1]) != std::string_view::npos) {
+      return line.substr(0, at);
+    }
+  }
+  return line;
+}
+
 } // namespace
 
 std::string SourceSpec::name() const {
@@ -78,16 +91,22 @@ Result<SourceSpec> parse_source_spec(std::string_view text) {
 
 Result<std::vector<SourceSpec>> parse_source_list(std::string_view text) {
   std::vector<SourceSpec> specs;
+  if (text.starts_with(kByteOrderMark)) {
+    text.remove_prefix(kByteOrderMark.size());
+  }
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    line = line.substr(0, line.find('#'));
-    const std::size_t first = line.find_first_not_of(" \t\r");
+    if (line.find('\0') != std::string_view::npos) {
+      return input_error("line {}: a NUL byte; the list must be text in UTF-8", number);
+    }
+    line = without_comment(line);
+    const std::size_t first = line.find_first_not_of(kBlanks);
     if (first == std::string_view::npos) {
       continue;
     }
-    line = line.substr(first, line.find_last_not_of(" \t\r") - first + 1);
+    line = line.substr(first, line.find_last_not_of(kBlanks) - first + 1);
     specs.push_back(TRY(parse_source_spec(line).within(fmt::format("line {}", number))));
   }
   return specs;

@@ -41,8 +41,8 @@ inline constexpr std::string_view kSourceForms =
 // Pure: the path is not looked up.
 Result<SourceSpec> parse_source_spec(std::string_view text);
 
-// A list of sources, one a line; blank lines and what follows a # are nothing. The error names the
-// line.
+// A list of sources, one a line; blank lines, a byte order mark, and what follows a # at the start
+// of a line or of a word, are nothing. The error names the line.
 Result<std::vector<SourceSpec>> parse_source_list(std::string_view text);
 
 } // namespace dind::bake

@@ -202,6 +202,14 @@ unpacked_by() { # BASE TARGET [dockerd options]
   diff "$work/fresh/index.json" "$work/out/index.json"
 }
 
+@test "reuse: a first run has nothing to reuse, says so and goes on" {
+  make_small "$work/in" 1
+  run image --base "$work/in/base.tar" -o "oci:$work/out:x" --reuse "oci:$work/out:x" "$work/in/images.tar"
+  [ "$status" = 0 ] && [[ "$output" == *"nothing to reuse in $work/out"* ]]
+  run image --base "$work/in/base.tar" -o "oci:$work/out:x" --reuse "oci:$work/out:x" "$work/in/images.tar"
+  [ "$status" = 0 ] && [[ "$output" == *"1 of the base, 1 of them taken over"*"0 made, 4 taken over"* ]]
+}
+
 @test "reuse: a damaged layer of the earlier image is not taken over" {
   make_small "$work/in" 1
   image --base "$work/in/base.tar" -o "oci:$work/out" "$work/in/images.tar"
@@ -303,7 +311,73 @@ PYTHON
   [ "$status" = 64 ] && [[ "$output" == *"SOURCE_DATE_EPOCH"* ]]
   run image "${base_arg[@]}" -o "oci:$work/o" --platform linux/arm64 "$work/in/images.tar"
   [ "$status" = 65 ] && [[ "$output" == *"the base is for linux/amd64, and wanted is linux/arm64"* ]]
+  run image "${base_arg[@]}" -o "oci:$work/o" --platform linux//v8 "$work/in/images.tar"
+  [ "$status" = 64 ] && [[ "$output" == *"--platform"* ]]
+  run image "${base_arg[@]}" -o "oci:$work/o:a b" "$work/in/images.tar"
+  [ "$status" = 64 ] && [[ "$output" == *"is no reference"* ]]
+  run image "${base_arg[@]}" -o "oci:$work/o" --reuse "oci-archive:$work/x" "$work/in/images.tar"
+  [ "$status" = 64 ] && [[ "$output" == *"--reuse"* ]]
   [ ! -e "$work/o" ]
+}
+
+@test "a target that could not take the image is refused before anything is read" {
+  local none="$work/none.tar" # of sources, there is none
+  mkfifo "$work/pipe"
+  run image --base "$none" -o "docker-archive:$work/pipe" "$none"
+  [ "$status" = 64 ] && [[ "$output" == *"docker-archive:-"* ]]
+  [ -p "$work/pipe" ]
+  mkdir "$work/broken"
+  echo '{}' >"$work/broken/oci-layout"
+  echo '{' >"$work/broken/index.json"
+  run image --base "$none" -o "oci:$work/broken" "$none"
+  [ "$status" = 64 ] && [[ "$output" == *"index.json"* ]]
+  run env DOCKER_HOST=tcp://127.0.0.1:1 "$programs/dindctl" image --base "$none" -o docker-daemon: "$none"
+  [ "$status" = 64 ] && [[ "$output" == *"DOCKER_HOST"* ]]
+  run env DOCKER_HOST="unix://$work/none.sock" "$programs/dindctl" image --base "$none" -o docker-daemon: "$none"
+  [ "$status" = 74 ] && [[ "$output" == *"none.sock"* ]]
+}
+
+@test "a run that is killed, stopped or not read to its end is in nobody's way" {
+  make_small "$work/in" 1
+  local args=(--base "$work/in/base.tar") scratch="$work/scratch" pid
+  mkdir "$scratch"
+  # Nobody writes to the source, so that it waits with its draft there.
+  mkfifo "$work/source"
+  "$programs/dindctl" image --progress none "${args[@]}" -o "oci:$work/out" "$work/source" 3>&- 9>&- &
+  pid=$!
+  until compgen -G "$work/out/.draft-*"; do sleep 0.05; done
+  kill -KILL "$pid"
+  wait "$pid" || true
+  [ -n "$(ls -A "$work/out")" ]
+  image "${args[@]}" -o "oci:$work/out" "$work/in/images.tar"
+  [ "$(ls -A "$work/out")" = "$(printf 'blobs\nindex.json\noci-layout')" ]
+  # A pipe that is full, and that nobody reads.
+  mkfifo "$work/target"
+  exec 4<>"$work/target"
+  TMPDIR=$scratch "$programs/dindctl" image --progress plain "${args[@]}" -o docker-archive:- "$work/in/images.tar" \
+    >"$work/target" 2>"$work/log" 3>&- 4>&- 9>&- &
+  pid=$!
+  until grep -q '^layers: ' "$work/log"; do sleep 0.05; done
+  kill -TERM "$pid"
+  status=0
+  wait "$pid" || status=$?
+  exec 4>&-
+  [ "$status" = 143 ]
+  [ -z "$(ls -A "$scratch")" ]
+  run bash -c "set -o pipefail; TMPDIR='$scratch' '$programs/dindctl' image --progress none --base '$work/in/base.tar' \
+    -o docker-archive:- '$work/in/images.tar' | head -c 100 >/dev/null"
+  [ "$status" = 74 ] && [[ "$output" == *"standard output: write: Broken pipe"* ]]
+  [ -z "$(ls -A "$scratch")" ]
+}
+
+@test "a full disk is told by its place" {
+  make_small "$work/in" 1
+  mkdir "$work/small"
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  run unshare -m bash -c 'mount -t tmpfs -o size=4m none "$1/small" && "$2" image --progress none \
+    --base "$1/in/base.tar" -o "oci:$1/small/out" "$1/in/images.tar"' - "$work" "$programs/dindctl"
+  [ "$status" = 74 ]
+  [[ "$output" == *"$work/small/out: "*"No space left on device"* ]]
 }
 
 @test "a base that has images baked in is refused" {

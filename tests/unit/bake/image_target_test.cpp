@@ -43,5 +43,15 @@ TEST(ImageTargetTest, RefusesWhatIsNone) {
   EXPECT_TRUE(fails_saying("--tag", parse_image_target("docker-daemon:x:1")));
 }
 
+TEST(ImageTargetTest, TakesTheReferencesOfTheImageSpec) {
+  for (const char* const good : {"1", "ci-dind:1", "registry.test:5000/A/b--c@sha256:00", "a+b"}) {
+    EXPECT_TRUE(ok(parse_image_target(std::string("oci:dir:") + good))) << good;
+  }
+  for (const char* const bad : {"a b", "-a", "a-", "a..b", "a---b", "a/", "a:", "ä", "a\n"}) {
+    EXPECT_TRUE(fails_saying("is no reference", parse_image_target(std::string("oci:dir:") + bad)))
+        << bad;
+  }
+}
+
 } // namespace
 } // namespace dind::bake

@@ -72,5 +72,15 @@ TEST(SourceSpecTest, ReadsAListALine) {
   EXPECT_TRUE(fails_saying("line 2: oci:: no path", parse_source_list("a.tar\noci:\n")));
 }
 
+TEST(SourceSpecTest, TakesAListAsEditorsWriteIt) {
+  const auto specs = parse_source_list("\xEF\xBB\xBF"
+                                       "a#1.tar#x\t# comment\r\n#a\n b.tar #");
+  ASSERT_TRUE(ok(specs));
+  EXPECT_EQ(*specs,
+            (std::vector<SourceSpec>{{Kind::any, "a#1.tar#x", ""}, {Kind::any, "b.tar", ""}}));
+  using namespace std::string_view_literals;
+  EXPECT_TRUE(fails_saying("line 2: a NUL byte", parse_source_list("a.tar\nb\0.tar\n"sv)));
+}
+
 } // namespace
 } // namespace dind::bake
