@@ -3,6 +3,7 @@
 #include <archive/member_path.hpp>
 
 #include <boost/filesystem/path.hpp>
+#include <fmt/format.h>
 
 #include <deque>
 #include <iterator>
@@ -91,7 +92,7 @@ std::optional<std::string> PathWatch::resolve(const std::string& path) const {
       at = std::string(archive::parent_of(at));
       continue;
     }
-    const std::string next = at.empty() ? part : at + "/" + part;
+    const std::string next = at.empty() ? part : fmt::format("{}/{}", at, part);
     const archive::TarEntry* const entry = find(next);
     if (!entry || entry->type != archive::EntryType::symlink) {
       at = next;
