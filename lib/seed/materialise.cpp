@@ -5,9 +5,9 @@
 #include <store/tree.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
+#include <sys/lock.hpp>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -27,10 +27,7 @@ Result<Fd> take_turn(const Fd& own_dir, const Interrupted& interrupted) {
   constexpr auto kPause = std::chrono::milliseconds(100);
   const std::string name = "materialise.lock";
   Fd lock = TRY(sys::open_at({own_dir, name}, O_RDWR | O_CREAT, 0600));
-  while (::flock(lock.get(), LOCK_EX | LOCK_NB) == -1) {
-    if (errno != EWOULDBLOCK && errno != EINTR) {
-      return errno_error("lock {}/{}", store::kOwnDir, name);
-    }
+  while (!TRY(sys::try_lock(lock).within(name))) {
     if (interrupted()) {
       return Error("wait for another materialisation", ECANCELED);
     }

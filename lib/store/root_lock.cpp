@@ -2,8 +2,7 @@
 
 #include <store/layout.hpp>
 #include <sys/file.hpp>
-
-#include <sys/file.h>
+#include <sys/lock.hpp>
 
 #include <thread>
 
@@ -20,10 +19,7 @@ Result<Fd> lock_data_root(const Fd& data_root, std::chrono::milliseconds patienc
   const std::string name = "lock";
   Fd lock = TRY(sys::open_at({dir, name}, O_RDWR | O_CREAT, 0600));
   const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (::flock(lock.get(), LOCK_EX | LOCK_NB) == -1) {
-    if (errno != EWOULDBLOCK && errno != EINTR) {
-      return errno_error("lock {}/{}", own, name);
-    }
+  while (!TRY(sys::try_lock(lock).within(own + "/" + name))) {
     if (std::chrono::steady_clock::now() >= deadline) {
       return Error("lock the data root: another dind-init uses it", EBUSY);
     }
