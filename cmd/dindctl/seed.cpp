@@ -23,10 +23,11 @@ constexpr std::string_view kVerb = "seed";
 constexpr const char* kFooter =
     R"(Puts the images of the caches (DIND_CACHE_DIR, default /var/lib/dind-cache) into a data root that no
 daemon uses, as dind-init does before it starts dockerd, and by the same variables (DIND_SEED,
-DIND_STORAGE_DRIVER, DIND_SEED_JOBS, ...). It mounts nothing, so a data root that needs a
-loop device is for dind-init alone. Killed at any moment, it finishes the next time.
+DIND_STORAGE_DRIVER, DIND_SEED_JOBS, ...); dockerd's flags and daemon.json, --userns-remap among them, are not
+looked at. It mounts nothing, so a data root that needs a loop device is for dind-init alone. Killed at any
+moment, it finishes the next time.
 
---dry-run prints, for every layer and image, what would be done and why, and does nothing.
+--dry-run prints, for every layer and image, what would be done and why, and does nothing but probe the host.
 --materialise copies what is borrowed from a cache into the volume, so that the volume can go back
 to the stock image, or live on without the cache. dockerd may run meanwhile.
 

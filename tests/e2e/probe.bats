@@ -29,9 +29,10 @@ probe() { "$programs/dindctl" probe --data-root "$root" "$@"; }
 
 @test "a probe tells a reason for each rung, and for the choice" {
   mkdir "$root"
-  DOCKER_DRIVER=overlay2 probe --json >"$BATS_TEST_TMPDIR/report.json"
-  jq -e '[.rungs[].why] | length == 7 and all(length > 0)' "$BATS_TEST_TMPDIR/report.json"
+  DOCKER_DRIVER=no-such DIND_REQUIRE_DRIVER=overlay2,vfs probe --json >"$BATS_TEST_TMPDIR/report.json"
+  jq -e '[.rungs[].why] | length == 8 and all(length > 0)' "$BATS_TEST_TMPDIR/report.json"
   jq -e '.decision.driver == "overlay2" and (.decision.why | length > 0)' "$BATS_TEST_TMPDIR/report.json"
+  jq -e '.decision.warnings[0] | contains("DOCKER_DRIVER=no-such is not used")' "$BATS_TEST_TMPDIR/report.json"
   jq -e '.cpus >= 1 and .free.bytes > 0' "$BATS_TEST_TMPDIR/report.json"
 }
 
