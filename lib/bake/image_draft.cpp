@@ -21,7 +21,6 @@ const std::string kLayoutFile = "oci-layout";
 const std::string kLayoutDraft = ".draft-";
 constexpr mode_t kFileMode = 0644;
 constexpr int kAttempts = 10;
-constexpr int kMostLinks = 40; // as the kernel follows
 
 bool is_stdout(const ImageTarget& target) {
   return target.kind == ImageTarget::Kind::docker_archive && target.path == "-";
@@ -38,7 +37,7 @@ fs::path parent_of(const fs::path& path) {
 
 // Where `path` leads if it is a symlink, also to what is not there yet.
 Result<fs::path> follow_links(fs::path path) {
-  for (int i = 0; i < kMostLinks; ++i) {
+  for (int i = 0; i < sys::kMostLinks; ++i) {
     const Fd dir = TRY(sys::open_dir(parent_of(path)));
     const std::string name = path.filename().native();
     const auto target = sys::read_link_at({dir, name});

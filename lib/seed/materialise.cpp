@@ -10,8 +10,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <thread>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -24,16 +22,9 @@ const std::string kTarSplit = store::kTarSplitName;
 
 // One at a time, be it PID 1's promotion or a command. Falls with the process.
 Result<Fd> take_turn(const Fd& own_dir, const Interrupted& interrupted) {
-  constexpr auto kPause = std::chrono::milliseconds(100);
   const std::string name = "materialise.lock";
-  Fd lock = TRY(sys::open_at({own_dir, name}, O_RDWR | O_CREAT, 0600));
-  while (!TRY(sys::try_lock(lock).within(name))) {
-    if (interrupted()) {
-      return Error("wait for another materialisation", ECANCELED);
-    }
-    std::this_thread::sleep_for(kPause);
-  }
-  return lock;
+  auto lock = TRY(sys::take_lock_at({own_dir, name}, interrupted));
+  return lock ? Result<Fd>(*std::move(lock)) : Error("wait for another materialisation", ECANCELED);
 }
 
 // What takes the place of a link outlives the cache, so it has to outlive a power cut as well.

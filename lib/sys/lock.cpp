@@ -2,6 +2,9 @@
 
 #include <sys/file.h>
 
+#include <chrono>
+#include <thread>
+
 namespace dind::sys {
 
 Result<bool> try_lock(const Fd& fd) {
@@ -18,6 +21,18 @@ Result<void> wait_lock(const Fd& fd) {
     }
   }
   return {};
+}
+
+Result<std::optional<Fd>> take_lock_at(At at, const std::function<bool()>& interrupted) {
+  constexpr auto kPause = std::chrono::milliseconds(50);
+  Fd file = TRY(open_at(at, O_RDWR | O_CREAT, 0600));
+  while (!TRY(try_lock(file).within(at.name))) {
+    if (interrupted()) {
+      return std::optional<Fd>();
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  return std::optional(std::move(file));
 }
 
 } // namespace dind::sys

@@ -2,6 +2,10 @@
 
 #include <base/fd.hpp>
 #include <base/result.hpp>
+#include <sys/file.hpp>
+
+#include <functional>
+#include <optional>
 
 namespace dind::sys {
 
@@ -10,5 +14,9 @@ namespace dind::sys {
 // filesystem has none.
 Result<bool> try_lock(const Fd& fd); // false: somebody else has it
 Result<void> wait_lock(const Fd& fd);
+
+// Opens a lock file, made if it is missing (0600), and locks it as soon as nobody else has it.
+// Nothing once `interrupted` says so, which is asked between tries.
+Result<std::optional<Fd>> take_lock_at(At at, const std::function<bool()>& interrupted);
 
 } // namespace dind::sys
