@@ -13,9 +13,6 @@
 namespace dind::archive {
 namespace {
 
-constexpr std::string_view kWhiteout = ".wh.";
-constexpr std::string_view kOpaque = ".wh..wh..opq";
-
 // What has a name so far. The tree was empty and is ours alone, so that this is
 // all there is in it and nothing has to be asked of whoever makes it.
 enum class Kind : std::uint8_t { implied_directory, directory, file, symlink, node, whiteout };
@@ -93,11 +90,11 @@ Result<void> LayerRules::State::add(const TarEntry& entry, TarReader& reader) {
   const std::string_view parent = parent_of(path);
   const std::string_view name = base_of(path);
   TRY(require_parent(parent, time));
-  if (name == kOpaque) {
+  if (name == kOpaqueName) {
     return add_opaque(parent);
   }
-  if (name.starts_with(kWhiteout)) {
-    return add_whiteout(parent, name.substr(kWhiteout.size()), entry);
+  if (name.starts_with(kWhiteoutPrefix)) {
+    return add_whiteout(parent, name.substr(kWhiteoutPrefix.size()), entry);
   }
   TRY(make_room(path, entry));
   return make(path, entry, reader);
@@ -128,7 +125,7 @@ Result<void> LayerRules::State::require_parent(std::string_view path, timespec t
 }
 
 Result<void> LayerRules::State::imply(std::string_view path, timespec time) {
-  if (base_of(path).starts_with(kWhiteout)) {
+  if (base_of(path).starts_with(kWhiteoutPrefix)) {
     return input_error("{}: no layer can hold a directory of that name", printable(path));
   }
   const std::string whole(path);
@@ -141,7 +138,7 @@ Result<void> LayerRules::State::imply(std::string_view path, timespec time) {
 Result<void> LayerRules::State::add_opaque(std::string_view dir) {
   const std::string path(dir);
   if (!opaque_dirs.insert(path).second) {
-    return input_error("duplicate entry {}", printable(join(dir, kOpaque)));
+    return input_error("duplicate entry {}", printable(join(dir, kOpaqueName)));
   }
   return maker.opaque(path);
 }

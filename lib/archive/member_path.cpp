@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::size_t kMaxComponent = 255; // NAME_MAX
 constexpr std::size_t kMaxPath = 4095;     // PATH_MAX without its NUL
-constexpr std::string_view kWhiteout = ".wh.";
 
 // Takes the next component off `rest`, skipping slashes; "" at the end.
 std::string_view take_component(std::string_view& rest) {
@@ -39,7 +38,7 @@ Result<std::string> clean_path(const std::string& name) {
     }
     // The name that a whiteout deletes may be as long as any other, and the mark comes on top.
     const std::string_view named =
-        part.starts_with(kWhiteout) ? part.substr(kWhiteout.size()) : part;
+        part.starts_with(kWhiteoutPrefix) ? part.substr(kWhiteoutPrefix.size()) : part;
     if (named.size() > kMaxComponent) {
       return input_error("{}…: a name longer than {} bytes", printable(name.substr(0, 80)),
                          kMaxComponent);

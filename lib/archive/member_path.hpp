@@ -7,6 +7,11 @@
 
 namespace dind::archive {
 
+// How a layer names what it deletes of those below (image-spec layer.md, "Whiteouts"): a file of
+// this prefix and the deleted name, and one by which a directory hides all that it had.
+inline constexpr std::string_view kWhiteoutPrefix = ".wh.";
+inline constexpr std::string_view kOpaqueName = ".wh..wh..opq";
+
 // The path of a member inside its layer, cleaned as Go's filepath.Clean does, but
 // strict: no "..", not absolute, no NUL; "" is the root. Components are at most
 // 255 bytes, the whole at most 4095.

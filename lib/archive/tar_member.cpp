@@ -1,12 +1,13 @@
 #include <archive/tar_member.hpp>
 
+#include <archive/member_path.hpp>
+
 #include <limits>
 
 namespace dind::archive {
 namespace {
 
 constexpr std::string_view kXattrPrefix = "SCHILY.xattr.";
-constexpr std::string_view kWhiteoutPrefix = ".wh.";
 constexpr std::uint32_t kModeBits = 07777;
 
 Result<EntryType> type_of(char type, std::string_view name) {

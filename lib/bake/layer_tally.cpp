@@ -4,11 +4,6 @@
 #include <base/utf8.hpp>
 
 namespace dind::bake {
-namespace {
-
-constexpr std::string_view kMarkPrefix = ".wh.";
-
-} // namespace
 
 Result<void> LayerTally::see(const archive::TarEntry& entry) {
   if (entry.type == archive::EntryType::global_header) {
@@ -21,7 +16,7 @@ Result<void> LayerTally::see(const archive::TarEntry& entry) {
     ++odd_names_;
     odd_name_ = odd_names_ == 1 ? path : odd_name_;
   }
-  if (archive::base_of(path).starts_with(kMarkPrefix) || notes_.is_node(path)) {
+  if (archive::base_of(path).starts_with(archive::kWhiteoutPrefix) || notes_.is_node(path)) {
     return {};
   }
   witnesses_.see(path, entry);

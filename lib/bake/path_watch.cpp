@@ -1,6 +1,7 @@
 #include <bake/path_watch.hpp>
 
 #include <archive/member_path.hpp>
+#include <sys/file.hpp>
 
 #include <boost/filesystem/path.hpp>
 #include <fmt/format.h>
@@ -10,10 +11,6 @@
 
 namespace dind::bake {
 namespace {
-
-constexpr std::string_view kWhiteout = ".wh.";
-constexpr std::string_view kOpaque = ".wh..wh..opq";
-constexpr int kMostLinks = 40; // as the kernel follows
 
 bool is_below(std::string_view path, std::string_view dir) {
   return dir.empty() ||
@@ -45,7 +42,7 @@ Result<void> PathWatch::see(const archive::TarEntry& entry) {
   const std::string path = TRY(archive::clean_path(entry.name));
   const std::string_view name = archive::base_of(path);
   const std::string dir(archive::parent_of(path));
-  if (name == kOpaque) {
+  if (name == archive::kOpaqueName) {
     for (auto& [watched, seen] : watched_) {
       if (seen && seen->layer < layer_ && is_below(watched, dir)) {
         seen.reset();
@@ -53,8 +50,8 @@ Result<void> PathWatch::see(const archive::TarEntry& entry) {
     }
     return {};
   }
-  if (name.starts_with(kWhiteout)) {
-    const std::string_view hidden = name.substr(kWhiteout.size());
+  if (name.starts_with(archive::kWhiteoutPrefix)) {
+    const std::string_view hidden = name.substr(archive::kWhiteoutPrefix.size());
     remove(dir.empty() ? std::string(hidden) : dir + "/" + std::string(hidden));
     return {};
   }
@@ -98,7 +95,7 @@ std::optional<std::string> PathWatch::resolve(const std::string& path) const {
       at = next;
       continue;
     }
-    if (++links > kMostLinks) {
+    if (++links > sys::kMostLinks) {
       return std::nullopt;
     }
     const boost::filesystem::path target(entry->link_name);

@@ -14,9 +14,6 @@ namespace {
 using archive::EntryType;
 using archive::TarEntry;
 
-constexpr std::string_view kWhiteout = ".wh.";
-constexpr std::string_view kOpaque = ".wh..wh..opq";
-
 std::uint32_t type_bits(EntryType type) {
   switch (type) {
   case EntryType::directory:
@@ -67,7 +64,7 @@ Result<void> ExpectedTree::add(const TarEntry& entry) {
   }
   require_parents(path, entry);
   const std::string_view name = archive::base_of(path);
-  if (name.starts_with(kWhiteout)) {
+  if (name.starts_with(archive::kWhiteoutPrefix)) {
     add_mark(std::string(archive::parent_of(path)), name);
     return {};
   }
@@ -104,12 +101,12 @@ void ExpectedTree::require_parents(const std::string& path, const TarEntry& caus
 }
 
 void ExpectedTree::add_mark(const std::string& parent, std::string_view name) {
-  if (name == kOpaque) {
+  if (name == archive::kOpaqueName) {
     skeleton_.opaque.push_back(parent);
     return;
   }
   std::string path = parent;
-  path.append(parent.empty() ? "" : "/").append(name.substr(kWhiteout.size()));
+  path.append(parent.empty() ? "" : "/").append(name.substr(archive::kWhiteoutPrefix.size()));
   deleted_[path] = true;
   skeleton_.whiteouts.push_back(std::move(path));
 }

@@ -6,7 +6,7 @@
 #include <archive/tar_split.hpp>
 #include <cache/manifest.hpp>
 #include <store/layout.hpp>
-#include <store/overlay_marks.hpp>
+#include <store/mark_check.hpp>
 #include <store/parent_dirs.hpp>
 #include <sys/extents.hpp>
 #include <sys/file.hpp>
@@ -28,8 +28,6 @@ namespace {
 
 constexpr std::size_t kSmallFile = 64U << 10U;
 constexpr std::size_t kBuffer = 1U << 20U;
-constexpr std::string_view kWhiteoutPrefix = ".wh.";
-constexpr std::string_view kOpaqueName = ".wh..wh..opq";
 
 // Something is not as it was, or not there; anything else is a failure to look.
 bool is_flaw(const Error& error) {
@@ -53,9 +51,8 @@ public:
   Check(const Fd& data_root, const std::string& driver, const Digest& chain_id,
         const DriverState& state, const Users& users)
       : root_(data_root), driver_(driver), chain_id_(chain_id), state_(state),
-        layer_(state.layers.at(chain_id)), is_overlay_(driver == kOverlay2),
-        has_marks_(driver == kOverlay2 || driver == kFuseOverlayfs),
-        in_namespace_(users.in_namespace) {}
+        layer_(state.layers.at(chain_id)),
+        has_marks_(driver == kOverlay2 || driver == kFuseOverlayfs), marks_(driver, users) {}
 
   Result<void> run(const cache::Skeleton& skeleton) {
     const std::string path = layers_dir(driver_) + "/" + layer_.cache_id;
@@ -75,7 +72,7 @@ public:
     if (skeleton.marks() == 0) {
       return {};
     }
-    return marks_of(TRY(sys::open_dir_at({dir, skeleton_name})), skeleton);
+    return marks_.all_of(TRY(sys::open_dir_at({dir, skeleton_name})), skeleton);
   }
 
 private:
@@ -197,8 +194,8 @@ private:
     if (path.empty() || path == ".") {
       return {};
     }
-    if (name.starts_with(kWhiteoutPrefix)) {
-      return has_marks_ ? mark_of(parents, path, name) : Result<void>();
+    if (name.starts_with(archive::kWhiteoutPrefix)) {
+      return has_marks_ ? marks_.mark_of(parents, path) : Result<void>();
     }
     const auto at = parents.at(path);
     if (!at) {
@@ -242,56 +239,6 @@ private:
     return sum.value() == member.crc64 ? Result<void>() : input_error("its content is not whole");
   }
 
-  // Where a later member of the layer has the name of a whiteout, none is left.
-  Result<void> mark_of(ParentDirs& parents, const std::string& path, const std::string& name) {
-    const std::string dir = path.substr(0, path.size() - name.size());
-    if (name == kOpaqueName) {
-      return opaque_in(parents, dir.empty() ? dir : dir.substr(0, dir.size() - 1));
-    }
-    return whiteout_at(parents, dir + name.substr(kWhiteoutPrefix.size()));
-  }
-
-  Result<void> marks_of(const Fd& dir, const cache::Skeleton& skeleton) {
-    ParentDirs parents(dir);
-    for (const std::string& path : skeleton.whiteouts) {
-      TRY(whiteout_at(parents, path));
-    }
-    for (const std::string& path : skeleton.opaque) {
-      TRY(opaque_in(parents, path));
-    }
-    for (const cache::Node& node : skeleton.nodes) {
-      const sys::At at = TRY(parents.at(node.path));
-      std::ignore = TRY(sys::stat_at(at));
-    }
-    return {};
-  }
-
-  Result<void> whiteout_at(ParentDirs& parents, const std::string& path) {
-    const sys::At at = TRY(parents.at(path));
-    const auto name = sys::stat_at(at);
-    if (name) {
-      return {}; // the whiteout, or what overrode it
-    }
-    const std::string aufs = std::string(kWhiteoutPrefix) + at.name;
-    const auto mark = is_overlay_ ? Result<bool>(false) : sys::exists_at({at.dir, aufs});
-    return mark && *mark ? Result<void>() : input_error("the whiteout of {} is missing", path);
-  }
-
-  Result<void> opaque_in(ParentDirs& parents, const std::string& path) {
-    const Fd* dir = TRY(parents.open(path));
-    const std::string self = ".";
-    const std::string aufs(kOpaqueName);
-    const bool marked =
-        is_overlay_ ? TRY(sys::get_xattr_at({*dir, self}, in_namespace_ ? sys::kOpaqueXattrOfUsers
-                                                                        : sys::kOpaqueXattr))
-                          .has_value()
-                    : TRY(sys::exists_at({*dir, aufs}));
-    if (!marked && is_overlay_ && !in_namespace_ && !sys::sees_trusted_xattrs(*dir)) {
-      return Error("read attributes named trusted.*", EPERM);
-    }
-    return marked ? Result<void>() : input_error("\"{}\" is not opaque any more", path);
-  }
-
   static Result<std::string> text_in(const Fd& dir, const std::string& name) {
     return sys::read_file_at({dir, name}, kSmallFile);
   }
@@ -309,9 +256,8 @@ private:
   const Digest& chain_id_;
   const DriverState& state_;
   const PresentLayer& layer_;
-  bool is_overlay_;
   bool has_marks_;
-  bool in_namespace_;
+  MarkCheck marks_;
 };
 
 } // namespace

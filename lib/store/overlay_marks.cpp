@@ -1,5 +1,6 @@
 #include <store/overlay_marks.hpp>
 
+#include <archive/member_path.hpp>
 #include <store/nodes.hpp>
 #include <store/parent_dirs.hpp>
 #include <store/unpack.hpp>
@@ -14,8 +15,7 @@
 namespace dind::store {
 namespace {
 
-const std::string kAufsWhiteout = ".wh.";
-const std::string kAufsOpaque = ".wh..wh..opq";
+const std::string kAufsOpaque(archive::kOpaqueName);
 
 } // namespace
 
@@ -60,7 +60,7 @@ Result<void> MarkMaker::make_anchor() const {
 }
 
 std::string MarkMaker::whiteout_of(const std::string& name) const {
-  return style_ == MarkStyle::aufs ? kAufsWhiteout + name : name;
+  return style_ == MarkStyle::aufs ? std::string(archive::kWhiteoutPrefix) + name : name;
 }
 
 Result<void> OverlayMarks::whiteout(sys::At at, const std::string&, const archive::TarEntry&) {
