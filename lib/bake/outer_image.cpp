@@ -116,15 +116,22 @@ private:
     if (!report_.added.anything()) {
       return {};
     }
-    NullSink nowhere;
-    archive::HashingSink hashed(nowhere);
-    TRY(write_programs(hashed));
-    const KeptLayer* const kept = previous_.find(hashed.finish());
+    const KeptLayer* const kept = TRY(find_kept_programs());
     put(kept ? TRY(previous_.take_over(*kept, draft_)) : TRY(make_programs_layer()),
         report_.added.programs ? "dindctl image: dind-init and dindctl"
                                : "dindctl image: a link to dind-init",
         std::nullopt);
     return {};
+  }
+
+  Result<const KeptLayer*> find_kept_programs() const {
+    if (previous_.empty()) {
+      return nullptr;
+    }
+    NullSink nowhere;
+    archive::HashingSink hashed(nowhere);
+    TRY(write_programs(hashed));
+    return previous_.find(hashed.finish());
   }
 
   Result<void> write_programs(archive::ByteSink& tar) const {

@@ -37,6 +37,7 @@ public:
   // What cannot be used is a warning, and has to be made again.
   static PreviousLayers read(const boost::filesystem::path& layout, const std::string& recipe);
 
+  bool empty() const { return all_.empty(); }
   // By the diff ID of the inner layer; nullptr if there is none.
   const KeptInnerLayer* find_inner(const Digest& diff_id) const;
   // By the layer's own diff ID.

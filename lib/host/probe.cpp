@@ -28,9 +28,6 @@ public:
       : scratch_(scratch), request_(request), facts_(facts) {}
 
   void climb() {
-    const auto written = try_write(scratch_);
-    facts_.writable = fact_of(written, "files can be made in the data root");
-    facts_.is_full = !written && is_want_of_room(written.error());
     for (const std::string& sample : request_.samples) {
       facts_.caches.push_back(probe_cache(sample));
     }
@@ -42,6 +39,7 @@ public:
           fact_of(try_shifted_owners(scratch_, *request_.ids), "owners can be shifted");
     }
     probe_inside();
+    probe_room();
     probe_alternatives();
   }
 
@@ -100,6 +98,13 @@ private:
     facts_.hard_link = implied_or(&CacheFacts::hard_link, [this] {
       return fact_of(try_hard_link(scratch_, ""), "files of the data root can be linked");
     });
+  }
+
+  // An overlay that holds was written to.
+  void probe_room() {
+    const auto written = facts_.overlay.holds ? Result<void>() : try_write(scratch_);
+    facts_.writable = fact_of(written, "files can be made in the data root");
+    facts_.is_full = !written && is_want_of_room(written.error());
   }
 
   // Whether more than overlay2 has to be known.
