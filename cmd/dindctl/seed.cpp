@@ -88,7 +88,7 @@ void print_plan(const boot::Seeding& seeding) {
                                   : step.present            ? "present"
                                   : seeding.plan.by_load    ? "load"
                                                             : "seed";
-    fmt::print("{:<9}image {}  {}\n", what, seed::label_of(image),
+    fmt::print("{:<9}image {}  {}\n", what, cache::label_of(image),
                step.unwanted ? "the user removed it, and DIND_RESEED=no" : step.missing_why);
   }
 }

@@ -87,7 +87,7 @@ public:
       warnings_.push_back(fmt::format("{} stays with the image that the user gave it to", name));
     }
     if (!why_none_.empty()) {
-      missing_.push_back(seed::label_of(image));
+      missing_.push_back(cache::label_of(image));
       return;
     }
     std::string why = step.missing_why;
@@ -102,8 +102,8 @@ public:
       ++images_;
       return;
     }
-    missing_.push_back(seed::label_of(image));
-    warnings_.push_back(fmt::format("image {} is not seeded: {}", seed::label_of(image), why));
+    missing_.push_back(cache::label_of(image));
+    warnings_.push_back(fmt::format("image {} is not seeded: {}", cache::label_of(image), why));
     failure_ = failure_.empty() ? warnings_.back() : failure_;
   }
 
@@ -216,7 +216,7 @@ private:
       return;
     }
     next_line_ = Clock::now() + kProgressEvery;
-    log::info("loading {}: {} images are there, {} MB were sent in all", seed::label_of(image),
+    log::info("loading {}: {} images are there, {} MB were sent in all", cache::label_of(image),
               images_, sent_ / 1'000'000);
   }
 

@@ -20,7 +20,7 @@ void report_cold(const Findings& found, const seed::SeedPlan& plan, bool wanted,
   status.reason = plan.cold_why;
   for (const cache::Cache& cache : found.caches.open) {
     for (const cache::Image& image : cache.manifest().images) {
-      status.images_missing.push_back(seed::label_of(image));
+      status.images_missing.push_back(cache::label_of(image));
     }
   }
 }
@@ -136,7 +136,7 @@ std::vector<std::string> images_there(const Seeding& seeding, const Status& stat
   const auto& missing = status.images_missing;
   for (const seed::ImageStep& step : seeding.plan.images) {
     const cache::Cache& cache = seeding.found.caches.open[step.cache];
-    std::string label = seed::label_of(cache.manifest().images[step.image]);
+    std::string label = cache::label_of(cache.manifest().images[step.image]);
     const bool is_missing = std::find(missing.begin(), missing.end(), label) != missing.end();
     if (!step.unwanted && !is_missing) {
       there.push_back(std::move(label));

@@ -228,6 +228,10 @@ Result<void> check_consistency(const Manifest& manifest) {
 
 } // namespace
 
+std::string label_of(const Image& image) {
+  return image.names.empty() ? image.id.text() : image.names.front();
+}
+
 const Layer* Manifest::find(const Digest& diff_id) const {
   const auto found = std::find_if(layers.begin(), layers.end(),
                                   [&](const Layer& layer) { return layer.diff_id == diff_id; });

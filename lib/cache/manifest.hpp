@@ -79,6 +79,9 @@ struct Image {
   bool operator==(const Image&) const = default;
 };
 
+// The name by which people know an image.
+std::string label_of(const Image& image);
+
 struct Manifest {
   std::vector<Image> images;     // in the order in which they are seeded
   std::vector<Layer> layers;     // each diff ID once, in the order of first use

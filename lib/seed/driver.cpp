@@ -87,11 +87,20 @@ private:
     return driver == kVfs ? &vfs_ : nullptr;
   }
 
-  // A full data root says nothing of the driver that filled it.
-  bool may_go_on_with(const std::string& driver) const {
+  bool is_in_use(const std::string& driver) const {
     const auto& prior = state_.prior_drivers;
-    return facts_.is_full && (std::find(prior.begin(), prior.end(), driver) != prior.end() ||
-                              !state_.of(driver).images.empty());
+    return std::find(prior.begin(), prior.end(), driver) != prior.end() ||
+           !state_.of(driver).images.empty();
+  }
+
+  // What forbids a driver that is demanded, or in use; nullptr if nothing does. Without a cache
+  // nobody has asked the host: it is the engine's to try. A full data root says nothing of the
+  // driver that filled it.
+  const host::Fact* obstacle_to(const std::string& driver) const {
+    const host::Fact* const fact = fact_of(driver);
+    const bool stands =
+        !fact || fact->holds || !has_cache_ || (facts_.is_full && is_in_use(driver));
+    return stands ? nullptr : fact;
   }
 
   bool is_allowed(const std::string& driver) const {
@@ -107,16 +116,13 @@ private:
   }
 
   void required(const std::string& driver) {
-    const host::Fact* fact = fact_of(driver);
-    take(driver, driver + " is required", fact ? Means::layers : Means::load);
-    if (!fact || fact->holds || !has_cache_ || may_go_on_with(driver)) {
-      return; // without a cache nobody has asked the host: it is the engine's to try
-    }
-    if (driver == store::kOverlay2 && take_loop(driver + " is required")) {
+    take(driver, driver + " is required", fact_of(driver) ? Means::layers : Means::load);
+    const host::Fact* const obstacle = obstacle_to(driver);
+    if (!obstacle || (driver == store::kOverlay2 && take_loop(driver + " is required"))) {
       return;
     }
     choice_.means = Means::none;
-    choice_.refusal = fmt::format("storage driver {} is required, but {}", driver, fact->why);
+    choice_.refusal = fmt::format("storage driver {} is required, but {}", driver, obstacle->why);
   }
 
   // dockerd must use the driver of the layers that are there, or dies.
@@ -138,11 +144,11 @@ private:
       return false;
     }
     const std::string driver = prior.empty() ? kVfs : prior.front();
-    const host::Fact* fact = fact_of(driver);
-    take(driver, "the data root holds layers of " + driver, fact ? Means::layers : Means::load);
-    if (fact && !fact->holds && has_cache_ && !may_go_on_with(driver)) {
+    take(driver, "the data root holds layers of " + driver,
+         fact_of(driver) ? Means::layers : Means::load);
+    if (const host::Fact* const obstacle = obstacle_to(driver)) {
       choice_.means = Means::none;
-      choice_.why += ", but " + fact->why;
+      choice_.why += ", but " + obstacle->why;
     }
     if (!wishes_.preferred_driver.empty() && wishes_.preferred_driver != driver) {
       choice_.warnings.push_back(

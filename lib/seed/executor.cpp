@@ -1,6 +1,7 @@
 #include <seed/executor.hpp>
 
 #include <seed/clearing.hpp>
+#include <seed/image_writer.hpp>
 #include <seed/record_writer.hpp>
 #include <store/graph_driver.hpp>
 #include <store/image_metadata.hpp>
@@ -8,7 +9,6 @@
 #include <sys/dir.hpp>
 
 #include <algorithm>
-#include <set>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -32,7 +32,7 @@ public:
   Result<SeedReport> run(const Fd& own_dir) {
     TRY(clear_the_way(own_dir));
     // From here on everything of ours that the data root holds was checked, or is made now.
-    TRY(write_receipt(own_dir, receipt_to_begin()));
+    TRY(note(own_dir, receipt_to_begin()));
     progress_.layers_in_all = what_.plan.layers.size();
     for (const LayerStep& step : what_.plan.layers) {
       if (what_.interrupted()) {
@@ -45,14 +45,13 @@ public:
     if (what_.interrupted()) { // what failed then may have failed for that
       return Error("seed", ECANCELED);
     }
-    std::map<std::string, Digest> references;
     for (const ImageStep& step : what_.plan.images) {
-      add_image(step, references);
+      images_.add(step, failed_);
     }
     // Before the names: one that is given and not in the receipt would be taken for the
     // user's by the boot after a killed one, and never move again.
-    TRY(write_receipt(own_dir, report_.receipt));
-    TRY(metadata_.add_references(references, given_before()));
+    TRY(note(own_dir, report_.receipt));
+    TRY(images_.name());
     return std::move(report_);
   }
 
@@ -61,6 +60,29 @@ private:
     return what_.deadline && std::chrono::steady_clock::now() >= *what_.deadline;
   }
   bool is_over() const { return what_.interrupted() || out_of_time(); }
+
+  // A full volume takes no receipt. Where all is there and known, that of an earlier boot will do:
+  // the next one looks at everything again.
+  Result<void> note(const Fd& own_dir, const Receipt& receipt) {
+    auto written = write_receipt(own_dir, receipt);
+    if (written || !is_known()) {
+      return written;
+    }
+    if (!is_unnoted_) {
+      is_unnoted_ = true;
+      report_.warnings.push_back(
+          "what was looked at is not noted, so the next boot does it again: " +
+          written.error().describe());
+    }
+    return {};
+  }
+
+  bool is_known() const {
+    const auto& steps = what_.plan.layers;
+    return what_.receipt.driver == what_.driver && images_.are_known() &&
+           std::all_of(steps.begin(), steps.end(),
+                       [](const LayerStep& step) { return step.method == Method::present; });
+  }
 
   // How layers are about to be made: whoever finds them after a kill could not tell.
   Receipt receipt_to_begin() const {
@@ -107,16 +129,7 @@ private:
         std::ignore = metadata_.add_distribution(layer_of(step)); // pulls and pushes know less
       }
     }
-    for (const ImageStep& step : what_.plan.images) {
-      const cache::Cache& cache = *what_.caches[step.cache];
-      const cache::Image& image = cache.manifest().images[step.image];
-      if (!step.present || !is_ours(image)) {
-        continue;
-      }
-      if (auto written = write_image(cache, image); !written) {
-        not_rewritten_.emplace(image.id, std::move(written).error().describe());
-      }
-    }
+    images_.write_again();
   }
 
   void add_layer(const LayerStep& step) {
@@ -232,77 +245,6 @@ private:
         *step.parent, made != cache_ids_.end() ? made->second : known->second.cache_id});
   }
 
-  void add_image(const ImageStep& step, std::map<std::string, Digest>& references) {
-    const cache::Cache& cache = *what_.caches[step.cache];
-    const cache::Image& image = cache.manifest().images[step.image];
-    if (step.unwanted) {
-      return;
-    }
-    auto added = step.missing_why.empty() ? make_image(step, cache, image)
-                                          : Result<void>(Error(step.missing_why));
-    if (!added) {
-      report_.images_missing.push_back(label_of(image));
-      report_.warnings.push_back(
-          fmt::format("image {} is not seeded: {}", label_of(image), added.error().describe()));
-      if (report_.why_missing.empty()) {
-        report_.why_missing = report_.warnings.back();
-      }
-      return;
-    }
-    ++report_.images;
-    images_.insert(image.id);
-    std::set<std::string> names(image.names.begin(), image.names.end());
-    names.insert(image.digests.begin(), image.digests.end());
-    for (const std::string& name : names) {
-      if (!step.unwanted_names.contains(name)) {
-        references.emplace(name, image.id);
-      }
-    }
-    if (!step.present || is_ours(image)) {
-      report_.receipt.images[image.id].merge(names);
-    }
-  }
-
-  // Rather than one that the user pulled or built, and that the cache has as well.
-  bool is_ours(const cache::Image& image) const {
-    if (what_.receipt.images.contains(image.id) || image.layers.empty()) {
-      return true;
-    }
-    const auto top = what_.state.layers.find(cache::chain_ids(image.layers).back());
-    return top == what_.state.layers.end() || top->second.ours;
-  }
-
-  Result<void> make_image(const ImageStep& step, const cache::Cache& cache,
-                          const cache::Image& image) {
-    for (const Digest& chain_id : cache::chain_ids(image.layers)) {
-      if (const auto failure = failed_.find(chain_id); failure != failed_.end()) {
-        return Error(failure->second);
-      }
-    }
-    if (const auto failure = not_rewritten_.find(image.id); failure != not_rewritten_.end()) {
-      return Error(failure->second);
-    }
-    return step.present ? Result<void>() : write_image(cache, image);
-  }
-
-  Result<void> write_image(const cache::Cache& cache, const cache::Image& image) {
-    const std::string config = TRY(cache.read_config(image.id));
-    const bool has_parent = image.parent && (images_.contains(*image.parent) ||
-                                             what_.state.images.contains(*image.parent));
-    return metadata_.add_image(image, config, has_parent);
-  }
-
-  // The names that earlier boots gave, and to which image: those may move.
-  std::map<std::string, std::set<Digest>> given_before() const {
-    std::map<std::string, std::set<Digest>> given;
-    for (const auto& [id, names] : what_.receipt.images) {
-      for (const std::string& name : names) {
-        given[name].insert(id);
-      }
-    }
-    return given;
-  }
-
   const Execution& what_;
   store::GraphDriver& driver_;
   store::ImageMetadata metadata_;
@@ -310,11 +252,11 @@ private:
   LayerMaker maker_;
   RecordWriter records_{metadata_};
   std::vector<std::pair<const LayerStep*, Method>> made_;
-  std::map<Digest, std::string> cache_ids_;     // of layers that are there, by chain ID
-  std::map<Digest, std::string> failed_;        // and why, by chain ID
-  std::map<Digest, std::string> not_rewritten_; // and why, by image ID
-  std::set<Digest> images_;
+  std::map<Digest, std::string> cache_ids_; // of layers that are there, by chain ID
+  std::map<Digest, std::string> failed_;    // and why, by chain ID
+  bool is_unnoted_ = false;
   SeedReport report_;
+  ImageWriter images_{what_, metadata_, report_};
 };
 
 } // namespace
@@ -340,10 +282,6 @@ Method strategy_of(const SeedReport& report) {
       std::max_element(report.bytes.begin(), report.bytes.end(),
                        [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == report.bytes.end() ? Method::present : most->first;
-}
-
-std::string label_of(const cache::Image& image) {
-  return image.names.empty() ? image.id.text() : image.names.front();
 }
 
 } // namespace dind::seed

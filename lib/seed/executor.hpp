@@ -62,7 +62,4 @@ Result<SeedReport> execute(const Execution& what, const Fd& data_root, SeedProgr
 // The method that most bytes got.
 Method strategy_of(const SeedReport& report);
 
-// The name by which people know an image.
-std::string label_of(const cache::Image& image);
-
 } // namespace dind::seed

@@ -1,5 +1,6 @@
 #include <seed/plan.hpp>
 
+#include <seed/image_steps.hpp>
 #include <seed/leftovers.hpp>
 #include <seed/methods.hpp>
 #include <seed/ownership.hpp>
@@ -34,17 +35,16 @@ public:
         add_image(c, i);
       }
     }
+    plan_.images = images_.take();
     settle_leftovers();
     return std::move(plan_);
   }
 
 private:
-  // What one cache cannot give, another may.
   void add_image(std::size_t cache_index, std::size_t image_index) {
     const CacheView& cache = input_.caches[cache_index];
     const cache::Image& image = cache.manifest->images[image_index];
-    const auto known = planned_.find(image.id);
-    if (known != planned_.end() && plan_.images[known->second].missing_why.empty()) {
+    if (images_.is_settled(image.id)) {
       return;
     }
     ImageStep step{.cache = cache_index, .image = image_index};
@@ -64,12 +64,7 @@ private:
         keep(chain);
       }
     }
-    if (known == planned_.end()) {
-      planned_.emplace(image.id, plan_.images.size());
-      plan_.images.push_back(std::move(step));
-    } else if (step.missing_why.empty()) {
-      plan_.images[known->second] = std::move(step);
-    }
+    images_.put(image.id, std::move(step));
   }
 
   // Those that were given before and are no image's today.
@@ -265,7 +260,7 @@ private:
   Methods methods_;
   Room room_;
   std::map<Digest, std::size_t> decided_; // chain ID -> index in the plan
-  std::map<Digest, std::size_t> planned_; // image ID -> index in the plan
+  ImageSteps images_;
   SeedPlan plan_;
 };
 

@@ -1,10 +1,10 @@
 #include <seed/plan_without_layers.hpp>
 
+#include <seed/image_steps.hpp>
 #include <seed/leftovers.hpp>
 #include <seed/methods.hpp>
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -23,13 +23,12 @@ SeedPlan cold(std::string why, bool is_error) {
 SeedPlan plan_loads(const PlanInput& input, const Removals& removals) {
   SeedPlan plan;
   plan.by_load = true;
-  std::map<Digest, std::size_t> planned; // image ID -> index in the plan
+  ImageSteps images;
   for (std::size_t c = 0; c < input.caches.size(); ++c) {
     const CacheView& cache = input.caches[c];
     for (std::size_t i = 0; i < cache.manifest->images.size(); ++i) {
       const cache::Image& image = cache.manifest->images[i];
-      const auto known = planned.find(image.id);
-      if (known != planned.end() && plan.images[known->second].missing_why.empty()) {
+      if (images.is_settled(image.id)) {
         continue;
       }
       const bool goes = std::find(removals.images.begin(), removals.images.end(), image.id) !=
@@ -45,14 +44,10 @@ SeedPlan plan_loads(const PlanInput& input, const Removals& removals) {
                                          sentinels->second.missing.front());
         }
       }
-      if (known == planned.end()) {
-        planned.emplace(image.id, plan.images.size());
-        plan.images.push_back(std::move(step));
-      } else if (step.missing_why.empty()) { // what one cache cannot give, another may
-        plan.images[known->second] = std::move(step);
-      }
+      images.put(image.id, std::move(step));
     }
   }
+  plan.images = images.take();
   return plan;
 }
 

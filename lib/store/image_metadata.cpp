@@ -82,6 +82,13 @@ std::string source_metadata(const cache::Layer& layer) {
   return sources.empty() ? "" : json::print(sources, json::Style::compact);
 }
 
+// What is there already need not be written, and a full volume keeps it.
+Result<void> put(sys::At at, std::string_view content, mode_t mode) {
+  const auto there = sys::read_file_at(at, content.size());
+  return there && *there == content ? Result<void>()
+                                    : sys::replace_file_at(at, content, mode, sys::Durable::no);
+}
+
 Result<void> fill_record(const Fd& dir, const LayerRecord& record) {
   const auto put = [&](const std::string& file, const std::string& content) {
     return sys::create_file_at({dir, file}, content, 0644);
@@ -159,8 +166,7 @@ Result<void> ImageMetadata::add_layer(const LayerRecord& record) const {
 
 Result<void> ImageMetadata::add_distribution(const cache::Layer& layer) const {
   for (const cache::Blob& blob : layer.blobs) {
-    TRY(sys::replace_file_at({diff_id_by_digest_, blob.digest.hex()}, layer.diff_id.text(), 0644,
-                             sys::Durable::no));
+    TRY(put({diff_id_by_digest_, blob.digest.hex()}, layer.diff_id.text(), 0644));
   }
   const std::string sources = source_metadata(layer);
   const sys::At at{metadata_by_diff_id_, layer.diff_id.hex()};
@@ -179,12 +185,12 @@ Result<void> ImageMetadata::add_image(const cache::Image& image, const std::stri
   // Without it the classic builder of 26 and later does not take the image for
   // its cache (moby image/store.go, SetBuiltLocally).
   const std::string built_locally = "builtLocally";
-  TRY(sys::replace_file_at({dir, built_locally}, "\x01", 0600, sys::Durable::no));
+  TRY(put({dir, built_locally}, "\x01", 0600));
   if (has_parent) {
     const std::string parent = "parent";
-    TRY(sys::replace_file_at({dir, parent}, image.parent->text(), 0600, sys::Durable::no));
+    TRY(put({dir, parent}, image.parent->text(), 0600));
   }
-  return sys::replace_file_at({configs_, name}, config, 0600, sys::Durable::no);
+  return put({configs_, name}, config, 0600);
 }
 
 Result<std::size_t>

@@ -1,5 +1,6 @@
 #include <boot/seeding.hpp>
 
+#include <store/layout.hpp>
 #include <support/cache_builder.hpp>
 #include <support/expect.hpp>
 #include <support/image_mount.hpp>
@@ -132,6 +133,26 @@ TEST_F(SeedingTest, AFullDataRootKeepsItsImages) {
   EXPECT_EQ(board_.status().result, Outcome::ok) << board_.status().reason;
   EXPECT_EQ(board_.status().images, 1U);
   EXPECT_EQ(again.found.driver.driver, "overlay2");
+}
+
+TEST_F(SeedingTest, AFullDataRootKeepsItsImagesWhenTheKernelBootsAgain) {
+  const auto root = mount("tmpfs", "size=1m");
+  wishes_.data_root = root.native();
+  const std::string boot_id = run(Purpose::seeding).found.boot_id;
+  ASSERT_EQ(board_.status().result, Outcome::ok) << board_.status().reason;
+  const sys::fs::path receipt = root / store::kOwnDir / seed::kReceiptName;
+  std::string text = sys::read_file(receipt, 1U << 20U).value();
+  text.replace(text.find(boot_id), boot_id.size(), boot_id.size(), '0');
+  ASSERT_TRUE(ok(sys::replace_file(receipt, text, 0600, sys::Durable::no)));
+
+  fill(root);
+  const Seeding again = run(Purpose::seeding);
+  EXPECT_EQ(again.failure, "");
+  EXPECT_EQ(board_.status().result, Outcome::ok) << board_.status().reason;
+  EXPECT_EQ(board_.status().images, 1U);
+  ASSERT_EQ(board_.status().warnings.size(), 1U);
+  expect_part(board_.status().warnings.front(), "No space left on device");
+  EXPECT_EQ(sys::read_file(receipt, 1U << 20U).value(), text);
 }
 
 // dockerd itself says then what is wrong.
