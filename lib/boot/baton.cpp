@@ -37,6 +37,7 @@ void visit_members(State& state, Visit visit) {
   visit("started_ns", state.started_ns);
   visit("mask", state.mask);
   visit("lock", state.lock);
+  visit("backing", state.backing);
   visit("socket", state.sockets);
 }
 
@@ -171,6 +172,7 @@ Error start_anew(const Baton& baton) {
     return memory.error();
   }
   keep_across_exec(baton.lock);
+  keep_across_exec(baton.backing);
   for (const Fd& socket : baton.sockets) {
     keep_across_exec(socket);
   }

@@ -31,7 +31,8 @@ struct Baton {
   long long started_ns = 0; // of the steady clock
   sigset_t mask{};          // from before all signals were blocked
 
-  Fd lock; // on the data root; none if nothing was seeded
+  Fd lock;    // on the data root; none if nothing was seeded
+  Fd backing; // the file of the loop root, if it is to be watched
   std::vector<Fd> sockets;
 };
 

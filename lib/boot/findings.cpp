@@ -1,6 +1,7 @@
 #include <boot/findings.hpp>
 
 #include <base/log.hpp>
+#include <boot/backing.hpp>
 #include <boot/layer_flaws.hpp>
 #include <host/probe.hpp>
 #include <host/subordinate_ids.hpp>
@@ -129,12 +130,8 @@ Result<void> go_on_loop(const Wishes& wishes, Findings& found, StatusBoard& boar
   const std::string why = found.driver.why;
   found.loop = std::move(mounted).value();
   init::StopAtOnce::detach_first(found.loop->path);
-  const auto space = host::backing_space(*found.loop);
-  if (space && (space->is_low() || (found.loop->is_new && space->unclaimed > space->free))) {
-    board.warn(
-        fmt::format("the data root is a sparse file that may yet claim {} bytes, and {} are free "
-                    "below it: writes will fail when those are used up",
-                    space->unclaimed, space->free));
+  if (std::string warning = backing_warning(*found.loop); !warning.empty()) {
+    board.warn(std::move(warning));
   }
   log::info("data root: {} bytes on {}, {}", found.loop->bytes, found.loop->device,
             found.loop->is_new ? "new" : "from an earlier start");

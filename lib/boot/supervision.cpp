@@ -2,6 +2,7 @@
 
 #include <base/log.hpp>
 #include <boot/announcement.hpp>
+#include <boot/backing.hpp>
 #include <boot/ending.hpp>
 #include <boot/engine_settings.hpp>
 #include <boot/findings.hpp>
@@ -80,6 +81,7 @@ private:
   void enter(const std::string& why);
   void await_idleness(std::chrono::milliseconds quiet, std::function<void()> then);
   void limit_files() const;
+  void watch_backing();
   void stop_listening();
 
   Baton state_;
@@ -110,6 +112,7 @@ init::Service Supervision::service() {
 
 int Supervision::run() {
   limit_files();
+  watch_backing();
   if (wishes_.restart.on_failure) {
     if (auto begun = last_words_.begin(); !begun) {
       board_.warn(begun.error().describe());
@@ -291,6 +294,20 @@ void Supervision::limit_files() const {
     log::warn("{}",
               errno_error("DIND_NOFILE: limit open files to {}:{}", limit.rlim_cur, limit.rlim_max)
                   .describe());
+  }
+}
+
+// The filesystem below a loop root fills up unseen from inside.
+void Supervision::watch_backing() {
+  const Fd backing = std::move(state_.backing);
+  if (backing) {
+    supervisor_.send_out([&backing]() { return wait_until_low(backing); },
+                         [this](const std::string& warning) {
+                           if (!warning.empty()) {
+                             board_.warn(warning);
+                             board_.publish();
+                           }
+                         });
   }
 }
 

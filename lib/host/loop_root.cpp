@@ -182,12 +182,17 @@ bool BackingSpace::is_low() const {
   return free < std::min(unclaimed, kLow);
 }
 
-Result<BackingSpace> backing_space(const LoopRoot& root) {
+bool BackingSpace::is_overdrawn() const {
+  return free < unclaimed;
+}
+
+Result<BackingSpace> backing_space(const Fd& file) {
   constexpr std::uint64_t kBlock = 512; // st_blocks counts these, whatever the filesystem has
-  const struct stat image = TRY(sys::stat_of(root.backing));
-  const sys::FreeSpace free = TRY(sys::free_space(root.backing));
+  const struct stat image = TRY(sys::stat_of(file));
+  const sys::FreeSpace free = TRY(sys::free_space(file));
+  const auto bytes = static_cast<std::uint64_t>(image.st_size);
   const std::uint64_t claimed = static_cast<std::uint64_t>(image.st_blocks) * kBlock;
-  return BackingSpace{root.bytes - std::min(claimed, root.bytes), free.bytes};
+  return BackingSpace{bytes - std::min(claimed, bytes), free.bytes};
 }
 
 } // namespace dind::host

@@ -46,8 +46,9 @@ std::uint64_t loop_size(std::optional<std::uint64_t> wish, const sys::FreeSpace&
 struct BackingSpace {
   std::uint64_t unclaimed = 0;
   std::uint64_t free = 0;
-  bool is_low() const;
+  bool is_low() const;       // little is left for it
+  bool is_overdrawn() const; // it may claim more than there is
 };
-Result<BackingSpace> backing_space(const LoopRoot& root);
+Result<BackingSpace> backing_space(const Fd& file); // may be open with O_PATH
 
 } // namespace dind::host

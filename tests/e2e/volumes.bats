@@ -317,6 +317,21 @@ top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" 
   [ "$(inner "$dind" image ls -q | sort -u | wc -l)" = "$(status_of "$dind" .images)" ]
 }
 
+@test "a loop-mounted data root: the filesystem below it is watched" {
+  local options
+  mapfile -t options < <(mkfs_ext4_options "$baked")
+  start_dind "$dind" "$baked" "${options[@]}" --entrypoint sh -- -ec '
+    mkdir -p /below /var/lib/docker
+    mount -t tmpfs -o size=3g below /below
+    mkdir /below/lower /below/upper /below/work
+    mount -t overlay -o lowerdir=/below/lower,upperdir=/below/upper,workdir=/below/work overlay /var/lib/docker
+    exec dind-init'
+  docker exec "$dind" grep -q '^/dev/loop[0-9]* /var/lib/docker ext4' /proc/mounts
+  [ "$(status_of "$dind" '.warnings | length')" = 0 ]
+  docker exec "$dind" mount -o remount,size=700m /below
+  wait_until "$dind" 30 grep -q 'writes will fail' /run/dind-init/status.json
+}
+
 @test "DIND_SEED_BUDGET: dockerd starts with what is there in time, and the next boot completes it" {
   stop_dind
   # A twentieth of a processor, until the time is up.

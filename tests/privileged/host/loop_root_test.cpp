@@ -111,7 +111,7 @@ TEST_F(LoopRootTest, TakesNextToNoSpaceUntilItIsUsed) {
   ASSERT_TRUE(ok(loop));
   EXPECT_LT(static_cast<std::uint64_t>(test::stat_of(own_ / "data.ext4").st_blocks) * 512,
             16 * kMiB);
-  const auto space = backing_space(*loop);
+  const auto space = backing_space(loop->backing);
   ASSERT_TRUE(ok(space));
   EXPECT_GT(space->unclaimed, (20ULL << 30U) - 16 * kMiB);
   EXPECT_GT(space->free, 0U);

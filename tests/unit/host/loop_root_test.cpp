@@ -42,5 +42,10 @@ TEST(BackingSpaceTest, IsLowWhenTheFileMayWantMoreThanThereSoonIs) {
   EXPECT_FALSE((BackingSpace{.unclaimed = 0, .free = 0}).is_low()); // it has all it can get
 }
 
+TEST(BackingSpaceTest, IsOverdrawnAsSoonAsTheFileMayWantMoreThanThereIs) {
+  EXPECT_FALSE((BackingSpace{.unclaimed = 20 * kGiB, .free = 20 * kGiB}).is_overdrawn());
+  EXPECT_TRUE((BackingSpace{.unclaimed = 20 * kGiB, .free = 20 * kGiB - 1}).is_overdrawn());
+}
+
 } // namespace
 } // namespace dind::host
