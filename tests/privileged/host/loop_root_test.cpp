@@ -42,8 +42,9 @@ protected:
     ASSERT_TRUE(ok(sys::mount(
         "overlay", base_ / "merged", "overlay", 0,
         fmt::format("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", base_.native()))));
-    root_ = base_ / "merged/docker";
-    own_ = base_ / "upper/docker/.dind-init"; // stays in sight
+    name_ = place_.path().filename(); // nobody else's, in whatever runs beside this
+    root_ = base_ / "merged" / name_;
+    own_ = base_ / "upper" / name_ / ".dind-init"; // stays in sight
   }
 
   void TearDown() override {
@@ -61,7 +62,8 @@ protected:
     const auto entries = sys::list_dir(blocks);
     for (const sys::DirEntry& entry : *entries) {
       const auto backing = sys::read_file("/sys/block/" + entry.name + "/loop/backing_file", 8192);
-      if (backing && backing->find(".dind-init/data.ext4") != std::string::npos) {
+      if (backing &&
+          backing->find((name_ / ".dind-init/data.ext4").native()) != std::string::npos) {
         found += entry.name + " ";
       }
     }
@@ -81,6 +83,7 @@ protected:
 
   const TempDir place_;
   path base_;
+  path name_;
   path root_;
   path own_;
 };
