@@ -31,7 +31,7 @@ struct HostFacts {
   std::string filesystem_note;
   sys::FreeSpace free;
   Fact writable;        // a file can be made and filled in the data root
-  bool is_full = false; // for want of space, inodes or quota nothing more could be tried
+  bool is_full = false; // something could not be tried for want of space, inodes or quota
   Fact overlay;         // an overlay wholly inside the data root, with a whiteout honoured
   Fact d_type;          // directory entries tell their type, as overlay2 demands
   Fact reflink;         // inside the data root

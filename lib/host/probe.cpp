@@ -45,6 +45,7 @@ public:
 
 private:
   Fact fact_of(const Result<void>& tried, std::string_view success) const {
+    facts_.is_full = facts_.is_full || (!tried && is_want_of_room(tried.error()));
     return tried ? Fact{true, std::string(success)}
                  : Fact{false, fmt::format("{} (the data root is on {})", tried.error().describe(),
                                            facts_.data_root_filesystem)};
@@ -102,9 +103,8 @@ private:
 
   // An overlay that holds was written to.
   void probe_room() {
-    const auto written = facts_.overlay.holds ? Result<void>() : try_write(scratch_);
-    facts_.writable = fact_of(written, "files can be made in the data root");
-    facts_.is_full = !written && is_want_of_room(written.error());
+    facts_.writable = fact_of(facts_.overlay.holds ? Result<void>() : try_write(scratch_),
+                              "files can be made in the data root");
   }
 
   // Whether more than overlay2 has to be known.

@@ -251,6 +251,16 @@ TEST_F(ProbeTest, AFullDataRootIsToldFromOneThatRefuses) {
   EXPECT_TRUE(holds(everything().writable));
 }
 
+// A file can still be made, and an overlay needs more.
+TEST_F(ProbeTest, ADataRootWithNextToNoRoomIsFull) {
+  use(mount_tmpfs());
+  ASSERT_EQ(::mount(nullptr, root_.c_str(), nullptr, MS_REMOUNT, "nr_inodes=8"), 0);
+  const HostFacts facts = everything();
+  EXPECT_TRUE(holds(facts.writable));
+  EXPECT_TRUE(refuses(facts.overlay, "No space left on device"));
+  EXPECT_TRUE(facts.is_full);
+}
+
 TEST_F(ProbeTest, DirectoryEntriesOfSomeFilesystemsDoNotTellTheirType) {
   image_.emplace("ext4", std::vector<std::string>{"-O", "^filetype"});
   use(image_->path());
