@@ -32,7 +32,9 @@ public:
   Result<SeedReport> run(const Fd& own_dir) {
     TRY(clear_the_way(own_dir));
     // From here on everything of ours that the data root holds was checked, or is made now.
-    TRY(note(own_dir, receipt_to_begin()));
+    if (auto begun = write_receipt(own_dir, receipt_to_begin()); !begun && !is_known()) {
+      return std::move(begun).error();
+    }
     progress_.layers_in_all = what_.plan.layers.size();
     for (const LayerStep& step : what_.plan.layers) {
       if (what_.interrupted()) {
@@ -50,7 +52,7 @@ public:
     }
     // Before the names: one that is given and not in the receipt would be taken for the
     // user's by the boot after a killed one, and never move again.
-    TRY(note(own_dir, report_.receipt));
+    TRY(end_receipt(own_dir));
     TRY(images_.name());
     return std::move(report_);
   }
@@ -61,20 +63,17 @@ private:
   }
   bool is_over() const { return what_.interrupted() || out_of_time(); }
 
-  // A full volume takes no receipt. Where all is there and known, that of an earlier boot will do:
-  // the next one looks at everything again.
-  Result<void> note(const Fd& own_dir, const Receipt& receipt) {
-    auto written = write_receipt(own_dir, receipt);
-    if (written || !is_known()) {
-      return written;
-    }
-    if (!is_unnoted_) {
-      is_unnoted_ = true;
+  // A full volume takes none. Where all is there and known, that of an earlier boot will do: the
+  // next one looks at everything again.
+  Result<void> end_receipt(const Fd& own_dir) {
+    auto written = write_receipt(own_dir, report_.receipt);
+    if (!written && is_known()) {
       report_.warnings.push_back(
           "what was looked at is not noted, so the next boot does it again: " +
-          written.error().describe());
+          std::move(written).error().describe());
+      return {};
     }
-    return {};
+    return written;
   }
 
   bool is_known() const {
@@ -121,8 +120,7 @@ private:
     return driver_.remove(store::cache_id_of(step.chain_id));
   }
 
-  // Small files of what is there, of which another boot of the kernel may have lost the
-  // content: cheaper to write again than to check.
+  // Small files of what is there, of which another boot of the kernel may have lost the content.
   void write_again() {
     for (const LayerStep& step : what_.plan.layers) {
       if (step.method == Method::present && what_.state.layers.at(step.chain_id).ours) {
@@ -254,7 +252,6 @@ private:
   std::vector<std::pair<const LayerStep*, Method>> made_;
   std::map<Digest, std::string> cache_ids_; // of layers that are there, by chain ID
   std::map<Digest, std::string> failed_;    // and why, by chain ID
-  bool is_unnoted_ = false;
   SeedReport report_;
   ImageWriter images_{what_, metadata_, report_};
 };

@@ -19,8 +19,8 @@ public:
   ImageWriter(const Execution& what, store::ImageMetadata& metadata, SeedReport& report)
       : what_(what), metadata_(metadata), report_(report) {}
 
-  // Those of ours that are there, of which another boot of the kernel may have lost the content:
-  // cheaper to write again than to check. What fails here is missing when it is added.
+  // Those of ours that are there, of which another boot of the kernel may have lost the content.
+  // What fails here is missing when it is added.
   void write_again();
 
   // `failed`: the layers that could not be made, and why, by chain ID.

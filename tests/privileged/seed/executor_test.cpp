@@ -185,6 +185,51 @@ TEST_F(ExecutorTest, TakesWrongFilesAwayThoughNothingElseCanBeWritten) {
   EXPECT_FALSE(state().layers.at(chain_of({base_, top_})).reachable);
 }
 
+// A full volume takes none.
+class UnwrittenReceiptTest : public ExecutorTest {
+protected:
+  // The next boot of the kernel, with what an earlier one noted changed by `change`.
+  template <typename Change>
+  Result<SeedReport> seed_again(Change&& change) {
+    EXPECT_TRUE(ok(seed(SeedWish::copy)));
+    const Fd own = sys::open_dir(root_ / ".dind-init").value();
+    Receipt receipt = read_receipt(own).value();
+    change(receipt);
+    EXPECT_TRUE(ok(write_receipt(own, receipt)));
+    names_ = root_.read("image/overlay2/repositories.json");
+    root_.write(".dind-init/receipt.json.new/in/the way", "");
+    seeder_.boot_id = "boot-2";
+    return seed(SeedWish::copy);
+  }
+
+  std::string names_; // as they were
+};
+
+TEST_F(UnwrittenReceiptTest, IsAWarningWhereTheLastOneSaysAll) {
+  const auto report = seed_again([](Receipt&) {});
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->images, 2U);
+  ASSERT_EQ(report->warnings.size(), 1U);
+  EXPECT_NE(report->warnings.front().find("not noted"), std::string::npos);
+}
+
+// It would be taken for the user's, and never move again.
+TEST_F(UnwrittenReceiptTest, GivesNoNameThatTheLastOneDoesNotHave) {
+  EXPECT_FALSE(seed_again([](Receipt& receipt) { receipt.images.begin()->second.clear(); }));
+  EXPECT_EQ(root_.read("image/overlay2/repositories.json"), names_);
+}
+
+TEST_F(UnwrittenReceiptTest, IsAnErrorWhereTheLastOneIsOfAnotherDriver) {
+  EXPECT_FALSE(seed_again([](Receipt& receipt) { receipt.driver = "vfs"; }));
+}
+
+TEST_F(UnwrittenReceiptTest, IsAnErrorWhereALayerIsToBeMade) {
+  EXPECT_FALSE(seed_again([this](Receipt&) {
+    seeder_.flaws = {{chain_of({base_, top_}), "etc/new has 0 bytes, not 3"}};
+  }));
+  EXPECT_TRUE(state().layers.at(chain_of({base_})).reachable);
+}
+
 TEST_F(ExecutorTest, RemovesALayerWithAFlawWhereNothingIsSeeded) {
   ASSERT_TRUE(ok(seed(SeedWish::copy)));
   seeder_.flaws = {{chain_of({base_, top_}), "etc/new has 0 bytes, not 3"}};
