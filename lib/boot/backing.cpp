@@ -38,10 +38,7 @@ Fd backing_to_watch(const host::LoopRoot& root) {
 std::string wait_until_low(const Fd& file, std::chrono::milliseconds pause) {
   for (;;) {
     const auto space = host::backing_space(file);
-    if (!space) {
-      return "";
-    }
-    if (space->is_low()) {
+    if (space && space->is_low()) {
       return describe(*space);
     }
     std::this_thread::sleep_for(pause);

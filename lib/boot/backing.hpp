@@ -12,11 +12,12 @@ namespace dind::boot {
 // it has little left for the sparse file, or, for a new one, less than that may claim. Else "".
 std::string backing_warning(const host::LoopRoot& root);
 
-// The file by a descriptor that holds up nothing (O_PATH), for whoever looks later. None where
-// little is left already.
+// The file by a descriptor that holds no lock of it (O_PATH), for whoever looks later. None where
+// little is left already: that has been said.
 Fd backing_to_watch(const host::LoopRoot& root);
 
-// Blocks until little is left, and says so; "" if it cannot be known.
+// Blocks until little is left, and says so. A look that fails, as on a network filesystem, is
+// followed by others.
 std::string wait_until_low(const Fd& file,
                            std::chrono::milliseconds pause = std::chrono::seconds(15));
 

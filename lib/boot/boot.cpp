@@ -2,7 +2,6 @@
 
 #include <base/log.hpp>
 #include <boot/announcement.hpp>
-#include <boot/backing.hpp>
 #include <boot/become.hpp>
 #include <boot/caches.hpp>
 #include <boot/early_end.hpp>
@@ -244,9 +243,7 @@ OrEnd<int> boot_daemon(std::span<const std::string> arguments, const Options& op
   state.runtime_dir = site.runtime_dir.native();
   state.data_root = seeding.found.store_root;
   state.loop_root = loop.hand_on();
-  if (seeding.found.loop) {
-    state.backing = backing_to_watch(*seeding.found.loop);
-  }
+  state.backing = std::move(seeding.found.backing);
   state.promote = driver_to_promote(wishes, seeding.found);
   state.lock = std::move(seeding.found.lock);
   return hand_over(std::move(state), signals, board);

@@ -133,6 +133,7 @@ Result<void> go_on_loop(const Wishes& wishes, Findings& found, StatusBoard& boar
   if (std::string warning = backing_warning(*found.loop); !warning.empty()) {
     board.warn(std::move(warning));
   }
+  found.backing = backing_to_watch(*found.loop);
   log::info("data root: {} bytes on {}, {}", found.loop->bytes, found.loop->device,
             found.loop->is_new ? "new" : "from an earlier start");
   auto refused = std::move(found.driver.refused);

