@@ -4,6 +4,8 @@
 # ratios (above 1: ours is faster), the smallest and the largest, and the median seconds of
 # each, CPU seconds too: they tell the same on a machine that has other work. (An engine's are not
 # its client's.) Beside `docker load` runs `dindctl seed` of the same image, by copy.
+# What reflinks win on two CPUs is bounded by XFS itself, whose journal works on threads of its own: two processes that clone a half
+# each take as long as our two threads.
 #   scripts/bench-seed.sh CLONE_TREE [small|large|memory]...
 # BENCH_PAIRS (5), BENCH_JOBS (CPUs) and BENCH_DIR (/var/tmp, a real disk with 15 GB free).
 # Needs root for the reflink half, which mounts an XFS of its own on a loop device, and for an engine of its own;
