@@ -78,8 +78,8 @@ Result<void> rename_new_at(At from, At to);
 Result<void> exchange_at(At one, At other); // both must exist; at once (RENAME_EXCHANGE)
 Result<void> unlink_at(At at);
 Result<std::string> read_link_at(At at);
-inline constexpr int kMostLinks =
-    40; // that the kernel follows in one path (fs/namei.c, MAXSYMLINKS)
+// How many of them the kernel follows in one path (fs/namei.c, MAXSYMLINKS).
+inline constexpr int kMostLinks = 40;
 Result<struct stat> stat_of(const Fd& fd);
 Result<struct stat> stat_at(At at); // of a symlink itself
 Result<bool> exists_at(At at);
