@@ -10,19 +10,25 @@ cd "${1:-$(dirname "$0")/..}"
 # module: modules it may include, besides itself | third-party headers it may include
 # A pattern behind "file=" holds for that file alone. <fmt/...> is for everybody.
 table='
-base:          | boost/json/.*
-sys:      base | boost/filesystem/.* spawn.cpp=boost/process/.*
-archive:  base sys | boost/filesystem/path.hpp zlib.h zstd.h openssl/sha.h
-init:     base sys |
-cache:    base sys archive | boost/filesystem/path.hpp
-host:     base sys | boost/filesystem/path.hpp
-store:    base sys archive cache | boost/filesystem/path.hpp
-bake:     base sys archive cache store | boost/filesystem/path.hpp
-daemon:   base sys | boost/filesystem/path.hpp exchange.cpp=boost/(beast|asio|system)/.* certificates.cpp=openssl/.*
-seed:     base sys archive cache host store | boost/filesystem/path.hpp
-boot:     base sys archive init cache host store daemon seed | boost/filesystem/path.hpp
-dind-init: base boot |
-dindctl:  base sys archive cache host store bake daemon seed boot | boost/filesystem/path.hpp CLI/.*
+base:       | boost/json/.*
+sys:        base | boost/filesystem/.* spawn.cpp=boost/process/.*
+archive:    base sys | boost/filesystem/path.hpp zlib.h zstd.h openssl/sha.h
+init:       base sys |
+config:     base sys |
+clone:      base sys |
+host:       base sys | boost/filesystem/path.hpp
+cache:      base sys archive | boost/filesystem/path.hpp
+store:      base sys archive cache | boost/filesystem/path.hpp
+images:     base sys archive cache | boost/filesystem/path.hpp
+bake:       base sys archive cache images | boost/filesystem/path.hpp
+outer:      base sys archive cache images bake | boost/filesystem/path.hpp
+report:     base sys host | boost/filesystem/path.hpp
+daemon:     base sys config | boost/filesystem/path.hpp exchange.cpp=boost/(beast|asio|system)/.* certificates.cpp=openssl/.*
+seed:       base sys archive config clone cache host store | boost/filesystem/path.hpp
+supervise:  base sys init config host report store daemon seed | boost/filesystem/path.hpp
+boot:       base sys init config host cache store report daemon seed supervise | boost/filesystem/path.hpp
+dind-init:  base boot |
+dindctl:    base sys archive config cache host store images bake outer report daemon seed boot | boost/filesystem/path.hpp CLI/.*
 '
 
 # shellcheck disable=SC2016 # the $0 is awk's

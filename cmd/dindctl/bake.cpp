@@ -4,6 +4,7 @@
 #include "verbs.hpp"
 
 #include <bake/bake.hpp>
+#include <base/readable.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -31,7 +32,7 @@ struct BakeArguments {
   std::string target;
   std::vector<std::string> sources;
   std::vector<std::string> copies;
-  std::string platform = bake::host_platform();
+  std::string platform = images::host_platform();
   std::string progress = "auto";
 };
 
@@ -40,7 +41,7 @@ void print_summary(const std::string& target, const bake::BakeReport& report,
   const auto& manifest = report.manifest;
   fmt::print("{}: {} images, {} layers used {} times, {}, {:.1f} s\n", target,
              manifest.images.size(), manifest.layers.size(), report.layer_uses,
-             bake::readable_size(report.bytes), std::chrono::duration<double>(took).count());
+             readable_size(report.bytes), std::chrono::duration<double>(took).count());
 }
 
 // Without an errno it is the arguments that do not do.
@@ -58,7 +59,7 @@ int run_bake(const BakeArguments& arguments) {
   if (!sources) {
     return fail_arguments(sources.error());
   }
-  const auto platform = bake::parse_platform(arguments.platform).within("--platform");
+  const auto platform = images::parse_platform(arguments.platform).within("--platform");
   if (!platform) {
     return fail_usage(kVerb, platform.error());
   }
@@ -69,7 +70,7 @@ int run_bake(const BakeArguments& arguments) {
   }
   bake::Progress progress(progress_style(arguments.progress), STDERR_FILENO);
   EngineExports exports;
-  auto collection = bake::collect(
+  auto collection = images::collect(
       *sources,
       {.scratch = (*writer)->root(),
        .stop = stop_flag(),

@@ -93,8 +93,8 @@ double tick_step(double all) {
 
 class Drawing {
 public:
-  explicit Drawing(const boot::Status& status) : status_(status) {
-    for (const boot::Phase& phase : status.phases) {
+  explicit Drawing(const report::Status& status) : status_(status) {
+    for (const report::Phase& phase : status.phases) {
       end_ms_ = std::max(end_ms_, phase.start_ms + phase.duration_ms);
     }
     end_ms_ = std::max(end_ms_, 1.0);
@@ -126,10 +126,10 @@ private:
   }
 
   std::string title() const {
-    const bool is_ready = status_.state == boot::State::ready;
+    const bool is_ready = status_.state == report::State::ready;
     return is_ready
                ? fmt::format("dind-init: the engine was ready after {}", time_for_people(end_ms_))
-               : fmt::format("dind-init: {} after {}", boot::name_of(status_.state),
+               : fmt::format("dind-init: {} after {}", report::name_of(status_.state),
                              time_for_people(end_ms_));
   }
 
@@ -158,7 +158,7 @@ private:
         kLabels - 10, bottom + 16);
   }
 
-  void bar(const boot::Phase& phase, double y) {
+  void bar(const report::Phase& phase, double y) {
     const double start = x_of(phase.start_ms);
     const double width = std::max(kPlot * phase.duration_ms / end_ms_, kThinnest);
     const double baseline = y + kBar - 2;
@@ -180,14 +180,14 @@ private:
     }
   }
 
-  const boot::Status& status_;
+  const report::Status& status_;
   double end_ms_ = 0;
   std::string text_;
 };
 
 } // namespace
 
-std::string draw(const boot::Status& status) {
+std::string draw(const report::Status& status) {
   return Drawing(status).draw();
 }
 

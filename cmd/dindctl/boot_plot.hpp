@@ -1,12 +1,12 @@
 #pragma once
 
-#include <boot/status.hpp>
+#include <report/status.hpp>
 
 #include <string>
 
 namespace dind::ctl {
 
 // The boot as a timeline: an SVG image that needs nothing beside it, for light and dark.
-std::string draw(const boot::Status& status);
+std::string draw(const report::Status& status);
 
 } // namespace dind::ctl

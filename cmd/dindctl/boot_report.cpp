@@ -32,14 +32,14 @@ std::string or_unknown(const std::string& text) {
   return text.empty() ? "not known yet" : text;
 }
 
-std::string state_of(const boot::Status& status) {
-  const std::string_view state = boot::name_of(status.state);
-  return status.result ? fmt::format("{}, seeding {}", state, boot::name_of(*status.result))
+std::string state_of(const report::Status& status) {
+  const std::string_view state = report::name_of(status.state);
+  return status.result ? fmt::format("{}, seeding {}", state, report::name_of(*status.result))
                        : std::string(state);
 }
 
 // How long ago that was, by the clock that PID 1 counts from: its own start.
-std::string age_of(const boot::Status& status, double since_ms) {
+std::string age_of(const report::Status& status, double since_ms) {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
   const double started =
@@ -59,26 +59,26 @@ std::string age_of(const boot::Status& status, double since_ms) {
                         : fmt::format("{} d {} h", seconds / kDay, seconds % kDay / kHour);
 }
 
-std::string stage_of(const boot::Status& status) {
+std::string stage_of(const report::Status& status) {
   const std::string age = age_of(status, status.state_since_ms);
   return status.state_reason.empty() ? fmt::format("for {}", age)
                                      : fmt::format("for {}: {}", age, status.state_reason);
 }
 
-std::string strategy_of(const boot::Status& status) {
+std::string strategy_of(const report::Status& status) {
   if (status.reason.empty()) {
     return or_unknown(status.strategy);
   }
   return fmt::format("{}: {}", status.strategy.empty() ? "none" : status.strategy, status.reason);
 }
 
-std::string images_of(const boot::Status& status) {
+std::string images_of(const report::Status& status) {
   return status.images_missing.empty() ? fmt::format("{}, all there", status.images)
                                        : fmt::format("{}, missing: {}", status.images,
                                                      fmt::join(status.images_missing, ", "));
 }
 
-std::string layers_of(const boot::Status& status) {
+std::string layers_of(const report::Status& status) {
   std::string methods;
   for (const auto& [method, count] : status.layers_by_method) {
     if (count > 0) {
@@ -101,12 +101,12 @@ void add_report_options(CLI::App& verb, ReportOptions& options) {
       ->capture_default_str();
 }
 
-Result<boot::Status> find_report(const ReportOptions& options) {
-  const auto dirs = options.run_dir.empty() ? boot::runtime_dirs(options.data_root)
-                                            : std::vector<boot::fs::path>{options.run_dir};
+Result<report::Status> find_report(const ReportOptions& options) {
+  const auto dirs = options.run_dir.empty() ? report::runtime_dirs(options.data_root)
+                                            : std::vector<report::fs::path>{options.run_dir};
   std::vector<std::string> looked_in;
   for (const auto& dir : dirs) {
-    auto status = boot::read_living_status(dir);
+    auto status = report::read_living_status(dir);
     if (status || !status.error().is(std::errc::no_such_file_or_directory)) {
       return status;
     }
@@ -116,7 +116,7 @@ Result<boot::Status> find_report(const ReportOptions& options) {
                      fmt::join(looked_in, " or "));
 }
 
-std::string describe(const boot::Status& status) {
+std::string describe(const report::Status& status) {
   std::string out;
   put_line(out, "state", state_of(status));
   put_line(out, "", stage_of(status));
@@ -140,10 +140,10 @@ std::string describe(const boot::Status& status) {
     put_line(out, "warning", warning);
   }
   std::size_t width = 0;
-  for (const boot::Phase& phase : status.phases) {
+  for (const report::Phase& phase : status.phases) {
     width = std::max(width, phase.name.size());
   }
-  for (const boot::Phase& phase : status.phases) {
+  for (const report::Phase& phase : status.phases) {
     put_line(out, "phase",
              fmt::format("{:<{}} {:>9.1f} ms, from {:>9.1f} ms", phase.name, width,
                          phase.duration_ms, phase.start_ms));

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <base/result.hpp>
-#include <boot/status.hpp>
+#include <report/status.hpp>
 
 #include <CLI/App.hpp>
 
@@ -18,9 +18,9 @@ void add_report_options(CLI::App& verb, ReportOptions& options);
 
 // The report of the dind-init that runs here. Fails if there is none, or if it is
 // about a process that runs no more.
-Result<boot::Status> find_report(const ReportOptions& options);
+Result<report::Status> find_report(const ReportOptions& options);
 
 // The report for people: aligned lines of plain text.
-std::string describe(const boot::Status& status);
+std::string describe(const report::Status& status);
 
 } // namespace dind::ctl

@@ -4,8 +4,9 @@
 #include "sources.hpp"
 #include "verbs.hpp"
 
-#include <bake/image_draft.hpp>
 #include <bake/metered_source.hpp>
+#include <base/readable.hpp>
+#include <outer/image_draft.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -48,10 +49,10 @@ int fail_image(const Error& error) {
 }
 
 bool loads_into_engine(const ImageJob& job) {
-  return job.target.kind == bake::ImageTarget::Kind::docker_daemon;
+  return job.target.kind == outer::ImageTarget::Kind::docker_daemon;
 }
 
-Result<void> load_into_engine(const bake::ImageDraft& draft, const bake::FinishedImage& image,
+Result<void> load_into_engine(const outer::ImageDraft& draft, const outer::FinishedImage& image,
                               bake::Progress& progress) {
   const daemon::EngineApi engine = TRY(open_engine());
   const auto archive = TRY(draft.stream(image));
@@ -63,9 +64,9 @@ Result<void> load_into_engine(const bake::ImageDraft& draft, const bake::Finishe
   return {};
 }
 
-void print_summary(const ImageArguments& arguments, const bake::OuterImageReport& report,
+void print_summary(const ImageArguments& arguments, const outer::OuterImageReport& report,
                    std::chrono::steady_clock::duration took) {
-  const bake::FinishedImage& image = report.image;
+  const outer::FinishedImage& image = report.image;
   std::string layers = fmt::format("{} of the base", report.layers_of_base);
   if (report.base_layers_taken_over > 0) {
     layers += fmt::format(", {} of them taken over", report.base_layers_taken_over);
@@ -87,36 +88,36 @@ void print_summary(const ImageArguments& arguments, const bake::OuterImageReport
                                  ? arguments.target.substr(0, arguments.target.size() - 1)
                                  : arguments.target;
   fmt::print(out, "{}: {} images, {} layers ({}), {}, {:.1f} s\n", target, report.images,
-             image.layers.size(), layers, bake::readable_size(report.bytes),
+             image.layers.size(), layers, readable_size(report.bytes),
              std::chrono::duration<double>(took).count());
   fmt::print(out, "manifest {}\nimage ID {}\n", image.manifest.digest.text(),
              image.config.digest.text());
 }
 
-Result<bake::OuterImageReport> make(const ImageArguments& arguments, const ImageJob& job,
-                                    const bake::ImageDraft& draft, bake::Progress& progress,
-                                    EngineExports& exports) {
-  const bake::Reading reading{
+Result<outer::OuterImageReport> make(const ImageArguments& arguments, const ImageJob& job,
+                                     const outer::ImageDraft& draft, bake::Progress& progress,
+                                     EngineExports& exports) {
+  const images::Reading reading{
       .scratch = draft.dir(),
       .stop = stop_flag(),
       .progress = [&progress](std::uint64_t bytes) { progress.spooled(bytes); },
       .platform = job.platform,
       .open_engine = [&exports](const std::string& name) { return exports.open(name); }};
-  const auto base = TRY(bake::collect(job.base, reading).within("--base"));
-  auto collection = TRY(bake::collect(job.sources, reading));
+  const auto base = TRY(images::collect(job.base, reading).within("--base"));
+  auto collection = TRY(images::collect(job.sources, reading));
   for (const std::string& reference : arguments.copies) {
     TRY(collection.mark_copy(reference).within("--copy"));
   }
   auto report = TRY(
-      bake::make_outer_image(base, collection, job.options, draft.dir(), progress, stop_flag()));
+      outer::make_outer_image(base, collection, job.options, draft.dir(), progress, stop_flag()));
   report.warnings.insert(report.warnings.begin(), collection.warnings().begin(),
                          collection.warnings().end());
   return report;
 }
 
-Result<bake::OuterImageReport> make_and_store(const ImageArguments& arguments, const ImageJob& job,
-                                              bake::ImageDraft& draft, bake::Progress& progress,
-                                              EngineExports& exports) {
+Result<outer::OuterImageReport> make_and_store(const ImageArguments& arguments, const ImageJob& job,
+                                               outer::ImageDraft& draft, bake::Progress& progress,
+                                               EngineExports& exports) {
   auto report = make(arguments, job, draft, progress, exports);
   if (!report) {
     return told_where(std::move(report).error(), draft.place().native());
@@ -127,11 +128,11 @@ Result<bake::OuterImageReport> make_and_store(const ImageArguments& arguments, c
 }
 
 // What needs no work to be found out.
-Result<std::unique_ptr<bake::ImageDraft>> open_target(const ImageJob& job) {
+Result<std::unique_ptr<outer::ImageDraft>> open_target(const ImageJob& job) {
   if (loads_into_engine(job)) {
     TRY(check_engine().within("-o docker-daemon"));
   }
-  return bake::ImageDraft::create(job.target);
+  return outer::ImageDraft::create(job.target);
 }
 
 int run_image(const ImageArguments& arguments) {

@@ -2,9 +2,9 @@
 
 #include "sources.hpp"
 
-#include <bake/outer_config.hpp>
 #include <cache/reference.hpp>
 #include <sys/file.hpp>
+#include <outer/outer_config.hpp>
 
 #include <cstdlib>
 
@@ -12,8 +12,8 @@ namespace dind::ctl {
 namespace {
 
 // The directory of the program that runs, and of its sibling.
-Result<bake::CachePlace> own_directory() {
-  return bake::CachePlace(TRY(sys::canonical_path("/proc/self/exe"))).parent_path();
+Result<outer::CachePlace> own_directory() {
+  return outer::CachePlace(TRY(sys::canonical_path("/proc/self/exe"))).parent_path();
 }
 
 Result<std::vector<std::string>> parse_tags(const std::vector<std::string>& tags) {
@@ -28,8 +28,8 @@ Result<std::vector<std::string>> parse_tags(const std::vector<std::string>& tags
   return names;
 }
 
-Result<bake::CachePlace> parse_cache_dir(const std::string& text) {
-  const bake::CachePlace place(text);
+Result<outer::CachePlace> parse_cache_dir(const std::string& text) {
+  const outer::CachePlace place(text);
   if (!place.is_absolute() || place.lexically_normal() != place || !place.has_filename() ||
       place == "/") {
     return input_error(
@@ -40,8 +40,9 @@ Result<bake::CachePlace> parse_cache_dir(const std::string& text) {
 
 // Of "oci:DIR", "oci:DIR:REF" or DIR: layers are found by what they hold, in whichever image.
 Result<std::string> parse_reuse(const std::string& text) {
-  const auto spec = TRY(bake::parse_source_spec(text).within("--reuse"));
-  if (spec.kind != bake::SourceSpec::Kind::oci_layout && spec.kind != bake::SourceSpec::Kind::any) {
+  const auto spec = TRY(images::parse_source_spec(text).within("--reuse"));
+  if (spec.kind != images::SourceSpec::Kind::oci_layout &&
+      spec.kind != images::SourceSpec::Kind::any) {
     return input_error("--reuse {}: only layers of an OCI layout can be taken: give oci:DIR", text);
   }
   return spec.path;
@@ -51,10 +52,10 @@ Result<std::string> parse_reuse(const std::string& text) {
 
 Result<ImageJob> parse_arguments(const ImageArguments& arguments) {
   ImageJob job;
-  job.base.push_back(TRY(bake::parse_source_spec(arguments.base).within("--base")));
+  job.base.push_back(TRY(images::parse_source_spec(arguments.base).within("--base")));
   job.sources = TRY(read_sources(arguments.sources));
-  job.target = TRY(bake::parse_image_target(arguments.target));
-  job.platform = TRY(bake::parse_platform(arguments.platform).within("--platform"));
+  job.target = TRY(outer::parse_image_target(arguments.target));
+  job.platform = TRY(images::parse_platform(arguments.platform).within("--platform"));
   job.options.platform = job.platform;
   job.options.place = TRY(parse_cache_dir(arguments.cache_dir));
   job.options.names = TRY(parse_tags(arguments.tags));
@@ -63,7 +64,7 @@ Result<ImageJob> parse_arguments(const ImageArguments& arguments) {
                             : arguments.compression == "gzip" ? archive::Compression::gzip
                                                               : archive::Compression::zstd;
   job.options.programs =
-      arguments.programs.empty() ? TRY(own_directory()) : bake::CachePlace(arguments.programs);
+      arguments.programs.empty() ? TRY(own_directory()) : outer::CachePlace(arguments.programs);
   if (!arguments.reuse.empty()) {
     if (!job.target.compressed()) {
       return input_error("--reuse: only for targets oci: and oci-archive:, whose layers are "
@@ -73,7 +74,7 @@ Result<ImageJob> parse_arguments(const ImageArguments& arguments) {
   }
   if (const char* const epoch = std::getenv("SOURCE_DATE_EPOCH");
       epoch != nullptr && *epoch != '\0') {
-    job.options.created = TRY(bake::parse_source_date(epoch));
+    job.options.created = TRY(outer::parse_source_date(epoch));
   }
   return job;
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <bake/image_target.hpp>
-#include <bake/outer_image.hpp>
-#include <bake/source_spec.hpp>
+#include <images/source_spec.hpp>
+#include <outer/image_target.hpp>
+#include <outer/outer_image.hpp>
 
 #include <string>
 #include <vector>
@@ -20,17 +20,17 @@ struct ImageArguments {
   std::string cache_dir = "/var/lib/dind-cache";
   std::string programs;
   std::string compression = "zstd";
-  std::string platform = bake::host_platform();
+  std::string platform = images::host_platform();
   std::string progress = "auto";
 };
 
 // The same as it is meant.
 struct ImageJob {
-  std::vector<bake::SourceSpec> base;
-  std::vector<bake::SourceSpec> sources;
-  bake::ImageTarget target;
+  std::vector<images::SourceSpec> base;
+  std::vector<images::SourceSpec> sources;
+  outer::ImageTarget target;
   std::string platform;
-  bake::OuterImageOptions options;
+  outer::OuterImageOptions options;
 };
 
 // All that can be wrong with the arguments.

@@ -2,8 +2,8 @@
 #include "table.hpp"
 #include "verbs.hpp"
 
-#include <bake/progress.hpp>
 #include <base/json.hpp>
+#include <base/readable.hpp>
 #include <base/utf8.hpp>
 #include <cache/reader.hpp>
 
@@ -70,7 +70,7 @@ void print_for_people(const cache::Cache& cache, const Facts& facts) {
     bytes += layer.bytes;
   }
   fmt::print("{}: {} images, {} layers, {}\n{}\n\n", cache.path().native(), manifest.images.size(),
-             manifest.layers.size(), bake::readable_size(bytes), cache.digest().text());
+             manifest.layers.size(), readable_size(bytes), cache.digest().text());
   std::vector<Row> rows = {{"IMAGE", "ID", "SIZE", "LAYERS", "DELETIONS", "AT BOOT"}};
   for (const cache::Image& image : manifest.images) {
     const Sum sum = add_up(image, facts);
@@ -78,7 +78,7 @@ void print_for_people(const cache::Cache& cache, const Facts& facts) {
     bool is_first = true;
     for (const std::string& name : image.names.empty() ? nameless : image.names) {
       rows.push_back(is_first
-                         ? Row{name, image.id.short_hex(), bake::readable_size(sum.bytes),
+                         ? Row{name, image.id.short_hex(), readable_size(sum.bytes),
                                fmt::format("{}", image.layers.size()),
                                fmt::format("{}", sum.deletions), image.copy ? "copied" : "borrowed"}
                          : Row{name, image.id.short_hex(), "", "", "", ""});
@@ -90,7 +90,7 @@ void print_for_people(const cache::Cache& cache, const Facts& facts) {
   for (const cache::Layer& layer : manifest.layers) {
     const LayerFacts& fact = facts.at(layer.diff_id);
     if (fact.images > 1 || !layer.copy_reason.empty()) {
-      rows.push_back({layer.diff_id.short_hex(), bake::readable_size(layer.bytes),
+      rows.push_back({layer.diff_id.short_hex(), readable_size(layer.bytes),
                       fmt::format("{}", fact.images),
                       layer.copy_reason.empty() ? "shared" : "copied: " + layer.copy_reason});
     }

@@ -5,7 +5,7 @@
 namespace dind::ctl {
 namespace {
 
-bake::StopFlag stop_requested{false};
+StopFlag stop_requested{false};
 volatile sig_atomic_t stop_signal = 0;
 
 void request_stop(int signal) {
@@ -29,7 +29,7 @@ void catch_stop_signals() {
   ::signal(SIGPIPE, SIG_IGN); // a reader that has gone is an error of the write
 }
 
-const bake::StopFlag& stop_flag() {
+const StopFlag& stop_flag() {
   return stop_requested;
 }
 

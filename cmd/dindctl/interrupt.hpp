@@ -1,13 +1,13 @@
 #pragma once
 
-#include <bake/spool.hpp>
+#include <images/spool.hpp>
 
 namespace dind::ctl {
 
 // Lets the signals that end a program politely set a flag instead, once: a second one does not
 // wait for the clean-up. A pipe that nobody reads any more ends nothing by a signal.
 void catch_stop_signals();
-const bake::StopFlag& stop_flag();
+const StopFlag& stop_flag();
 
 // Ends as the signal would have ended us; returns if there was none. Everything must be
 // removed by then.

@@ -42,8 +42,9 @@ struct ProbeArguments {
   bool json = false;
 };
 
-void add_caches(const Wishes& wishes, host::ProbeRequest& request, ProbeReport& report) {
-  for (const std::string& dir : wishes.cache_dirs) {
+void add_caches(const config::Settings& settings, host::ProbeRequest& request,
+                ProbeReport& report) {
+  for (const std::string& dir : settings.cache_dirs) {
     const auto path = sys::canonical_path(dir);
     if (!path && path.error().is(std::errc::no_such_file_or_directory)) {
       continue;
@@ -58,27 +59,27 @@ void add_caches(const Wishes& wishes, host::ProbeRequest& request, ProbeReport& 
   }
 }
 
-Result<ProbeReport> make_report(const Wishes& wishes) {
+Result<ProbeReport> make_report(const config::Settings& settings) {
   ProbeReport report;
-  report.data_root = wishes.data_root;
-  const sys::Place place = TRY(sys::open_nearest_dir(wishes.data_root));
+  report.data_root = settings.data_root;
+  const sys::Place place = TRY(sys::open_nearest_dir(settings.data_root));
   report.probed_at = place.path.native();
-  report.state = TRY(store::read_state(wishes.data_root).within(wishes.data_root));
+  report.state = TRY(store::read_state(settings.data_root).within(settings.data_root));
   const std::string own = store::kOwnDir;
-  const bool has_own = place.path == wishes.data_root && sys::open_dir_at({place.dir, own});
+  const bool has_own = place.path == settings.data_root && sys::open_dir_at({place.dir, own});
   host::ProbeRequest request{.scratch_parent = has_own ? own : ".", .everything = true};
-  add_caches(wishes, request, report);
+  add_caches(settings, request, report);
   report.facts = TRY(host::probe(place.dir, request).within(report.probed_at));
-  report.choice = seed::choose_driver(wishes, report.facts, report.state, !report.caches.empty());
+  report.choice = seed::choose_driver(settings, report.facts, report.state, !report.caches.empty());
   return report;
 }
 
 int run_probe(const ProbeArguments& arguments) {
-  const auto wishes = wishes_of_environment(arguments.data_root);
-  if (!wishes) {
-    return fail_usage(kVerb, wishes.error());
+  const auto settings = wishes_of_environment(arguments.data_root);
+  if (!settings) {
+    return fail_usage(kVerb, settings.error());
   }
-  const auto report = make_report(*wishes);
+  const auto report = make_report(*settings);
   if (!report) {
     return fail(kVerb, report.error());
   }

@@ -2,8 +2,8 @@
 
 #include "table.hpp"
 
-#include <bake/progress.hpp>
 #include <base/json.hpp>
+#include <base/readable.hpp>
 #include <base/utf8.hpp>
 
 #include <fmt/format.h>
@@ -110,7 +110,7 @@ void print_for_people(const ProbeReport& report) {
   if (!facts.filesystem_note.empty()) {
     fmt::print("  {}\n", facts.filesystem_note);
   }
-  fmt::print("  {} free, {}\n", bake::readable_size(facts.free.bytes),
+  fmt::print("  {} free, {}\n", readable_size(facts.free.bytes),
              counts_inodes(facts.free) ? fmt::format("{} inodes", facts.free.inodes)
                                        : "inodes without limit");
   fmt::print("  {}\n", describe(report.state));

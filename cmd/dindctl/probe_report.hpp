@@ -1,9 +1,9 @@
 #pragma once
 
-#include <base/wishes.hpp>
 #include <host/facts.hpp>
 #include <seed/plan.hpp>
 #include <store/state.hpp>
+#include <config/settings.hpp>
 
 #include <string>
 #include <vector>

@@ -33,13 +33,13 @@ struct ReadyOptions {
 };
 
 // Whether a boot can still become ready.
-bool is_over(const boot::Status& status) {
-  return status.state == boot::State::failed || status.state == boot::State::stopping;
+bool is_over(const report::Status& status) {
+  return status.state == report::State::failed || status.state == report::State::stopping;
 }
 
 // What was seeded need not be what the engine shows: it may keep its images elsewhere than
 // expected.
-Result<void> check_images(const boot::Status& status) {
+Result<void> check_images(const report::Status& status) {
   const auto images = TRY(daemon::EngineApi(status.api, kApiTimeout).images());
   std::set<std::string> shown;
   for (const daemon::ImageSummary& image : images) {
@@ -55,23 +55,23 @@ Result<void> check_images(const boot::Status& status) {
   return {};
 }
 
-Result<void> check_seeded(const boot::Status& status) {
+Result<void> check_seeded(const report::Status& status) {
   if (!status.images_missing.empty()) {
     return input_error("images are missing: {}", fmt::join(status.images_missing, ", "));
   }
   if (!status.result) {
     return input_error("nothing is known of the seeding yet");
   }
-  if (status.images > 0 && *status.result != boot::Outcome::ok) {
-    return input_error("seeding was {}: {}", boot::name_of(*status.result), status.reason);
+  if (status.images > 0 && *status.result != report::Outcome::ok) {
+    return input_error("seeding was {}: {}", report::name_of(*status.result), status.reason);
   }
   return status.api.empty() ? Result<void>() : check_images(status);
 }
 
 // The report says what PID 1 saw last; whether the API serves now, only the engine knows.
-Result<void> check_ready(const boot::Status& status, const ReadyOptions& options) {
-  if (status.state != boot::State::ready) {
-    return input_error("the state is {}", boot::name_of(status.state));
+Result<void> check_ready(const report::Status& status, const ReadyOptions& options) {
+  if (status.state != report::State::ready) {
+    return input_error("the state is {}", report::name_of(status.state));
   }
   if (!status.api.empty()) {
     TRY(daemon::EngineApi(status.api, kApiTimeout).ping());
@@ -88,13 +88,13 @@ int say(std::string_view verb, const Result<void>& outcome) {
 }
 
 Result<void> look_once(const ReadyOptions& options) {
-  const boot::Status status = TRY(find_report(options.report));
+  const report::Status status = TRY(find_report(options.report));
   return check_ready(status, options);
 }
 
 Result<void> look_for_life(const ReadyOptions& options) {
-  const boot::Status status = TRY(find_report(options.report));
-  if (status.state == boot::State::failed) {
+  const report::Status status = TRY(find_report(options.report));
+  if (status.state == report::State::failed) {
     return input_error("the boot has failed: {}", status.reason);
   }
   return {};

@@ -93,12 +93,12 @@ void print_plan(const boot::Seeding& seeding) {
   }
 }
 
-int run_materialise(const Wishes& wishes) {
-  auto state = store::read_state(wishes.data_root);
+int run_materialise(const config::Settings& settings) {
+  auto state = store::read_state(settings.data_root);
   if (!state) {
-    return fail(kVerb, std::move(state).error().within(wishes.data_root));
+    return fail(kVerb, std::move(state).error().within(settings.data_root));
   }
-  const auto root = sys::open_dir(wishes.data_root);
+  const auto root = sys::open_dir(settings.data_root);
   if (!root) {
     return fail(kVerb, root.error());
   }
@@ -109,12 +109,12 @@ int run_materialise(const Wishes& wishes) {
     for (const auto& [chain_id, layer] : found.layers) {
       layers.insert(chain_id);
     }
-    seed::CloneProgress progress;
+    clone::CloneProgress progress;
     const auto report =
         seed::materialise({.driver = driver,
                            .state = found,
                            .layers = layers,
-                           .jobs = wishes.seed_jobs > 0 ? wishes.seed_jobs : host::count_cpus(),
+                           .jobs = settings.seed_jobs > 0 ? settings.seed_jobs : host::count_cpus(),
                            .interrupted = []() { return false; }},
                           *root, progress);
     if (!report) {
@@ -131,23 +131,23 @@ int run_materialise(const Wishes& wishes) {
     }
   }
   if (borrowed == 0) {
-    fmt::print("no layer in {} is borrowed\n", wishes.data_root);
+    fmt::print("no layer in {} is borrowed\n", settings.data_root);
   }
   return exit_code;
 }
 
 int run_seed(const SeedArguments& arguments) {
-  const auto wishes = wishes_of_environment(arguments.data_root);
-  if (!wishes) {
-    return fail_usage(kVerb, wishes.error());
+  const auto settings = wishes_of_environment(arguments.data_root);
+  if (!settings) {
+    return fail_usage(kVerb, settings.error());
   }
   if (arguments.materialise) {
-    return run_materialise(*wishes);
+    return run_materialise(*settings);
   }
-  log::set_level(wishes->log_level);
-  boot::StatusBoard board;
+  log::set_level(settings->log_level);
+  report::StatusBoard board;
   const auto purpose = arguments.dry_run ? boot::Purpose::rehearsal : boot::Purpose::seeding;
-  const auto seeding = boot::seed_data_root(*wishes, purpose, board);
+  const auto seeding = boot::seed_data_root(*settings, purpose, board);
   if (!seeding) {
     return fail(kVerb, seeding.error());
   }

@@ -1,6 +1,6 @@
 #include "settings.hpp"
 
-#include <boot/variables.hpp>
+#include <config/variables.hpp>
 
 #include <unistd.h>
 
@@ -8,16 +8,16 @@
 
 namespace dind::ctl {
 
-Result<Wishes> wishes_of_environment(const std::string& data_root) {
+Result<config::Settings> wishes_of_environment(const std::string& data_root) {
   std::vector<std::string> environment;
   for (char** entry = environ; *entry; ++entry) {
     environment.emplace_back(*entry);
   }
-  Wishes wishes = TRY(boot::read_wishes(environment));
+  config::Settings settings = TRY(config::read_settings(environment));
   if (!data_root.empty()) {
-    wishes.data_root = data_root;
+    settings.data_root = data_root;
   }
-  return wishes;
+  return settings;
 }
 
 } // namespace dind::ctl

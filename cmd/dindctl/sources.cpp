@@ -32,16 +32,16 @@ Result<sys::fs::path> socket_of_engine() {
 
 } // namespace
 
-Result<std::vector<bake::SourceSpec>> read_sources(const std::vector<std::string>& arguments) {
-  std::vector<bake::SourceSpec> sources;
+Result<std::vector<images::SourceSpec>> read_sources(const std::vector<std::string>& arguments) {
+  std::vector<images::SourceSpec> sources;
   for (const std::string& argument : arguments) {
     if (!argument.starts_with('@')) {
-      sources.push_back(TRY(bake::parse_source_spec(argument)));
+      sources.push_back(TRY(images::parse_source_spec(argument)));
       continue;
     }
     const std::string file = argument.substr(1);
     const std::string text = TRY(sys::read_file(file, kListLimit));
-    for (bake::SourceSpec& spec : TRY(bake::parse_source_list(text).within(file))) {
+    for (images::SourceSpec& spec : TRY(images::parse_source_list(text).within(file))) {
       sources.push_back(std::move(spec));
     }
   }
@@ -86,7 +86,7 @@ void EngineExports::join() {
   }
 }
 
-Result<bake::EngineExport> EngineExports::open(const std::string& reference) {
+Result<images::EngineExport> EngineExports::open(const std::string& reference) {
   const daemon::EngineApi engine = TRY(open_engine());
   auto image = TRY(engine.image(reference));
   std::array<int, 2> ends{};
@@ -104,7 +104,7 @@ Result<bake::EngineExport> EngineExports::open(const std::string& reference) {
       made.failure = std::move(saved).error();
     }
   });
-  return bake::EngineExport{std::move(reader), std::move(image.digests)};
+  return images::EngineExport{std::move(reader), std::move(image.digests)};
 }
 
 std::optional<Error> EngineExports::failure() {

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <bake/progress.hpp>
-#include <bake/source.hpp>
 #include <daemon/engine_api.hpp>
+#include <images/source.hpp>
 
 #include <CLI/App.hpp>
 
@@ -29,7 +29,7 @@ inline constexpr const char* kSourcesHelp = R"(Sources:
 )";
 
 // The sources that the arguments name, lists replaced by what is in them.
-Result<std::vector<bake::SourceSpec>> read_sources(const std::vector<std::string>& arguments);
+Result<std::vector<images::SourceSpec>> read_sources(const std::vector<std::string>& arguments);
 
 // --progress, and what its value means.
 void add_progress_option(CLI::App& verb, std::string& style);
@@ -50,7 +50,7 @@ public:
   EngineExports(const EngineExports&) = delete;
   EngineExports& operator=(const EngineExports&) = delete;
 
-  Result<bake::EngineExport> open(const std::string& reference);
+  Result<images::EngineExport> open(const std::string& reference);
   // Why an export broke off, which its reader can only see as an end.
   std::optional<Error> failure();
 

@@ -20,7 +20,7 @@ int run_status(const StatusOptions& options) {
     fmt::print(stderr, "dindctl status: {}\n", status.error().describe());
     return kDoesNotHold;
   }
-  fmt::print("{}", options.json ? boot::print_status(*status) : describe(*status));
+  fmt::print("{}", options.json ? report::print_status(*status) : describe(*status));
   return kDone;
 }
 

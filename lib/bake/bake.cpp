@@ -2,6 +2,7 @@
 
 #include <bake/layer_writer.hpp>
 #include <bake/oven.hpp>
+#include <base/readable.hpp>
 #include <sys/file.hpp>
 
 #include <unistd.h>
@@ -27,8 +28,8 @@ Result<void> check_room(const CacheWriter& writer, std::uint64_t needed) {
 
 } // namespace
 
-Result<BakeReport> bake(CacheWriter& writer, const Collection& collection, Progress& progress,
-                        const StopFlag& stop) {
+Result<BakeReport> bake(CacheWriter& writer, const images::Collection& collection,
+                        Progress& progress, const StopFlag& stop) {
   const KnownLayer none = [](const Digest&) { return nullptr; };
   const std::uint64_t in_all = TRY(bytes_to_read(collection, none));
   progress.begin("layers", in_all);
@@ -51,7 +52,7 @@ Result<BakeReport> bake(CacheWriter& writer, const Collection& collection, Progr
     report.manifest.layers.push_back(std::move(layer.facts));
     std::move(layer.warnings.begin(), layer.warnings.end(), std::back_inserter(report.warnings));
   }
-  for (const PlannedImage& planned : collection.images()) {
+  for (const images::PlannedImage& planned : collection.images()) {
     TRY(writer.write_config(planned.image.id, planned.config));
     report.layer_uses += planned.image.layers.size();
     report.manifest.images.push_back(planned.image);

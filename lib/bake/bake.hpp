@@ -1,8 +1,8 @@
 #pragma once
 
 #include <bake/cache_writer.hpp>
-#include <bake/collection.hpp>
 #include <bake/progress.hpp>
+#include <images/collection.hpp>
 
 #include <cstdint>
 
@@ -13,13 +13,13 @@ struct BakeReport {
   cache::Manifest manifest;
   std::uint64_t bytes = 0;      // of all layers' files
   std::uint64_t layer_uses = 0; // a layer counts once for each place in an image
-  Warnings warnings;
+  images::Warnings warnings;
 };
 
 // Writes all layers and configurations of `collection`, several layers at a time,
 // and finishes the cache. Memory does not depend on the size of any file. The
 // same images give the same cache, whatever the number of threads.
-Result<BakeReport> bake(CacheWriter& writer, const Collection& collection, Progress& progress,
-                        const StopFlag& stop);
+Result<BakeReport> bake(CacheWriter& writer, const images::Collection& collection,
+                        Progress& progress, const StopFlag& stop);
 
 } // namespace dind::bake

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <bake/image.hpp>
 #include <bake/skeleton_notes.hpp>
 #include <bake/witnesses.hpp>
+#include <images/image.hpp>
 
 #include <functional>
 
@@ -11,7 +11,7 @@ namespace dind::bake {
 // What a layer turned out to be.
 struct WrittenLayer {
   cache::Layer facts; // without blobs
-  Warnings warnings;
+  images::Warnings warnings;
 };
 
 // Adds up what a layer's members are, wherever its tree is made.

@@ -1,12 +1,12 @@
 #include <bake/layer_writer.hpp>
 
 #include <archive/unpacker.hpp>
-#include <bake/read_ahead.hpp>
 #include <bake/skeleton_marks.hpp>
 #include <bake/tar_split_file.hpp>
 #include <base/utf8.hpp>
 #include <cache/canary.hpp>
 #include <sys/file.hpp>
+#include <images/read_ahead.hpp>
 
 namespace dind::bake {
 namespace {
@@ -56,7 +56,7 @@ Result<WrittenLayer> write_layer(archive::ByteSource& stored, const LayerDigests
   WrittenLayer layer{{.diff_id = expected.diff_id, .only_directories = true}, {}};
   cache::Skeleton skeleton;
   {
-    ReadAhead tar(*source);
+    images::ReadAhead tar(*source);
     skeleton = TRY(unpack(tar, dir, layer));
   }
   layer.facts.tar_bytes = source->tar_bytes();

@@ -2,7 +2,7 @@
 
 #include <archive/byte_source.hpp>
 #include <bake/progress.hpp>
-#include <bake/spool.hpp>
+#include <images/spool.hpp>
 
 namespace dind::bake {
 

@@ -19,7 +19,7 @@ std::string label(const cache::Image& image) {
 // Writes the layers of a collection from several threads.
 class Oven {
 public:
-  Oven(const Collection& collection, const MakeLayer& make, const KnownLayer& known,
+  Oven(const images::Collection& collection, const MakeLayer& make, const KnownLayer& known,
        Progress& progress, const StopFlag& stop)
       : collection_(collection), make_(make), known_(known), progress_(progress), stop_(stop),
         written_(collection.layers().size()), images_left_(count_layers(collection)) {}
@@ -47,9 +47,9 @@ public:
 
 private:
   // How many layers each image waits for.
-  static std::vector<std::size_t> count_layers(const Collection& collection) {
+  static std::vector<std::size_t> count_layers(const images::Collection& collection) {
     std::vector<std::size_t> counts;
-    for (const PlannedImage& planned : collection.images()) {
+    for (const images::PlannedImage& planned : collection.images()) {
       const std::vector<Digest>& layers = planned.image.layers;
       counts.push_back(std::unordered_set<Digest>(layers.begin(), layers.end()).size());
     }
@@ -78,15 +78,15 @@ private:
     }
   }
 
-  Result<WrittenLayer> write(const PlannedLayer& layer) {
+  Result<WrittenLayer> write(const images::PlannedLayer& layer) {
     std::optional<WrittenLayer> written;
     if (const cache::Layer* const same = known_(layer.diff_id)) {
       written = WrittenLayer{*same, {}};
       written->facts.blobs = layer.blobs;
       return std::move(*written);
     }
-    for (const LayerOrigin& origin : layer.origins) {
-      const Stored stored = TRY(origin.bundle->find(origin.file));
+    for (const images::LayerOrigin& origin : layer.origins) {
+      const images::Stored stored = TRY(origin.bundle->find(origin.file));
       archive::RangeSource raw = stored.source();
       MeteredSource source(raw, progress_, stop_);
       const LayerDigests expected{layer.diff_id, origin.stored_digest};
@@ -114,7 +114,7 @@ private:
     }
   }
 
-  const Collection& collection_;
+  const images::Collection& collection_;
   const MakeLayer& make_;
   const KnownLayer& known_;
   Progress& progress_;
@@ -130,22 +130,23 @@ private:
 
 } // namespace
 
-Result<std::uint64_t> bytes_to_read(const Collection& collection, const KnownLayer& known) {
+Result<std::uint64_t> bytes_to_read(const images::Collection& collection, const KnownLayer& known) {
   std::uint64_t bytes = 0;
-  for (const PlannedLayer& layer : collection.layers()) {
+  for (const images::PlannedLayer& layer : collection.layers()) {
     if (known(layer.diff_id)) {
       continue;
     }
-    for (const LayerOrigin& origin : layer.origins) {
+    for (const images::LayerOrigin& origin : layer.origins) {
       bytes += TRY(origin.bundle->find(origin.file)).size;
     }
   }
   return bytes;
 }
 
-Result<std::vector<WrittenLayer>> make_layers(const Collection& collection, const MakeLayer& make,
-                                              const KnownLayer& known, std::size_t workers,
-                                              Progress& progress, const StopFlag& stop) {
+Result<std::vector<WrittenLayer>> make_layers(const images::Collection& collection,
+                                              const MakeLayer& make, const KnownLayer& known,
+                                              std::size_t workers, Progress& progress,
+                                              const StopFlag& stop) {
   return Oven(collection, make, known, progress, stop).run(workers);
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <bake/collection.hpp>
 #include <bake/layer_source.hpp>
 #include <bake/layer_tally.hpp>
 #include <bake/progress.hpp>
+#include <images/collection.hpp>
 
 #include <functional>
 #include <vector>
@@ -18,11 +18,12 @@ using KnownLayer = std::function<const cache::Layer*(const Digest& diff_id)>;
 
 // Makes all layers of `collection`, up to `workers` at a time, in its order. A layer that has
 // several stored forms is made of the first, and the others are checked.
-Result<std::vector<WrittenLayer>> make_layers(const Collection& collection, const MakeLayer& make,
-                                              const KnownLayer& known, std::size_t workers,
-                                              Progress& progress, const StopFlag& stop);
+Result<std::vector<WrittenLayer>> make_layers(const images::Collection& collection,
+                                              const MakeLayer& make, const KnownLayer& known,
+                                              std::size_t workers, Progress& progress,
+                                              const StopFlag& stop);
 
 // What reading all those forms comes to.
-Result<std::uint64_t> bytes_to_read(const Collection& collection, const KnownLayer& known);
+Result<std::uint64_t> bytes_to_read(const images::Collection& collection, const KnownLayer& known);
 
 } // namespace dind::bake

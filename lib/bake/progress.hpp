@@ -13,11 +13,6 @@ namespace dind::bake {
 
 enum class ProgressStyle { automatic, plain, json, none };
 
-// "681.6 MB", as docker prints sizes: powers of ten.
-std::string readable_size(std::uint64_t bytes);
-// "48 s", "3 min 05 s", "2 h 10 min".
-std::string readable_time(std::chrono::seconds time);
-
 // A line of a terminal of `columns`: as many of `pieces` as fit, the first one always, and in front
 // of them a bar for `part` of 1, if there is one and the room for it. Pure.
 std::string draw_line(const std::vector<std::string>& pieces, std::optional<double> part,

@@ -1,7 +1,6 @@
 #include <boot/boot.hpp>
 
 #include <base/log.hpp>
-#include <boot/announcement.hpp>
 #include <boot/become.hpp>
 #include <boot/caches.hpp>
 #include <boot/early_end.hpp>
@@ -10,12 +9,8 @@
 #include <boot/key_making.hpp>
 #include <boot/loading.hpp>
 #include <boot/packet_filter.hpp>
-#include <boot/policy.hpp>
-#include <boot/promotion.hpp>
 #include <boot/public_sockets.hpp>
 #include <boot/seeding.hpp>
-#include <boot/status.hpp>
-#include <boot/supervision.hpp>
 #include <daemon/launch.hpp>
 #include <daemon/notify.hpp>
 #include <host/preparation.hpp>
@@ -23,6 +18,11 @@
 #include <init/reaper.hpp>
 #include <init/signals.hpp>
 #include <init/stop_at_once.hpp>
+#include <report/status.hpp>
+#include <supervise/announcement.hpp>
+#include <supervise/policy.hpp>
+#include <supervise/promotion.hpp>
+#include <supervise/supervision.hpp>
 
 #include <signal.h>
 #include <unistd.h>
@@ -41,7 +41,7 @@ EarlyEnd stop_end(std::string when) {
   return {kSignalBase + init::SignalSource::pending_stop().value_or(SIGTERM), std::move(when)};
 }
 
-void warn(StatusBoard& board, const std::vector<std::string>& warnings) {
+void warn(report::StatusBoard& board, const std::vector<std::string>& warnings) {
   for (const std::string& warning : warnings) {
     board.warn(warning);
   }
@@ -53,17 +53,17 @@ struct Site {
   daemon::Invocation invocation; // the user's, with the packet filter that works here
 };
 
-Result<Site> prepare(const Intent& intent, const Options& options, StatusBoard& board) {
+Result<Site> prepare(const Intent& intent, const Options& options, report::StatusBoard& board) {
   init::adopt_orphans();
-  Announcement(intent.wishes.supervision.ready_file, {}); // of an earlier start
+  supervise::Announcement(intent.settings.supervision.ready_file, {}); // of an earlier start
   if (!intent.rootless) {
-    warn(board, host::prepare_host({.cgroup_namespace = intent.wishes.cgroup_namespace}));
+    warn(board, host::prepare_host({.cgroup_namespace = intent.settings.cgroup_namespace}));
   }
   Site site;
   site.runtime_dir =
       TRY(intent.rootless ? host::make_plain_runtime_dir(intent.rootless->runtime_dir)
-                          : host::make_runtime_dir(intent.wishes.data_root));
-  board.measure_in(intent.wishes.supervision.metrics_file);
+                          : host::make_runtime_dir(intent.settings.data_root));
+  board.measure_in(intent.settings.supervision.metrics_file);
   board.publish_in(site.runtime_dir);
   site.invocation = options.invocation;
   site.invocation.environment =
@@ -73,27 +73,26 @@ Result<Site> prepare(const Intent& intent, const Options& options, StatusBoard& 
 }
 
 // A stop, wherever it finds the seeding, has nothing to wait for or to tidy up.
-Result<Seeding> seed_until_stopped(const Wishes& wishes, PublicSockets& sockets,
-                                   StatusBoard& board) {
-  const auto at_once =
-      TRY(init::StopAtOnce::begin([&](int code) { return remapped(wishes.supervision, code); }));
-  return seed_data_root(wishes, Purpose::boot, board,
+Result<Seeding> seed_until_stopped(const config::Settings& settings, PublicSockets& sockets,
+                                   report::StatusBoard& board) {
+  const auto at_once = TRY(init::StopAtOnce::begin(
+      [&](int code) { return supervise::remapped(settings.supervision, code); }));
+  return seed_data_root(settings, Purpose::boot, board,
                         [&](const seed::SeedPlan& plan) { sockets.listen_before(plan); });
 }
 
 // Images into the volume, while keys and certificates are made.
 OrEnd<Seeding> fill_volume(const Intent& intent, const Options& options, PublicSockets& sockets,
-                           LoopHold& loop, StatusBoard& board) {
+                           LoopHold& loop, report::StatusBoard& board) {
   constexpr const char* kStopped = "stopped before dockerd was started";
   if (!intent.listeners.certificates.empty()) {
     board.begin("tls");
   }
   KeyMaking certificates(
-      intent.listeners.certificates, intent.wishes.engine.tls_key,
-      daemon::find_variable(options.invocation.environment, "DOCKER_TLS_SAN").value_or(""),
-      is_stopped);
+      intent.listeners.certificates, intent.settings.engine.tls_key,
+      find_variable(options.invocation.environment, "DOCKER_TLS_SAN").value_or(""), is_stopped);
 
-  auto seeding = seed_until_stopped(intent.wishes, sockets, board);
+  auto seeding = seed_until_stopped(intent.settings, sockets, board);
   if (seeding) {
     loop.take(seeding->found);
   }
@@ -118,12 +117,12 @@ OrEnd<Seeding> fill_volume(const Intent& intent, const Options& options, PublicS
 }
 
 // What dockerd shall use, from what seeding came to.
-daemon::EngineChoice choice_of(const Seeding& seeding, const Wishes& wishes) {
+daemon::EngineChoice choice_of(const Seeding& seeding, const config::Settings& settings) {
   daemon::EngineChoice choice;
   choice.driver = seeding.found.driver.driver;
-  if (wishes.store == StoreWish::containerd) {
+  if (settings.store == config::Store::containerd) {
     choice.containerd_snapshotter = true;
-  } else if (wishes.store == StoreWish::graph || !choice.driver.empty()) {
+  } else if (settings.store == config::Store::graph || !choice.driver.empty()) {
     // Engine 29 would take the containerd store on an empty data root, where the
     // images that were seeded, or will be by the next boot, do not show.
     choice.containerd_snapshotter = false;
@@ -133,23 +132,25 @@ daemon::EngineChoice choice_of(const Seeding& seeding, const Wishes& wishes) {
 
 // The driver whose borrowed layers get files of their own while dockerd runs, before
 // their cache goes; empty if none do.
-std::string driver_to_promote(const Wishes& wishes, const Findings& found) {
+std::string driver_to_promote(const config::Settings& settings, const Findings& found) {
   const std::string& driver = found.driver.driver;
   const bool may_be_borrowed =
       found.driver.means == seed::Means::layers && !seed::has_full_trees(driver);
-  return may_be_borrowed && wants_promotion(wishes.promote, found.receipt) ? driver : "";
+  return may_be_borrowed && supervise::wants_promotion(settings.promote, found.receipt) ? driver
+                                                                                        : "";
 }
 
 // Leaves dockerd's start and all that follows to a fresh program. From there on, nothing
 // but dockerd's end ends PID 1.
-int hand_over(Baton state, const init::SignalSource& signals, StatusBoard& board) {
+int hand_over(supervise::Baton state, const init::SignalSource& signals,
+              report::StatusBoard& board) {
   board.end();
-  state.status = print_status(board.status());
+  state.status = report::print_status(board.status());
   state.started_ns = std::chrono::nanoseconds(board.start().time_since_epoch()).count();
   state.mask = signals.original_mask();
-  const Error failure = start_anew(state);
+  const Error failure = supervise::start_anew(state);
   log::warn("supervising with all the memory of the boot: {}", failure.describe());
-  return supervise(std::move(state), signals);
+  return supervise::supervise(std::move(state), signals);
 }
 
 // dockerd as it is to be started.
@@ -160,10 +161,10 @@ struct Engine {
 };
 
 OrEnd<Engine> configure_engine(const Intent& intent, const Options& options, const Site& site,
-                               const Seeding& seeding, StatusBoard& board) {
+                               const Seeding& seeding, report::StatusBoard& board) {
   auto notify = TRY(or_end(kHostUnprepared, daemon::NotifySocket::open(site.runtime_dir)));
-  daemon::EngineChoice choice = choice_of(seeding, intent.wishes);
-  choice.settings = engine_settings(intent.wishes.engine, options.flags, intent.file);
+  daemon::EngineChoice choice = choice_of(seeding, intent.settings);
+  choice.settings = engine_settings(intent.settings.engine, options.flags, intent.file);
   auto launch = TRY(or_end(kUsage, daemon::configure(site.invocation, options.flags, intent.file,
                                                      choice, intent.listeners, site.runtime_dir,
                                                      notify.path().native())));
@@ -172,17 +173,17 @@ OrEnd<Engine> configure_engine(const Intent& intent, const Options& options, con
 }
 
 // Has the engine load what can only be loaded, and judges what is missing then.
-OrEnd<void> complete_images(const Wishes& wishes, const Seeding& seeding, const LoadingEngine& how,
-                            StatusBoard& board) {
+OrEnd<void> complete_images(const config::Settings& settings, const Seeding& seeding,
+                            const LoadingEngine& how, report::StatusBoard& board) {
   std::string failure = seeding.failure;
   if (seeding.plan.by_load) {
-    const std::string missing = load_images(wishes, seeding, how, board, is_stopped);
+    const std::string missing = load_images(settings, seeding, how, board, is_stopped);
     failure = missing.empty() ? failure : missing;
     if (is_stopped()) {
       return stop_end("stopped while images were loaded");
     }
   }
-  if (!failure.empty() && wishes.on_seed_error == OnSeedError::fail) {
+  if (!failure.empty() && settings.on_seed_error == config::OnSeedError::fail) {
     return EarlyEnd{kCacheUnusable, failure};
   }
   if (!failure.empty()) {
@@ -192,14 +193,14 @@ OrEnd<void> complete_images(const Wishes& wishes, const Seeding& seeding, const 
   return {};
 }
 
-void report(const Wishes& wishes, const Seeding& seeding, const Engine& engine,
-            StatusBoard& board) {
-  Status& status = board.status();
+void report(const config::Settings& settings, const Seeding& seeding, const Engine& engine,
+            report::StatusBoard& board) {
+  report::Status& status = board.status();
   status.driver = seeding.found.driver.driver;
-  status.store = wishes.store == StoreWish::containerd ? "containerd" : "graph";
+  status.store = settings.store == config::Store::containerd ? "containerd" : "graph";
   status.api = engine.launch.api;
   status.images_there = images_there(seeding, status);
-  if (wishes.supervision.drain.count() > 0 && engine.launch.api.empty()) {
+  if (settings.supervision.drain.count() > 0 && engine.launch.api.empty()) {
     board.warn("DIND_DRAIN: the engine has no unix socket to be asked at, so that a drain "
                "takes all of its time");
   }
@@ -207,16 +208,16 @@ void report(const Wishes& wishes, const Seeding& seeding, const Engine& engine,
 
 // Everything between the options and dockerd. Each stage is a function from
 // value to value, and after the probe nobody asks the host again.
-OrEnd<int> boot_daemon(std::span<const std::string> arguments, const Options& options,
-                       const init::SignalSource& signals, StatusBoard& board) {
+OrEnd<int> boot_daemon(const Options& options, const init::SignalSource& signals,
+                       report::StatusBoard& board) {
   board.begin("options");
   const Intent intent = TRY(or_end(kUsage, understand(options)));
-  const Wishes& wishes = intent.wishes;
+  const config::Settings& settings = intent.settings;
   warn(board, intent.warnings);
 
   board.begin("sockets");
-  auto sockets =
-      TRY(or_end(kHostUnprepared, PublicSockets::claim(intent.listeners, wishes.engine.activate)));
+  auto sockets = TRY(
+      or_end(kHostUnprepared, PublicSockets::claim(intent.listeners, settings.engine.activate)));
 
   board.begin("prepare");
   const Site site = TRY(or_end(kHostUnprepared, prepare(intent, options, board)));
@@ -226,48 +227,48 @@ OrEnd<int> boot_daemon(std::span<const std::string> arguments, const Options& op
 
   board.begin("configure");
   const Engine engine = TRY(configure_engine(intent, options, site, seeding, board));
-  TRY(complete_images(wishes, seeding,
+  TRY(complete_images(settings, seeding,
                       {site.invocation, options.flags, intent.file, engine.choice, site.runtime_dir,
                        engine.notify, signals.original_mask()},
                       board));
-  report(wishes, seeding, engine, board);
+  report(settings, seeding, engine, board);
 
-  Baton state;
+  supervise::Baton state;
   state.sockets = TRY(or_end(kHostUnprepared, sockets.hand_over()));
-  state.arguments.assign(arguments.begin(), arguments.end());
+  state.settings = settings.supervision;
+  state.log_level = settings.log_level;
+  state.log_format = settings.log_format;
   state.argv = engine.launch.argv;
   state.environment = engine.launch.environment;
-  state.choice = engine.choice;
-  state.store_is_settled =
-      wishes.store != StoreWish::automatic || !seeding.found.state.prior_drivers.empty();
+  state.graph_driver =
+      unasked_graph_driver(settings, engine.choice, seeding.found.state.prior_drivers);
   state.runtime_dir = site.runtime_dir.native();
   state.data_root = seeding.found.store_root;
   state.loop_root = loop.hand_on();
   state.backing = std::move(seeding.found.backing);
-  state.promote = driver_to_promote(wishes, seeding.found);
+  state.promote = driver_to_promote(settings, seeding.found);
   state.lock = std::move(seeding.found.lock);
   return hand_over(std::move(state), signals, board);
 }
 
-int run_daemon(std::span<const std::string> arguments, const Options& options,
-               const init::SignalSource& signals) {
-  StatusBoard board;
-  const auto code = boot_daemon(arguments, options, signals, board);
+int run_daemon(const Options& options, const init::SignalSource& signals) {
+  report::StatusBoard board;
+  const auto code = boot_daemon(options, signals, board);
   if (code) {
     return *code;
   }
   log::error("{}", code.error().why);
   board.status().reason = code.error().why;
-  board.enter(State::failed);
+  board.enter(report::State::failed);
   return code.error().code;
 }
 
 } // namespace
 
 int run(std::span<const std::string> arguments, std::span<const std::string> environment) {
-  if (auto handed = take_baton(arguments)) {
+  if (auto handed = supervise::take_baton(arguments)) {
     if (*handed) {
-      return supervise(std::move(*handed).value());
+      return supervise::supervise(std::move(*handed).value());
     }
     log::error("{}", handed->error().describe());
     return kHostUnprepared;
@@ -283,8 +284,8 @@ int run(std::span<const std::string> arguments, std::span<const std::string> env
     log::error("{}", options.error().describe());
     return kUsage;
   }
-  log::set_level(options->wishes.log_level);
-  log::set_format(options->wishes.log_format);
+  log::set_level(options->settings.log_level);
+  log::set_format(options->settings.log_format);
   switch (options->run) {
   case Run::command:
     return become_command(options->argv, environment, signals->original_mask());
@@ -296,7 +297,7 @@ int run(std::span<const std::string> arguments, std::span<const std::string> env
     }
     break;
   }
-  return remapped(options->wishes.supervision, run_daemon(arguments, *options, *signals));
+  return supervise::remapped(options->settings.supervision, run_daemon(*options, *signals));
 }
 
 } // namespace dind::boot

@@ -7,19 +7,19 @@
 namespace dind::boot {
 namespace {
 
-Result<cache::Cache> open_cache(const std::string& dir, const Wishes& wishes) {
+Result<cache::Cache> open_cache(const std::string& dir, const config::Settings& settings) {
   const auto path = TRY(sys::canonical_path(dir)); // the engine's links will lead there
   cache::Cache cache = TRY(cache::Cache::open(path));
-  if (wishes.cache_digest && cache.digest() != *wishes.cache_digest) {
+  if (settings.cache_digest && cache.digest() != *settings.cache_digest) {
     return input_error("cache.json is {}, and DIND_CACHE_DIGEST asks for {}", cache.digest().text(),
-                       wishes.cache_digest->text());
+                       settings.cache_digest->text());
   }
   return cache;
 }
 
 // Nobody asked for the cache at the default place, so nobody misses it.
 bool is_default_and_absent(const std::string& dir, const Error& error) {
-  static const Wishes kDefaults;
+  static const config::Settings kDefaults;
   return dir == kDefaults.cache_dirs.front() && error.is(std::errc::no_such_file_or_directory) &&
          !sys::open_path(dir, O_PATH);
 }
@@ -39,10 +39,10 @@ Result<void> verify_fully(const cache::Cache& cache, seed::CacheView& view) {
 
 } // namespace
 
-Caches open_caches(const Wishes& wishes) {
+Caches open_caches(const config::Settings& settings) {
   Caches caches;
-  for (const std::string& dir : wishes.cache_dirs) {
-    auto cache = open_cache(dir, wishes);
+  for (const std::string& dir : settings.cache_dirs) {
+    auto cache = open_cache(dir, settings);
     if (cache) {
       log::info("cache {}: {} images, {} layers", dir, cache->manifest().images.size(),
                 cache->manifest().layers.size());
@@ -68,7 +68,7 @@ void protect(const Caches& caches) {
   }
 }
 
-Result<seed::CacheView> view_of(const cache::Cache& cache, VerifyWish verify) {
+Result<seed::CacheView> view_of(const cache::Cache& cache, config::Verify verify) {
   seed::CacheView view{.manifest = &cache.manifest()};
   view.canary = TRY(cache::check_canary(cache.root(), cache.manifest().canary_capability));
   for (const cache::Layer& layer : cache.manifest().layers) {
@@ -82,7 +82,7 @@ Result<seed::CacheView> view_of(const cache::Cache& cache, VerifyWish verify) {
       view.sentinels[layer.diff_id] = std::move(damage).value();
     }
   }
-  if (verify == VerifyWish::full) {
+  if (verify == config::Verify::full) {
     TRY(verify_fully(cache, view));
   }
   return view;

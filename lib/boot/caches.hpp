@@ -1,9 +1,9 @@
 #pragma once
 
 #include <base/result.hpp>
-#include <base/wishes.hpp>
 #include <cache/reader.hpp>
 #include <seed/plan.hpp>
+#include <config/settings.hpp>
 
 #include <string>
 #include <vector>
@@ -18,7 +18,7 @@ struct Caches {
 };
 
 // Opens every cache and checks it against DIND_CACHE_DIGEST.
-Caches open_caches(const Wishes& wishes);
+Caches open_caches(const config::Settings& settings);
 
 // Mounts every cache read-only on itself: a job must not be able to write to what other
 // containers borrow. After seeding, since nothing can be linked from one mount into another.
@@ -26,6 +26,6 @@ void protect(const Caches& caches);
 
 // What the canary and the sentinels of a cache tell about it and, with
 // DIND_VERIFY=full, the hashes of everything.
-Result<seed::CacheView> view_of(const cache::Cache& cache, VerifyWish verify);
+Result<seed::CacheView> view_of(const cache::Cache& cache, config::Verify verify);
 
 } // namespace dind::boot

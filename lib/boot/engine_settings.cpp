@@ -7,12 +7,8 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-
 namespace dind::boot {
 namespace {
-
-constexpr unsigned long kFirstWithContainerdStore = 29;
 
 // dockerd's list of its options; "" if it cannot be run, which it will say itself when it is.
 std::string dockerd_help() {
@@ -45,29 +41,23 @@ KeyFindings judge_keys(const daemon::DaemonFile& file) {
   return findings;
 }
 
-json::object engine_settings(const EngineWishes& wishes, const daemon::CommandLine& flags,
-                             const daemon::DaemonFile& file) {
+json::object engine_settings(const config::EngineSettings& settings,
+                             const daemon::CommandLine& flags, const daemon::DaemonFile& file) {
   const bool is_theirs = flags.has("mtu") || has(file.settings, "mtu");
   daemon::NetworkFacts facts;
   facts.uplink_mtu = is_theirs ? std::nullopt : host::uplink_mtu();
-  if (!is_theirs && daemon::choose_mtu(wishes, facts.uplink_mtu)) {
+  if (!is_theirs && daemon::choose_mtu(settings, facts.uplink_mtu)) {
     facts.engine_has_network_opts = daemon::help_has_key(dockerd_help(), "default-network-opts");
   }
-  return daemon::settings_of(wishes, facts);
+  return daemon::settings_of(settings, facts);
 }
 
-std::string store_warning(const Wishes& wishes, const daemon::EngineChoice& choice,
-                          bool had_layers_before, const std::string& engine_version) {
+std::string unasked_graph_driver(const config::Settings& settings,
+                                 const daemon::EngineChoice& choice,
+                                 const std::vector<std::string>& prior_drivers) {
   const bool is_our_doing =
-      wishes.store == StoreWish::automatic && choice.containerd_snapshotter == false;
-  if (!is_our_doing || had_layers_before ||
-      std::strtoul(engine_version.c_str(), nullptr, 10) < kFirstWithContainerdStore) {
-    return "";
-  }
-  return fmt::format("engine {} keeps images with the graph driver {}, and not in its containerd "
-                     "store, for which the cache has no blobs: DIND_STORE=graph says that this is "
-                     "meant, DIND_STORE=containerd asks for the other",
-                     engine_version, choice.driver);
+      settings.store == config::Store::automatic && choice.containerd_snapshotter == false;
+  return is_our_doing && prior_drivers.empty() ? choice.driver : "";
 }
 
 } // namespace dind::boot

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <base/wishes.hpp>
 #include <daemon/argv.hpp>
 #include <daemon/daemon_json.hpp>
+#include <config/settings.hpp>
 
 #include <string>
 #include <vector>
@@ -21,12 +21,13 @@ KeyFindings judge_keys(const daemon::DaemonFile& file);
 
 // What the convenience variables and the uplink's MTU ask of daemon.json. dockerd is asked what it
 // knows only where that matters.
-json::object engine_settings(const EngineWishes& wishes, const daemon::CommandLine& flags,
-                             const daemon::DaemonFile& file);
+json::object engine_settings(const config::EngineSettings& settings,
+                             const daemon::CommandLine& flags, const daemon::DaemonFile& file);
 
-// That an engine from 29 on, which by itself would have taken its containerd store, was told to
-// keep images in a graph driver; "" where there is nothing to tell.
-std::string store_warning(const Wishes& wishes, const daemon::EngineChoice& choice,
-                          bool had_layers_before, const std::string& engine_version);
+// The graph driver that this program chose by itself, where an engine from 29 on would have taken
+// its containerd store; empty where the user or what the data root held (`prior_drivers`) decided.
+std::string unasked_graph_driver(const config::Settings& settings,
+                                 const daemon::EngineChoice& choice,
+                                 const std::vector<std::string>& prior_drivers);
 
 } // namespace dind::boot

@@ -1,7 +1,6 @@
 #include <boot/findings.hpp>
 
 #include <base/log.hpp>
-#include <boot/backing.hpp>
 #include <boot/layer_flaws.hpp>
 #include <host/probe.hpp>
 #include <host/subordinate_ids.hpp>
@@ -11,6 +10,7 @@
 #include <store/root_lock.hpp>
 #include <sys/boot_id.hpp>
 #include <sys/file.hpp>
+#include <supervise/backing.hpp>
 
 #include <fmt/format.h>
 
@@ -48,13 +48,13 @@ bool was_seeded(const std::string& data_root) {
 // Whose images the engine keeps, and where. If it maps IDs that are not known here, images are left
 // to it: it may know more, or will say the same. What is known of that store has a place of its
 // own.
-void find_users(const Wishes& wishes, Findings& found) {
-  found.store_root = wishes.data_root;
+void find_users(const config::Settings& settings, Findings& found) {
+  found.store_root = settings.data_root;
   found.users.in_namespace = host::is_in_user_namespace();
-  if (wishes.userns_remap.empty()) {
+  if (settings.userns_remap.empty()) {
     return;
   }
-  const auto remapping = host::find_remapping(wishes.userns_remap, host::read_accounts());
+  const auto remapping = host::find_remapping(settings.userns_remap, host::read_accounts());
   if (!remapping) {
     found.shift_unknown = remapping.error().describe();
     found.store_root += "/" + std::string(store::kOwnDir) + "/unknown";
@@ -65,9 +65,10 @@ void find_users(const Wishes& wishes, Findings& found) {
   }
 }
 
-Result<Fd> open_store_root(const Wishes& wishes, Purpose purpose, const Findings& found) {
-  if (found.store_root != wishes.data_root && purpose != Purpose::rehearsal) {
-    TRY(open_data_root(wishes.data_root, purpose));
+Result<Fd> open_store_root(const config::Settings& settings, Purpose purpose,
+                           const Findings& found) {
+  if (found.store_root != settings.data_root && purpose != Purpose::rehearsal) {
+    TRY(open_data_root(settings.data_root, purpose));
   }
   Fd root = TRY(open_data_root(found.store_root, purpose));
   if (found.store_group != 0 && ::fchown(root.get(), 0, found.store_group) == -1) {
@@ -77,15 +78,15 @@ Result<Fd> open_store_root(const Wishes& wishes, Purpose purpose, const Findings
 }
 
 // What the data root holds and the host can do with it, as it is now.
-Result<void> look(const Wishes& wishes, Purpose purpose, Findings& found) {
+Result<void> look(const config::Settings& settings, Purpose purpose, Findings& found) {
   found.state = TRY(store::read_state(found.store_root).within(found.store_root));
-  if (found.caches.open.empty() && wishes.allowed_drivers.empty()) { // nothing to decide
+  if (found.caches.open.empty() && settings.allowed_drivers.empty()) { // nothing to decide
     if (was_seeded(found.store_root)) {
-      found.data_root = TRY(open_store_root(wishes, purpose, found));
+      found.data_root = TRY(open_store_root(settings, purpose, found));
     }
     return {};
   }
-  found.data_root = TRY(open_store_root(wishes, purpose, found));
+  found.data_root = TRY(open_store_root(settings, purpose, found));
   const bool has_own = static_cast<bool>(sys::open_dir(own_dir_of(found.store_root)));
   host::ProbeRequest request{.scratch_parent = has_own ? store::kOwnDir : "."};
   request.ids = found.users.shift;
@@ -93,10 +94,10 @@ Result<void> look(const Wishes& wishes, Purpose purpose, Findings& found) {
     request.samples.push_back((cache.path() / cache::kCanaryName).native());
   }
   request.named_drivers = found.state.prior_drivers;
-  request.named_drivers.insert(request.named_drivers.end(), wishes.allowed_drivers.begin(),
-                               wishes.allowed_drivers.end());
+  request.named_drivers.insert(request.named_drivers.end(), settings.allowed_drivers.begin(),
+                               settings.allowed_drivers.end());
   request.named_drivers.insert(request.named_drivers.end(),
-                               {wishes.required_driver, wishes.preferred_driver});
+                               {settings.required_driver, settings.preferred_driver});
   found.facts = TRY(host::probe(found.data_root, request));
   if (!found.shift_unknown.empty()) {
     found.facts.shifted_owners = host::Fact{false, found.shift_unknown};
@@ -104,71 +105,73 @@ Result<void> look(const Wishes& wishes, Purpose purpose, Findings& found) {
   return {};
 }
 
-seed::DriverChoice choose(const Wishes& wishes, const Findings& found) {
-  return seed::choose_driver(wishes, found.facts, found.state, !found.caches.open.empty());
+seed::DriverChoice choose(const config::Settings& settings, const Findings& found) {
+  return seed::choose_driver(settings, found.facts, found.state, !found.caches.open.empty());
 }
 
-Error too_small(const Wishes& wishes, const sys::FreeSpace& free) {
-  return wishes.loop_bytes
+Error too_small(const config::Settings& settings, const sys::FreeSpace& free) {
+  return settings.loop_bytes
              ? input_error("DIND_LOOP_SIZE asks for {} bytes, too few for an engine",
-                           *wishes.loop_bytes)
+                           *settings.loop_bytes)
              : input_error("{} bytes are free, too few for a loop device", free.bytes);
 }
 
 // Puts a loop-mounted filesystem at the data root and looks again; if that fails, the
 // next rung of the ladder is taken.
-Result<void> go_on_loop(const Wishes& wishes, Findings& found, StatusBoard& board) {
-  const std::uint64_t bytes = host::loop_size(wishes.loop_bytes, found.facts.free);
-  auto mounted = bytes == 0 ? Result<host::LoopRoot>(too_small(wishes, found.facts.free))
-                            : host::mount_loop_root(wishes.data_root, bytes);
+Result<void> go_on_loop(const config::Settings& settings, Findings& found,
+                        report::StatusBoard& board) {
+  const std::uint64_t bytes = host::loop_size(settings.loop_bytes, found.facts.free);
+  auto mounted = bytes == 0 ? Result<host::LoopRoot>(too_small(settings, found.facts.free))
+                            : host::mount_loop_root(settings.data_root, bytes);
   if (!mounted) {
     log::warn("the data root stays where it is: {}", mounted.error().describe());
     found.facts.loop = {false, std::move(mounted).error().describe()};
-    found.driver = choose(wishes, found);
+    found.driver = choose(settings, found);
     return {};
   }
   const std::string why = found.driver.why;
   found.loop = std::move(mounted).value();
   init::StopAtOnce::detach_first(found.loop->path);
-  if (std::string warning = backing_warning(*found.loop); !warning.empty()) {
+  if (std::string warning = supervise::backing_warning(*found.loop); !warning.empty()) {
     board.warn(std::move(warning));
   }
-  found.backing = backing_to_watch(*found.loop);
+  found.backing = supervise::backing_to_watch(*found.loop);
   log::info("data root: {} bytes on {}, {}", found.loop->bytes, found.loop->device,
             found.loop->is_new ? "new" : "from an earlier start");
   auto refused = std::move(found.driver.refused);
-  TRY(look(wishes, Purpose::boot, found));
-  found.driver = choose(wishes, found);
+  TRY(look(settings, Purpose::boot, found));
+  found.driver = choose(settings, found);
   found.driver.why = why;
   found.driver.refused = std::move(refused);
   return {};
 }
 
-Result<void> hold(const Wishes& wishes, Purpose purpose, Findings& found) {
-  const Fd root = TRY(open_data_root(wishes.data_root, purpose));
-  found.lock = TRY(store::lock_data_root(root, kLockPatience).within(wishes.data_root));
+Result<void> hold(const config::Settings& settings, Purpose purpose, Findings& found) {
+  const Fd root = TRY(open_data_root(settings.data_root, purpose));
+  found.lock = TRY(store::lock_data_root(root, kLockPatience).within(settings.data_root));
   return {};
 }
 
-Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board, Findings& found) {
-  if (wishes.seed != SeedWish::off) {
-    found.caches = open_caches(wishes);
+Result<void> find_out(const config::Settings& settings, Purpose purpose, report::StatusBoard& board,
+                      Findings& found) {
+  if (settings.seed != config::Strategy::off) {
+    found.caches = open_caches(settings);
   }
   for (const cache::Cache& cache : found.caches.open) {
-    found.views.push_back(TRY(view_of(cache, wishes.verify)));
+    found.views.push_back(TRY(view_of(cache, settings.verify)));
   }
   const bool has_cache = !found.caches.open.empty();
-  find_users(wishes, found);
+  find_users(settings, found);
   if ((has_cache || was_seeded(found.store_root)) && purpose != Purpose::rehearsal) {
-    const auto held = hold(wishes, purpose, found);
+    const auto held = hold(settings, purpose, found);
     if (!held && (has_cache || held.error().is(std::errc::device_or_resource_busy))) {
       return held.error();
     }
   }
-  TRY(look(wishes, purpose, found));
-  found.driver = choose(wishes, found);
+  TRY(look(settings, purpose, found));
+  found.driver = choose(settings, found);
   if (found.driver.on_loop && purpose == Purpose::boot) {
-    TRY(go_on_loop(wishes, found, board));
+    TRY(go_on_loop(settings, found, board));
   } else if (found.driver.on_loop && purpose == Purpose::seeding) {
     // A lower rung would hold the data root to its driver for good.
     found.driver.means = seed::Means::none;
@@ -190,22 +193,14 @@ Result<void> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board,
 
 } // namespace
 
-Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board) {
+Result<Findings> find_out(const config::Settings& settings, Purpose purpose,
+                          report::StatusBoard& board) {
   Findings found;
-  if (auto done = find_out(wishes, purpose, board, found); !done) {
-    leave_loop_root(found.loop ? found.loop->path : "");
+  if (auto done = find_out(settings, purpose, board, found); !done) {
+    host::leave_loop_root(found.loop ? found.loop->path : "");
     return std::move(done).error();
   }
   return found;
-}
-
-void leave_loop_root(const std::string& path) {
-  if (path.empty()) {
-    return;
-  }
-  if (const auto left = host::unmount_loop_root(path); !left) {
-    log::warn("{}", left.error().describe());
-  }
 }
 
 } // namespace dind::boot

@@ -1,15 +1,15 @@
 #pragma once
 
 #include <base/result.hpp>
-#include <base/wishes.hpp>
 #include <boot/caches.hpp>
-#include <boot/status.hpp>
 #include <host/facts.hpp>
 #include <host/loop_root.hpp>
 #include <seed/plan.hpp>
 #include <seed/receipt.hpp>
 #include <store/graph_driver.hpp>
 #include <store/state.hpp>
+#include <config/settings.hpp>
+#include <report/status.hpp>
 
 #include <optional>
 #include <string>
@@ -41,9 +41,9 @@ struct Findings {
   const std::string& seeded_driver() const {
     return driver.driver.empty() ? receipt.driver : driver.driver;
   }
-  seed::PlanInput plan_input(const Wishes& wishes) const {
-    return {wishes,  driver, facts, state.of(driver.driver), state.of(seeded_driver()),
-            receipt, views};
+  seed::PlanInput plan_input(const config::Settings& settings) const {
+    return {settings, driver, facts, state.of(driver.driver), state.of(seeded_driver()),
+            receipt,  views};
   }
 };
 
@@ -56,18 +56,15 @@ enum class Purpose { boot, seeding, rehearsal };
 // checked (look_for_flaws), with or without a cache.
 // Warnings go to `board`. EBUSY if another daemon has the data root. Where nothing was ever seeded
 // and there is no cache, nothing is written to the data root.
-Result<Findings> find_out(const Wishes& wishes, Purpose purpose, StatusBoard& board);
+Result<Findings> find_out(const config::Settings& settings, Purpose purpose,
+                          report::StatusBoard& board);
 
-// Undoes that mount, before PID 1 ends: see host::unmount_loop_root. An empty path is none; a
-// failure is logged.
-void leave_loop_root(const std::string& path);
-
-// Undoes it when it goes, unless the filesystem was handed on: to be made before what is opened on
-// it.
+// Undoes that mount when it goes, unless the filesystem was handed on: to be made before what is
+// opened on it.
 class LoopHold {
 public:
   LoopHold() = default;
-  ~LoopHold() { leave_loop_root(path_); }
+  ~LoopHold() { host::leave_loop_root(path_); }
   LoopHold(const LoopHold&) = delete;
   LoopHold& operator=(const LoopHold&) = delete;
 

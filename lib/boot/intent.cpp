@@ -1,7 +1,7 @@
 #include <boot/intent.hpp>
 
 #include <boot/engine_settings.hpp>
-#include <boot/policy.hpp>
+#include <supervise/policy.hpp>
 
 #include <fmt/ranges.h>
 
@@ -23,10 +23,10 @@ Result<Intent> understand(const Options& options) {
   intent.rootless = daemon::rootless_places(options.invocation.environment);
   intent.file = TRY(daemon::read_daemon_file(
       options.flags, intent.rootless ? intent.rootless->daemon_json : daemon::kDefaultDaemonJson));
-  Wishes given = options.wishes;
+  config::Settings given = options.settings;
   given.data_root = intent.rootless ? intent.rootless->data_root : given.data_root;
-  intent.wishes =
-      TRY(daemon::complete_wishes(std::move(given), options.flags, intent.file.settings));
+  intent.settings =
+      TRY(daemon::complete_settings(std::move(given), options.flags, intent.file.settings));
   const KeyFindings keys = judge_keys(intent.file);
   if (!keys.errors.empty()) {
     return input_error("{}", fmt::join(keys.errors, "; "));
@@ -36,14 +36,14 @@ Result<Intent> understand(const Options& options) {
                                   .flags = options.flags,
                                   .file = intent.file.settings,
                                   .default_listeners = options.invocation.default_listeners,
-                                  .wishes = intent.wishes.engine}));
-  if (const auto refusal = objection(intent.wishes.supervision, ::getpid() == 1)) {
+                                  .settings = intent.settings.engine}));
+  if (const auto refusal = supervise::objection(intent.settings.supervision, ::getpid() == 1)) {
     return input_error("{}", *refusal);
   }
   append(intent.warnings, options.warnings);
   append(intent.warnings, keys.warnings);
   append(intent.warnings, intent.listeners.warnings);
-  if (const auto warning = grace_warning(intent.wishes.supervision)) {
+  if (const auto warning = supervise::grace_warning(intent.settings.supervision)) {
     intent.warnings.push_back(*warning);
   }
   return intent;

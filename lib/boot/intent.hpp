@@ -1,11 +1,11 @@
 #pragma once
 
 #include <base/result.hpp>
-#include <base/wishes.hpp>
 #include <boot/options.hpp>
 #include <daemon/daemon_json.hpp>
 #include <daemon/listeners.hpp>
 #include <daemon/rootless.hpp>
+#include <config/settings.hpp>
 
 #include <optional>
 #include <string>
@@ -17,7 +17,7 @@ namespace dind::boot {
 struct Intent {
   std::optional<daemon::RootlessPlaces> rootless; // inside of rootlesskit's namespaces
   daemon::DaemonFile file;
-  Wishes wishes;
+  config::Settings settings;
   daemon::ListenerPlan listeners;
   std::vector<std::string> warnings; // one line each
 };

@@ -10,7 +10,7 @@ namespace dind::boot {
 
 using Clock = std::chrono::steady_clock;
 
-KeyMaking::KeyMaking(std::string dir, TlsKeyWish kind, std::string added,
+KeyMaking::KeyMaking(std::string dir, config::TlsKey kind, std::string added,
                      std::function<bool()> stopped) {
   if (dir.empty()) {
     return;

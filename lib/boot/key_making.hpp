@@ -1,7 +1,7 @@
 #pragma once
 
 #include <base/result.hpp>
-#include <base/wishes.hpp>
+#include <config/settings.hpp>
 
 #include <chrono>
 #include <functional>
@@ -14,7 +14,7 @@ namespace dind::boot {
 class KeyMaking {
 public:
   // `dir` is DOCKER_TLS_CERTDIR, or "": there is nothing to make. `added` is DOCKER_TLS_SAN.
-  KeyMaking(std::string dir, TlsKeyWish kind, std::string added, std::function<bool()> stopped);
+  KeyMaking(std::string dir, config::TlsKey kind, std::string added, std::function<bool()> stopped);
 
   // Ends what goes on: an RSA key may take seconds.
   ~KeyMaking() = default;

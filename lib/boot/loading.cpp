@@ -35,11 +35,11 @@ constexpr const char* kOutOfTime = "the time of DIND_SEED_BUDGET was up";
 // Loads image by image, and remembers what came of each.
 class Loader {
 public:
-  Loader(const Wishes& wishes, const Findings& found, StatusBoard& board,
+  Loader(const config::Settings& settings, const Findings& found, report::StatusBoard& board,
          const std::function<bool()>& stopped)
       : found_(found), board_(board), stopped_(stopped), receipt_(found.receipt) {
-    if (wishes.seed_budget.count() > 0) {
-      deadline_ = Clock::now() + wishes.seed_budget;
+    if (settings.seed_budget.count() > 0) {
+      deadline_ = Clock::now() + settings.seed_budget;
     }
     if (receipt_.layers.empty()) { // else they are still to be checked after a reboot
       receipt_.boot_id = found.boot_id;
@@ -108,7 +108,7 @@ public:
   }
 
   // Reports, and returns why not all images are there, or "".
-  std::string report(Status& status) const {
+  std::string report(report::Status& status) const {
     for (const std::string& warning : warnings_) {
       board_.warn(warning);
     }
@@ -124,9 +124,9 @@ public:
     }
     status.bytes = bytes_;
     status.bytes_by_method.emplace_back("load", bytes_);
-    status.result = missing_.empty() ? Outcome::ok
-                    : images_ > 0    ? Outcome::degraded
-                                     : Outcome::cold;
+    status.result = missing_.empty() ? report::Outcome::ok
+                    : images_ > 0    ? report::Outcome::degraded
+                                     : report::Outcome::cold;
     log::info("seeded {} images, {} layers of {} bytes, by load", images_, status.layers, bytes_);
     return missing_.empty() ? ""
                             : fmt::format("{} images are missing; {}", missing_.size(), failure_);
@@ -221,7 +221,7 @@ private:
   }
 
   const Findings& found_;
-  StatusBoard& board_;
+  report::StatusBoard& board_;
   const std::function<bool()>& stopped_;
   seed::Receipt receipt_;
   seed::EngineImages engine_;
@@ -245,7 +245,7 @@ bool has_all_names(const cache::Image& image, const store::DriverState& state) {
 }
 
 // What the data root has less now than before.
-void count_written(const sys::FreeSpace& before, const Fd& data_root, Status& status) {
+void count_written(const sys::FreeSpace& before, const Fd& data_root, report::Status& status) {
   if (const auto after = sys::free_space(data_root)) {
     status.bytes_written = before.bytes > after->bytes ? before.bytes - after->bytes : 0;
     status.files_written = before.inodes > after->inodes ? before.inodes - after->inodes : 0;
@@ -283,7 +283,7 @@ private:
 
 // An error means that nothing can be loaded.
 Result<void> load_with_engine(const Seeding& seeding, const LoadingEngine& how, Loader& loader,
-                              StatusBoard& board, const std::function<bool()>& stopped) {
+                              report::StatusBoard& board, const std::function<bool()>& stopped) {
   const PrivateDir dir = TRY(PrivateDir::make(how.runtime_dir));
   const daemon::Launch launch = TRY(daemon::configure_private(
       how.invocation, how.flags, how.file, how.choice, dir.path(), how.notify.path().native()));
@@ -317,12 +317,13 @@ bool has_to_load(const Seeding& seeding) {
 
 } // namespace
 
-std::string load_images(const Wishes& wishes, const Seeding& seeding, const LoadingEngine& how,
-                        StatusBoard& board, const std::function<bool()>& stopped) {
+std::string load_images(const config::Settings& settings, const Seeding& seeding,
+                        const LoadingEngine& how, report::StatusBoard& board,
+                        const std::function<bool()>& stopped) {
   board.begin("seed");
-  board.enter(State::seeding);
+  board.enter(report::State::seeding);
   const auto before = sys::free_space(seeding.found.data_root);
-  Loader loader(wishes, seeding.found, board, stopped);
+  Loader loader(settings, seeding.found, board, stopped);
   const bool is_needed = has_to_load(seeding);
   const auto done =
       is_needed ? load_with_engine(seeding, how, loader, board, stopped) : Result<void>();

@@ -4,12 +4,16 @@
 #include <daemon/launch.hpp>
 #include <daemon/notify.hpp>
 
+#include <boost/filesystem/path.hpp>
+
 #include <signal.h>
 
 #include <functional>
 #include <string>
 
 namespace dind::boot {
+
+namespace fs = boost::filesystem;
 
 // Of what the engine that loads is made, see daemon::configure_private.
 struct LoadingEngine {
@@ -26,7 +30,8 @@ struct LoadingEngine {
 // nobody else reaches it, gives it what it lacks, and stops it again. An image that fails costs no
 // other. Reports to `board`. Returns why not all images are there, or "". Ends soon, with less
 // done, when `stopped` becomes true or the budget is used up.
-std::string load_images(const Wishes& wishes, const Seeding& seeding, const LoadingEngine& how,
-                        StatusBoard& board, const std::function<bool()>& stopped);
+std::string load_images(const config::Settings& settings, const Seeding& seeding,
+                        const LoadingEngine& how, report::StatusBoard& board,
+                        const std::function<bool()>& stopped);
 
 } // namespace dind::boot

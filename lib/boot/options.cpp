@@ -1,6 +1,6 @@
 #include <boot/options.hpp>
 
-#include <boot/variables.hpp>
+#include <config/variables.hpp>
 
 namespace dind::boot {
 namespace {
@@ -35,8 +35,8 @@ Result<Options> parse_options(std::span<const std::string> arguments,
   options.invocation.arguments.assign(flags.begin(), flags.end());
   options.invocation.default_listeners = !is_explicit;
   options.invocation.environment.assign(environment.begin(), environment.end());
-  options.wishes = TRY(read_wishes(environment));
-  options.warnings = judge_variables(environment);
+  options.settings = TRY(config::read_settings(environment));
+  options.warnings = config::judge_variables(environment);
   return options;
 }
 

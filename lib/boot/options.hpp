@@ -1,9 +1,9 @@
 #pragma once
 
 #include <base/result.hpp>
-#include <base/wishes.hpp>
 #include <daemon/argv.hpp>
 #include <daemon/launch.hpp>
+#include <config/settings.hpp>
 
 #include <span>
 #include <string>
@@ -18,7 +18,7 @@ enum class Run { daemon, daemon_direct, command };
 
 struct Options {
   Run run = Run::daemon;
-  Wishes wishes;                     // of the environment; see daemon::complete_wishes
+  config::Settings settings;         // of the environment; see daemon::complete_settings
   daemon::Invocation invocation;     // for Run::daemon
   daemon::CommandLine flags;         // of invocation.arguments
   std::vector<std::string> argv;     // for the other two: what to run, in the inherited environment

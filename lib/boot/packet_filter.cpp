@@ -27,16 +27,16 @@ FilterUse filter_use(const daemon::CommandLine& flags, const json::object& file)
           flags.ip6tables.value_or(!is_off(file, "ip6tables"))};
 }
 
-daemon::Environment prepare_packet_filter(FilterUse use, daemon::Environment environment,
-                                          const fs::path& runtime_dir, StatusBoard& board) {
+Environment prepare_packet_filter(FilterUse use, Environment environment,
+                                  const fs::path& runtime_dir, report::StatusBoard& board) {
   if (!use.v4) {
     log::info("iptables: not looked at, since dockerd does without");
     return environment;
   }
   constexpr std::string_view kWish = "DOCKER_IPTABLES_LEGACY";
   std::optional<std::string> wish;
-  if (daemon::is_set(environment, kWish)) {
-    wish = daemon::find_variable(environment, kWish).value_or("");
+  if (is_set(environment, kWish)) {
+    wish = find_variable(environment, kWish).value_or("");
   }
   const host::Iptables iptables = host::prepare_iptables(wish, runtime_dir);
   log::info("iptables: {} ({})", iptables.version.empty() ? "none" : iptables.version,
@@ -49,7 +49,7 @@ daemon::Environment prepare_packet_filter(FilterUse use, daemon::Environment env
   }
   return iptables.legacy_dir.empty()
              ? environment
-             : daemon::with_path_prefix(std::move(environment), iptables.legacy_dir);
+             : with_path_prefix(std::move(environment), iptables.legacy_dir);
 }
 
 } // namespace dind::boot

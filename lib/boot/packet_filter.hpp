@@ -1,11 +1,15 @@
 #pragma once
 
-#include <boot/status.hpp>
+#include <base/environment.hpp>
 #include <daemon/argv.hpp>
 #include <daemon/daemon_json.hpp>
-#include <daemon/environment.hpp>
+#include <report/status.hpp>
+
+#include <boost/filesystem/path.hpp>
 
 namespace dind::boot {
+
+namespace fs = boost::filesystem;
 
 // Whether dockerd will use iptables, by its options and its file.
 struct FilterUse {
@@ -16,7 +20,7 @@ FilterUse filter_use(const daemon::CommandLine& flags, const json::object& file)
 
 // Finds the iptables variant that works here, loading what the kernel lacks, and returns dockerd's
 // environment with that variant first in its PATH. Trouble goes to `board`.
-daemon::Environment prepare_packet_filter(FilterUse use, daemon::Environment environment,
-                                          const fs::path& runtime_dir, StatusBoard& board);
+Environment prepare_packet_filter(FilterUse use, Environment environment,
+                                  const fs::path& runtime_dir, report::StatusBoard& board);
 
 } // namespace dind::boot

@@ -55,7 +55,8 @@ bool is_instant(const seed::SeedPlan& plan) {
          });
 }
 
-Result<PublicSockets> PublicSockets::claim(const daemon::ListenerPlan& plan, ActivateWish when) {
+Result<PublicSockets> PublicSockets::claim(const daemon::ListenerPlan& plan,
+                                           config::Activate when) {
   const bool has_unix = std::any_of(plan.bound.begin(), plan.bound.end(),
                                     [](const daemon::HostAddress& at) { return at.is_unix(); });
   PublicSockets sockets(when, has_unix ? TRY(socket_group(plan.group)) : 0);
@@ -73,7 +74,7 @@ Result<PublicSockets> PublicSockets::claim(const daemon::ListenerPlan& plan, Act
     }
     sockets.sockets_.push_back({at, std::move(bound).value()});
   }
-  if (when == ActivateWish::early) {
+  if (when == config::Activate::early) {
     TRY(sockets.listen(Where::outside_tmp));
   }
   return sockets;
@@ -112,8 +113,8 @@ Result<void> PublicSockets::listen(Where where) {
 }
 
 void PublicSockets::listen_before(const seed::SeedPlan& plan) {
-  const bool may_wait = when_ == ActivateWish::automatic && is_instant(plan);
-  if (may_wait || when_ == ActivateWish::early) {
+  const bool may_wait = when_ == config::Activate::automatic && is_instant(plan);
+  if (may_wait || when_ == config::Activate::early) {
     std::ignore = listen(Where::everywhere);
   }
 }

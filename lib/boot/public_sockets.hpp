@@ -2,9 +2,9 @@
 
 #include <base/fd.hpp>
 #include <base/result.hpp>
-#include <base/wishes.hpp>
 #include <daemon/listeners.hpp>
 #include <seed/plan.hpp>
+#include <config/settings.hpp>
 
 #include <sys/types.h>
 
@@ -22,9 +22,9 @@ bool is_instant(const seed::SeedPlan& plan);
 // left behind of unix sockets is removed. Clients can connect from `listen` on, and wait then.
 class PublicSockets {
 public:
-  // With ActivateWish::early, listens as well, but for sockets in /tmp: preparing the host may
+  // With Activate::early, listens as well, but for sockets in /tmp: preparing the host may
   // mount a tmpfs there. An error tells people what is in the way.
-  static Result<PublicSockets> claim(const daemon::ListenerPlan& plan, ActivateWish when);
+  static Result<PublicSockets> claim(const daemon::ListenerPlan& plan, config::Activate when);
 
   ~PublicSockets(); // closes them and removes their files, if they were not handed over
   PublicSockets(PublicSockets&&) = default;
@@ -45,10 +45,10 @@ private:
 
   enum class Where { everywhere, outside_tmp };
 
-  PublicSockets(ActivateWish when, gid_t group) : when_(when), group_(group) {}
+  PublicSockets(config::Activate when, gid_t group) : when_(when), group_(group) {}
   Result<void> listen(Where where);
 
-  ActivateWish when_;
+  config::Activate when_;
   gid_t group_; // of unix sockets
   std::vector<Socket> sockets_;
 };

@@ -14,9 +14,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kProgressEvery = std::chrono::seconds(5);
 
-void report_cold(const Findings& found, const seed::SeedPlan& plan, bool wanted, Status& status) {
+void report_cold(const Findings& found, const seed::SeedPlan& plan, bool wanted,
+                 report::Status& status) {
   const bool nothing_to_have = found.caches.open.empty() && found.caches.failure.empty();
-  status.result = wanted && nothing_to_have ? Outcome::ok : Outcome::cold;
+  status.result = wanted && nothing_to_have ? report::Outcome::ok : report::Outcome::cold;
   status.reason = plan.cold_why;
   for (const cache::Cache& cache : found.caches.open) {
     for (const cache::Image& image : cache.manifest().images) {
@@ -25,7 +26,8 @@ void report_cold(const Findings& found, const seed::SeedPlan& plan, bool wanted,
   }
 }
 
-void report(const seed::SeedReport& done, const seed::DriverChoice& driver, Status& status) {
+void report(const seed::SeedReport& done, const seed::DriverChoice& driver,
+            report::Status& status) {
   constexpr std::array kMethods = {seed::Method::link,     seed::Method::reflink,
                                    seed::Method::hardlink, seed::Method::copy,
                                    seed::Method::native,   seed::Method::present};
@@ -46,7 +48,9 @@ void report(const seed::SeedReport& done, const seed::DriverChoice& driver, Stat
   status.bytes_written = done.bytes_written;
   status.files_written = done.files_written;
   const bool all = done.images_missing.empty();
-  status.result = all ? Outcome::ok : done.images > 0 ? Outcome::degraded : Outcome::cold;
+  status.result = all               ? report::Outcome::ok
+                  : done.images > 0 ? report::Outcome::degraded
+                                    : report::Outcome::cold;
   log::info("seeded {} images, {} layers of {} bytes, mostly by {}; {} bytes were written",
             done.images, status.layers, status.bytes, status.strategy, done.bytes_written);
 }
@@ -72,13 +76,13 @@ private:
   Clock::time_point next_ = Clock::now() + kProgressEvery;
 };
 
-seed::CloneMethod share_method(const host::HostFacts& facts) {
-  return facts.hard_link.holds ? seed::CloneMethod::hard_link
-         : facts.reflink.holds ? seed::CloneMethod::reflink
-                               : seed::CloneMethod::copy;
+clone::CloneMethod share_method(const host::HostFacts& facts) {
+  return facts.hard_link.holds ? clone::CloneMethod::hard_link
+         : facts.reflink.holds ? clone::CloneMethod::reflink
+                               : clone::CloneMethod::copy;
 }
 
-Result<seed::SeedReport> carry_out(const Wishes& wishes, const Seeding& seeding) {
+Result<seed::SeedReport> carry_out(const config::Settings& settings, const Seeding& seeding) {
   const Findings& found = seeding.found;
   std::vector<const cache::Cache*> sources;
   for (const cache::Cache& cache : found.caches.open) {
@@ -92,12 +96,12 @@ Result<seed::SeedReport> carry_out(const Wishes& wishes, const Seeding& seeding)
                             .receipt = found.receipt,
                             .boot_id = found.boot_id,
                             .users = found.users,
-                            .jobs = wishes.seed_jobs > 0 ? wishes.seed_jobs : found.facts.cpus,
+                            .jobs = settings.seed_jobs > 0 ? settings.seed_jobs : found.facts.cpus,
                             .share = share_method(found.facts),
                             .deadline = std::nullopt,
                             .interrupted = Watch(progress)};
-  if (wishes.seed_budget.count() > 0) {
-    execution.deadline = Clock::now() + wishes.seed_budget;
+  if (settings.seed_budget.count() > 0) {
+    execution.deadline = Clock::now() + settings.seed_budget;
   }
   return seed::execute(execution, found.data_root, progress);
 }
@@ -115,7 +119,7 @@ Result<void> clear_flaws(Seeding& seeding) {
   return {};
 }
 
-void tell_decision(const Findings& found, const seed::SeedPlan& plan, StatusBoard& board) {
+void tell_decision(const Findings& found, const seed::SeedPlan& plan, report::StatusBoard& board) {
   const seed::DriverChoice& driver = found.driver;
   log::info("storage driver: {} ({})",
             driver.driver.empty() ? "the engine's choice" : driver.driver, driver.why);
@@ -131,7 +135,7 @@ void tell_decision(const Findings& found, const seed::SeedPlan& plan, StatusBoar
 
 } // namespace
 
-std::vector<std::string> images_there(const Seeding& seeding, const Status& status) {
+std::vector<std::string> images_there(const Seeding& seeding, const report::Status& status) {
   std::vector<std::string> there;
   const auto& missing = status.images_missing;
   for (const seed::ImageStep& step : seeding.plan.images) {
@@ -145,18 +149,18 @@ std::vector<std::string> images_there(const Seeding& seeding, const Status& stat
   return there;
 }
 
-Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board,
-                               const PlanListener& planned) {
+Result<Seeding> seed_data_root(const config::Settings& settings, Purpose purpose,
+                               report::StatusBoard& board, const PlanListener& planned) {
   board.begin("probe");
   Seeding seeding;
-  auto looked = find_out(wishes, purpose, board);
+  auto looked = find_out(settings, purpose, board);
   if (!looked && looked.error().is(std::errc::device_or_resource_busy)) {
     return std::move(looked).error();
   }
   if (!looked) { // a cold cache is slow, and dockerd knows better words for a bad data root
     seeding.failure = std::move(looked).error().describe();
     seeding.plan.cold_why = seeding.failure;
-    board.status().result = Outcome::cold;
+    board.status().result = report::Outcome::cold;
     board.status().reason = seeding.failure;
     return seeding;
   }
@@ -165,7 +169,7 @@ Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoar
   seeding.failure = found.caches.failure;
 
   board.begin("plan");
-  seeding.plan = seed::make_plan(found.plan_input(wishes));
+  seeding.plan = seed::make_plan(found.plan_input(settings));
   tell_decision(found, seeding.plan, board);
   if (planned) {
     planned(seeding.plan);
@@ -173,12 +177,12 @@ Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoar
   const bool makes_layers = seeding.plan.cold_why.empty() && !seeding.plan.by_load;
   if (!makes_layers && purpose != Purpose::rehearsal && found.driver.refusal.empty()) {
     if (auto cleared = clear_flaws(seeding); !cleared) {
-      seeding.failure = std::move(cleared).error().within("clear " + wishes.data_root).describe();
+      seeding.failure = std::move(cleared).error().within("clear " + settings.data_root).describe();
       board.warn(seeding.failure);
     }
   }
   if (!seeding.plan.cold_why.empty() || !found.driver.refusal.empty()) {
-    report_cold(found, seeding.plan, wishes.seed != SeedWish::off, board.status());
+    report_cold(found, seeding.plan, settings.seed != config::Strategy::off, board.status());
     if (seeding.plan.is_error) {
       seeding.failure = seeding.plan.cold_why;
     }
@@ -189,11 +193,11 @@ Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoar
   }
 
   board.begin("seed");
-  board.enter(State::seeding);
-  const auto done = carry_out(wishes, seeding);
+  board.enter(report::State::seeding);
+  const auto done = carry_out(settings, seeding);
   if (!done) {
     report_cold(found, seeding.plan, true, board.status());
-    seeding.failure = Error(done.error()).within("seed " + wishes.data_root).describe();
+    seeding.failure = Error(done.error()).within("seed " + settings.data_root).describe();
     return seeding;
   }
   for (const std::string& warning : done->warnings) {

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <base/result.hpp>
-#include <base/wishes.hpp>
 #include <boot/findings.hpp>
-#include <boot/status.hpp>
 #include <seed/plan.hpp>
+#include <config/settings.hpp>
+#include <report/status.hpp>
 
 #include <functional>
 #include <string>
@@ -24,11 +24,11 @@ struct Seeding {
 // A rehearsal ends with the plan; else `planned` is told of it before anything is done. EBUSY if
 // another daemon has the data root. May be killed at any moment: the next call goes on.
 using PlanListener = std::function<void(const seed::SeedPlan&)>;
-Result<Seeding> seed_data_root(const Wishes& wishes, Purpose purpose, StatusBoard& board,
-                               const PlanListener& planned = nullptr);
+Result<Seeding> seed_data_root(const config::Settings& settings, Purpose purpose,
+                               report::StatusBoard& board, const PlanListener& planned = nullptr);
 
 // The images of the caches that the engine has by now, and shall go on having, as people call them:
 // all that are planned, less those missing by `status` and those that the user removed.
-std::vector<std::string> images_there(const Seeding& seeding, const Status& status);
+std::vector<std::string> images_there(const Seeding& seeding, const report::Status& status);
 
 } // namespace dind::boot

@@ -192,8 +192,8 @@ int go_on(EVP_PKEY_CTX* context) {
   return (*stopped)() ? 0 : 1;
 }
 
-Result<Key> generate(TlsKeyWish kind, const std::function<bool()>& stopped) {
-  const bool is_rsa = kind == TlsKeyWish::rsa4096;
+Result<Key> generate(config::TlsKey kind, const std::function<bool()>& stopped) {
+  const bool is_rsa = kind == config::TlsKey::rsa4096;
   const KeyContext context(EVP_PKEY_CTX_new_id(is_rsa ? EVP_PKEY_RSA : EVP_PKEY_EC, nullptr));
   EVP_PKEY* key = nullptr;
   bool ready = context && EVP_PKEY_keygen_init(context.get()) == 1;
@@ -221,7 +221,7 @@ std::string_view extended_usage_of(Purpose purpose) {
   return purpose == Purpose::server ? "serverAuth" : "clientAuth";
 }
 
-Result<std::string> make_key(TlsKeyWish kind, const std::function<bool()>& stopped) {
+Result<std::string> make_key(config::TlsKey kind, const std::function<bool()>& stopped) {
   start_libcrypto();
   const Key key = TRY(generate(kind, stopped));
   return print("a key", [&](BIO* to) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <base/result.hpp>
-#include <base/wishes.hpp>
+#include <config/settings.hpp>
 
 #include <functional>
 #include <string>
@@ -13,7 +13,7 @@ namespace dind::daemon {
 
 // Makes a private key (PKCS #8). RSA may take seconds: `stopped` is asked meanwhile, and true
 // ends it with ECANCELED.
-Result<std::string> make_key(TlsKeyWish kind, const std::function<bool()>& stopped);
+Result<std::string> make_key(config::TlsKey kind, const std::function<bool()>& stopped);
 
 // A certificate that signs itself, and others.
 Result<std::string> make_ca(const std::string& key);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <daemon/environment.hpp>
+#include <base/environment.hpp>
 
 #include <functional>
 #include <span>

@@ -16,36 +16,37 @@ void add_list(json::object& settings, std::string_view key, const std::vector<st
 
 } // namespace
 
-std::optional<unsigned> choose_mtu(const EngineWishes& wishes, std::optional<unsigned> uplink) {
-  if (wishes.mtu > 0) {
-    return wishes.mtu;
+std::optional<unsigned> choose_mtu(const config::EngineSettings& settings,
+                                   std::optional<unsigned> uplink) {
+  if (settings.mtu > 0) {
+    return settings.mtu;
   }
   return uplink && *uplink < kUsualMtu ? uplink : std::nullopt;
 }
 
-json::object settings_of(const EngineWishes& wishes, const NetworkFacts& facts) {
-  json::object settings;
-  add_list(settings, "registry-mirrors", wishes.registry_mirrors);
-  add_list(settings, "insecure-registries", wishes.insecure_registries);
-  add_list(settings, "dns", wishes.dns);
-  if (!wishes.bip.empty()) {
-    settings["bip"] = wishes.bip;
+json::object settings_of(const config::EngineSettings& settings, const NetworkFacts& facts) {
+  json::object keys;
+  add_list(keys, "registry-mirrors", settings.registry_mirrors);
+  add_list(keys, "insecure-registries", settings.insecure_registries);
+  add_list(keys, "dns", settings.dns);
+  if (!settings.bip.empty()) {
+    keys["bip"] = settings.bip;
   }
-  if (!wishes.address_pools.empty()) {
+  if (!settings.address_pools.empty()) {
     json::array pools;
-    for (const AddressPool& pool : wishes.address_pools) {
+    for (const config::AddressPool& pool : settings.address_pools) {
       pools.push_back(json::object({{"base", pool.base}, {"size", pool.size}}));
     }
-    settings["default-address-pools"] = std::move(pools);
+    keys["default-address-pools"] = std::move(pools);
   }
-  if (const auto mtu = choose_mtu(wishes, facts.uplink_mtu)) {
-    settings["mtu"] = *mtu;
+  if (const auto mtu = choose_mtu(settings, facts.uplink_mtu)) {
+    keys["mtu"] = *mtu;
     if (facts.engine_has_network_opts) {
       const json::object bridge = {{"com.docker.network.driver.mtu", std::to_string(*mtu)}};
-      settings["default-network-opts"] = json::object({{"bridge", bridge}});
+      keys["default-network-opts"] = json::object({{"bridge", bridge}});
     }
   }
-  return settings;
+  return keys;
 }
 
 } // namespace dind::daemon

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <base/json.hpp>
-#include <base/wishes.hpp>
+#include <config/settings.hpp>
 
 #include <optional>
 #include <string_view>
@@ -17,10 +17,11 @@ struct NetworkFacts {
 // The MTU that the engine's networks shall have: the one asked for, or the uplink's if it is below
 // the usual 1500, since packets that do not fit are lost without a word; nullopt leaves it to the
 // engine.
-std::optional<unsigned> choose_mtu(const EngineWishes& wishes, std::optional<unsigned> uplink);
+std::optional<unsigned> choose_mtu(const config::EngineSettings& settings,
+                                   std::optional<unsigned> uplink);
 
 // The settings that convenience variables ask for, as keys of daemon.json. "mtu" is of the default
 // network only; where the engine can, others get theirs as well.
-json::object settings_of(const EngineWishes& wishes, const NetworkFacts& facts);
+json::object settings_of(const config::EngineSettings& settings, const NetworkFacts& facts);
 
 } // namespace dind::daemon

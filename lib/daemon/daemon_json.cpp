@@ -191,7 +191,8 @@ Result<DaemonFile> read_daemon_file(const CommandLine& flags, const fs::path& de
   return file;
 }
 
-Result<Wishes> complete_wishes(Wishes wishes, const CommandLine& flags, const json::object& file) {
+Result<config::Settings> complete_settings(config::Settings settings, const CommandLine& flags,
+                                           const json::object& file) {
   TRY(check_said_once(flags, file));
 
   std::string root = flags.data_root.value_or(std::string());
@@ -199,33 +200,33 @@ Result<Wishes> complete_wishes(Wishes wishes, const CommandLine& flags, const js
     root = root.empty() ? TRY(text_of(file, key)) : root;
   }
   if (!root.empty()) {
-    wishes.data_root = root;
+    settings.data_root = root;
   }
 
   const std::string remap = TRY(text_of(file, "userns-remap"));
-  wishes.userns_remap = remap.empty() ? flags.userns_remap : remap;
+  settings.userns_remap = remap.empty() ? flags.userns_remap : remap;
 
   const DriverSaid said = TRY(driver_said(file, flags));
-  if (!said.driver.empty() && !wishes.required_driver.empty() &&
-      said.driver != wishes.required_driver) {
-    return input_error("DIND_STORAGE_DRIVER={} contradicts {}, which is {}", wishes.required_driver,
-                       said.where, said.driver);
+  if (!said.driver.empty() && !settings.required_driver.empty() &&
+      said.driver != settings.required_driver) {
+    return input_error("DIND_STORAGE_DRIVER={} contradicts {}, which is {}",
+                       settings.required_driver, said.where, said.driver);
   }
   if (!said.driver.empty()) {
-    wishes.required_driver = said.driver;
+    settings.required_driver = said.driver;
   }
 
   const Said store = TRY(snapshotter_said(file, flags));
   if (store.value) {
-    const StoreWish wish = *store.value ? StoreWish::containerd : StoreWish::graph;
-    if (wishes.store != StoreWish::automatic && wishes.store != wish) {
+    const config::Store wish = *store.value ? config::Store::containerd : config::Store::graph;
+    if (settings.store != config::Store::automatic && settings.store != wish) {
       return input_error("DIND_STORE={} contradicts {}, which has \"{}\" {}",
-                         wishes.store == StoreWish::graph ? "graph" : "containerd", store.where,
-                         kSnapshotter, *store.value);
+                         settings.store == config::Store::graph ? "graph" : "containerd",
+                         store.where, kSnapshotter, *store.value);
     }
-    wishes.store = wish;
+    settings.store = wish;
   }
-  return wishes;
+  return settings;
 }
 
 Result<Effective> merge(const json::object& file, const CommandLine& flags,

@@ -2,8 +2,8 @@
 
 #include <base/json.hpp>
 #include <base/result.hpp>
-#include <base/wishes.hpp>
 #include <daemon/argv.hpp>
+#include <config/settings.hpp>
 
 #include <boost/filesystem/path.hpp>
 
@@ -37,10 +37,11 @@ Result<json::object> parse_daemon_json(std::string_view text);
 // What `user` lacks of `ours`, at the top and inside an object that both have, put into it.
 json::object lay_under(json::object user, const json::object& ours);
 
-// Completes `wishes` with what flags and file say: data root, required driver,
+// Completes `settings` with what flags and file say: data root, required driver,
 // store. An option in both places, a driver that contradicts DIND_STORAGE_DRIVER
 // and a store that contradicts DIND_STORE are errors.
-Result<Wishes> complete_wishes(Wishes wishes, const CommandLine& flags, const json::object& file);
+Result<config::Settings> complete_settings(config::Settings settings, const CommandLine& flags,
+                                           const json::object& file);
 
 // What this host needs of dockerd. Empty means: let dockerd choose.
 struct EngineChoice {

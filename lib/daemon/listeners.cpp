@@ -1,7 +1,7 @@
 #include <daemon/listeners.hpp>
 
+#include <base/environment.hpp>
 #include <daemon/engine_api.hpp>
-#include <daemon/environment.hpp>
 
 #include <algorithm>
 #include <array>
@@ -67,7 +67,7 @@ Result<std::vector<HostAddress>> hosts_of(const ListenerRequest& request, bool t
   if (request.default_listeners) {
     const HostAddress socket = parse_host(default_socket(request));
     const std::uint16_t port = tls ? kTlsPort : kPlainPort;
-    const HostAddress tcp = parse_host(tcp_host(request.wishes.tcp_bind, port));
+    const HostAddress tcp = parse_host(tcp_host(request.settings.tcp_bind, port));
     const bool is_port_named =
         std::any_of(named.begin(), named.end(),
                     [&](const HostAddress& host) { return host.is_tcp() && host.port == port; });
@@ -130,7 +130,7 @@ Result<ListenerPlan> plan_listeners(const ListenerRequest& request) {
   const bool tls = !plan.certificates.empty() || uses_tls(request.flags, request.file);
   const std::vector<HostAddress> hosts = TRY(hosts_of(request, tls));
 
-  const bool binds = request.wishes.activate != ActivateWish::off &&
+  const bool binds = request.settings.activate != config::Activate::off &&
                      std::none_of(hosts.begin(), hosts.end(), is_from_systemd);
   bool leaves_tcp = false;
   std::vector<std::string> left;

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <base/result.hpp>
-#include <base/wishes.hpp>
 #include <daemon/argv.hpp>
 #include <daemon/daemon_json.hpp>
 #include <daemon/host_address.hpp>
+#include <config/settings.hpp>
 
 #include <sys/types.h>
 
@@ -22,7 +22,7 @@ struct ListenerRequest {
   const CommandLine& flags;
   const json::object& file;
   bool default_listeners = true; // not where the user wrote "dockerd ..." in full
-  const EngineWishes& wishes;
+  const config::EngineSettings& settings;
 };
 
 // Where dockerd will be reached, and who binds the sockets.

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <base/environment.hpp>
 #include <base/result.hpp>
-#include <daemon/environment.hpp>
 
 #include <boost/filesystem/path.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <base/result.hpp>
-#include <base/wishes.hpp>
+#include <config/settings.hpp>
 
 #include <boost/filesystem/path.hpp>
 
@@ -26,9 +26,9 @@ enum class TlsTask { check, make, impossible };
 TlsTask judge_tls(const TlsFiles& found);
 
 struct TlsRequest {
-  fs::path dir;      // DOCKER_TLS_CERTDIR
-  TlsKeyWish key;    // of keys that are made; those that are found are kept, of whatever kind
-  std::string names; // of the server, see subject_alt_names
+  fs::path dir;       // DOCKER_TLS_CERTDIR
+  config::TlsKey key; // of keys that are made; those that are found are kept, of whatever kind
+  std::string names;  // of the server, see subject_alt_names
   std::function<bool()> stopped;
 };
 

@@ -1,5 +1,6 @@
 #include <host/loop_root.hpp>
 
+#include <base/log.hpp>
 #include <host/ext4.hpp>
 #include <host/scratch.hpp>
 #include <sys/dir.hpp>
@@ -171,6 +172,15 @@ Result<void> unmount_loop_root(const std::string& path) {
     }
   }
   return sys::unmount(path);
+}
+
+void leave_loop_root(const std::string& path) {
+  if (path.empty()) {
+    return;
+  }
+  if (const auto left = unmount_loop_root(path); !left) {
+    log::warn("{}", left.error().describe());
+  }
 }
 
 std::uint64_t loop_size(std::optional<std::uint64_t> wish, const sys::FreeSpace& free) {

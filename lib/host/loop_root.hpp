@@ -37,6 +37,10 @@ Result<LoopRoot> mount_loop_root(const std::string& data_root, std::uint64_t byt
 // written back and detached.
 Result<void> unmount_loop_root(const std::string& path);
 
+// The same at the end of a program, which has nothing left to do about a failure: it is logged. An
+// empty path is none.
+void leave_loop_root(const std::string& path);
+
 // How large to make it: `wish` bytes if there is one, else 20 GiB, but at most half of what is
 // free. 0 is "not at all": wished for, or because an engine has no use for so little.
 std::uint64_t loop_size(std::optional<std::uint64_t> wish, const sys::FreeSpace& free);

@@ -46,7 +46,7 @@ std::vector<std::string> remove_stale_pids() {
   return warnings;
 }
 
-std::vector<std::string> prepare_host(const PreparationWishes& wishes) {
+std::vector<std::string> prepare_host(const PreparationWishes& settings) {
   std::vector<std::string> warnings = remove_stale_pids();
   const auto attempt = [&](std::string_view what, const Result<void>& outcome) {
     if (!outcome) {
@@ -57,7 +57,7 @@ std::vector<std::string> prepare_host(const PreparationWishes& wishes) {
   attempt("/tmp stays on the container's root", mount_tmp());
   attempt("mounts of volumes do not propagate", sys::make_shared_recursively("/"));
 
-  if (wishes.cgroup_namespace) {
+  if (settings.cgroup_namespace) {
     const auto made = make_private_cgroup_namespace();
     if (!made) {
       warnings.push_back(fmt::format(

@@ -1,6 +1,6 @@
 #include <init/lifecycle.hpp>
 
-#include <init/signal_name.hpp>
+#include <sys/signal_name.hpp>
 
 #include <fmt/format.h>
 
@@ -49,7 +49,7 @@ int Lifecycle::sent_for(int signal) const {
 std::string Lifecycle::how_it_ended(int code) const {
   const int signal = code - kSignalBase;
   return signal > 0 && signal < NSIG
-             ? fmt::format("{} ended with {} ({})", policy_.name, code, signal_name(signal))
+             ? fmt::format("{} ended with {} ({})", policy_.name, code, sys::signal_name(signal))
              : fmt::format("{} ended with {}", policy_.name, code);
 }
 
@@ -74,7 +74,7 @@ Decision Lifecycle::ready() {
 Decision Lifecycle::signal(int number, Time now) {
   const int sent = sent_for(number);
   if (sent == 0) {
-    return {{}, fmt::format("{} is not forwarded, as told", signal_name(number))};
+    return {{}, fmt::format("{} is not forwarded, as told", sys::signal_name(number))};
   }
   if (stage_ == Stage::stopping) {
     return hurry(number);
@@ -82,7 +82,7 @@ Decision Lifecycle::signal(int number, Time now) {
   if (is_stop(number) || is_stop(sent)) {
     if (stage_ == Stage::restarting) {
       return end(kSignalBase + number,
-                 fmt::format("{} while {} did not run", signal_name(number), policy_.name));
+                 fmt::format("{} while {} did not run", sys::signal_name(number), policy_.name));
     }
     if (stage_ == Stage::ready && number == SIGTERM && policy_.drain.count() > 0) {
       stage_ = Stage::draining;
@@ -90,7 +90,7 @@ Decision Lifecycle::signal(int number, Time now) {
       return {{{Verb::drain}},
               fmt::format("SIGTERM: draining for {} s at most", seconds(policy_.drain))};
     }
-    return stop(number, signal_name(number), now);
+    return stop(number, sys::signal_name(number), now);
   }
   if (sent == SIGHUP) {
     const bool is_early = stage_ == Stage::starting || stage_ == Stage::restarting;
@@ -98,7 +98,7 @@ Decision Lifecycle::signal(int number, Time now) {
     return is_early ? Decision{} : Decision{{{Verb::reload}}, ""};
   }
   if (stage_ == Stage::restarting) {
-    return {{}, fmt::format("{}: {} does not run", signal_name(number), policy_.name)};
+    return {{}, fmt::format("{}: {} does not run", sys::signal_name(number), policy_.name)};
   }
   asked_to_quit_ = asked_to_quit_ || sent == SIGQUIT;
   return {{{Verb::send, sent}}, ""};
@@ -108,7 +108,7 @@ Decision Lifecycle::signal(int number, Time now) {
 Decision Lifecycle::hurry(int signal) {
   if (signal == SIGINT || (signal == SIGTERM && policy_.at_terminal)) {
     return {{{Verb::send, SIGKILL}},
-            fmt::format("{} while stopping: not waiting any longer", signal_name(signal)),
+            fmt::format("{} while stopping: not waiting any longer", sys::signal_name(signal)),
             log::Level::warn};
   }
   if (signal == SIGTERM) {

@@ -21,18 +21,18 @@ constexpr const char* kVfsCost =
 
 class Ladder {
 public:
-  Ladder(const Wishes& wishes, const host::HostFacts& facts, const store::StoreState& state,
-         bool has_cache)
-      : wishes_(wishes), facts_(facts), state_(state), has_cache_(has_cache),
+  Ladder(const config::Settings& settings, const host::HostFacts& facts,
+         const store::StoreState& state, bool has_cache)
+      : settings_(settings), facts_(facts), state_(state), has_cache_(has_cache),
         overlay2_(facts.overlay.holds && !facts.d_type.holds ? facts.d_type : facts.overlay),
         vfs_(facts.writable.holds ? host::Fact{true, "it works everywhere"} : facts.writable) {}
 
   DriverChoice choose() {
     choice_.refused.clear();
-    if (!wishes_.required_driver.empty() && wishes_.store != StoreWish::containerd) {
-      required(wishes_.required_driver);
-    } else if (wishes_.store == StoreWish::containerd) {
-      take(wishes_.required_driver, "the containerd image store was asked for", Means::load);
+    if (!settings_.required_driver.empty() && settings_.store != config::Store::containerd) {
+      required(settings_.required_driver);
+    } else if (settings_.store == config::Store::containerd) {
+      take(settings_.required_driver, "the containerd image store was asked for", Means::load);
     } else if (!held_by_the_data_root() && !preferred()) {
       ladder();
     }
@@ -104,7 +104,7 @@ private:
   }
 
   bool is_allowed(const std::string& driver) const {
-    const auto& list = wishes_.allowed_drivers;
+    const auto& list = settings_.allowed_drivers;
     return list.empty() || std::find(list.begin(), list.end(), driver) != list.end();
   }
 
@@ -135,7 +135,7 @@ private:
                               fmt::join(prior, ", ")),
                   Means::none);
     }
-    if (prior.empty() && state_.has_containerd_images && wishes_.store != StoreWish::graph) {
+    if (prior.empty() && state_.has_containerd_images && settings_.store != config::Store::graph) {
       return take("", "the data root holds images of the containerd store", Means::load);
     }
     // dockerd itself would pass over images of vfs, and hide them.
@@ -150,15 +150,15 @@ private:
       choice_.means = Means::none;
       choice_.why += ", but " + obstacle->why;
     }
-    if (!wishes_.preferred_driver.empty() && wishes_.preferred_driver != driver) {
+    if (!settings_.preferred_driver.empty() && settings_.preferred_driver != driver) {
       choice_.warnings.push_back(
-          fmt::format("DOCKER_DRIVER={} is not used: {}", wishes_.preferred_driver, choice_.why));
+          fmt::format("DOCKER_DRIVER={} is not used: {}", settings_.preferred_driver, choice_.why));
     }
     return true;
   }
 
   bool preferred() {
-    const std::string& driver = wishes_.preferred_driver;
+    const std::string& driver = settings_.preferred_driver;
     if (driver.empty()) {
       return false;
     }
@@ -167,7 +167,7 @@ private:
     if (works && is_allowed(driver)) {
       return take(driver, "DOCKER_DRIVER names " + driver, fact ? Means::layers : Means::load);
     }
-    if (has_cache_ || !wishes_.allowed_drivers.empty()) {
+    if (has_cache_ || !settings_.allowed_drivers.empty()) {
       choice_.warnings.push_back(
           fmt::format("DOCKER_DRIVER={} is not used: {}", driver,
                       !is_allowed(driver) ? "DIND_REQUIRE_DRIVER does not allow it"
@@ -178,7 +178,7 @@ private:
   }
 
   void ladder() {
-    if (!has_cache_ && wishes_.allowed_drivers.empty()) {
+    if (!has_cache_ && settings_.allowed_drivers.empty()) {
       take("", "there is no cache to seed: the engine chooses", Means::none);
       return;
     }
@@ -201,7 +201,7 @@ private:
 
   bool take_loop(const std::string& why) {
     const std::string rung = "overlay2 on a loop device";
-    if (wishes_.loop_bytes == 0U) {
+    if (settings_.loop_bytes == 0U) {
       choice_.refused.push_back({rung, "DIND_LOOP_SIZE=0"});
     } else if (!facts_.loop.holds) {
       choice_.refused.push_back({rung, facts_.loop.why});
@@ -216,7 +216,7 @@ private:
     if (choice_.refusal.empty() && !is_allowed(choice_.driver)) {
       choice_.means = Means::none;
       choice_.refusal = fmt::format(
-          "DIND_REQUIRE_DRIVER allows {} alone, and {}", fmt::join(wishes_.allowed_drivers, ", "),
+          "DIND_REQUIRE_DRIVER allows {} alone, and {}", fmt::join(settings_.allowed_drivers, ", "),
           choice_.driver.empty() ? choice_.why : choice_.driver + " is chosen");
       for (const Refused& rung : choice_.refused) {
         choice_.refusal += fmt::format("; {}: {}", rung.driver, rung.why);
@@ -224,7 +224,7 @@ private:
     }
   }
 
-  const Wishes& wishes_;
+  const config::Settings& settings_;
   const host::HostFacts& facts_;
   const store::StoreState& state_;
   bool has_cache_;
@@ -235,9 +235,9 @@ private:
 
 } // namespace
 
-DriverChoice choose_driver(const Wishes& wishes, const host::HostFacts& facts,
+DriverChoice choose_driver(const config::Settings& settings, const host::HostFacts& facts,
                            const store::StoreState& state, bool has_cache) {
-  return Ladder(wishes, facts, state, has_cache).choose();
+  return Ladder(settings, facts, state, has_cache).choose();
 }
 
 std::string_view name_of(Means means) {

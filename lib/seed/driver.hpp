@@ -1,8 +1,8 @@
 #pragma once
 
-#include <base/wishes.hpp>
 #include <host/facts.hpp>
 #include <store/state.hpp>
+#include <config/settings.hpp>
 
 #include <string>
 #include <string_view>
@@ -39,7 +39,7 @@ struct DriverChoice {
 
 // The ladder: required, what the data root holds, preferred, overlay2, overlay2 on a
 // loop-mounted file, fuse-overlayfs, btrfs, vfs. Decides, and touches nothing.
-DriverChoice choose_driver(const Wishes& wishes, const host::HostFacts& facts,
+DriverChoice choose_driver(const config::Settings& settings, const host::HostFacts& facts,
                            const store::StoreState& state, bool has_cache);
 
 // Whether a driver's layers hold their parents' files too.

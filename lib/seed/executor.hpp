@@ -34,7 +34,7 @@ struct SeedReport {
 struct SeedProgress {
   std::size_t layers_in_all = 0;
   std::size_t layers_done = 0;
-  CloneProgress files;
+  clone::CloneProgress files;
 };
 
 struct Execution {
@@ -46,7 +46,7 @@ struct Execution {
   const std::string& boot_id; // of the kernel, now
   store::Users users = {};    // whose the files of layers are
   unsigned jobs = 1;
-  CloneMethod share = CloneMethod::copy;
+  clone::CloneMethod share = clone::CloneMethod::copy;
   // When no further layer is begun, and one that is being made is given up.
   std::optional<std::chrono::steady_clock::time_point> deadline;
   Interrupted interrupted;

@@ -25,21 +25,21 @@ private:
   const Interrupted& interrupted_;
 };
 
-CloneMethod clone_method_of(Method method) {
+clone::CloneMethod clone_method_of(Method method) {
   switch (method) {
   case Method::reflink:
-    return CloneMethod::reflink;
+    return clone::CloneMethod::reflink;
   case Method::hardlink:
-    return CloneMethod::hard_link;
+    return clone::CloneMethod::hard_link;
   default:
-    return CloneMethod::copy;
+    return clone::CloneMethod::copy;
   }
 }
 
 } // namespace
 
 LayerMaker::LayerMaker(store::GraphDriver& driver, const std::vector<const cache::Cache*>& caches,
-                       Settings settings, CloneProgress& progress)
+                       Settings settings, clone::CloneProgress& progress)
     : driver_(driver), caches_(caches), settings_(std::move(settings)), progress_(progress) {}
 
 Result<void> LayerMaker::make(const LayerStep& step, Method method,
@@ -94,7 +94,8 @@ Result<void> LayerMaker::unpack(const LayerStep& step,
     }
     return {};
   };
-  return driver_.add_unpacked(step.chain_id, parent, hashed, check, movers(CloneMethod::copy));
+  return driver_.add_unpacked(step.chain_id, parent, hashed, check,
+                              movers(clone::CloneMethod::copy));
 }
 
 // What a cache has lost since it was verified is seen for nothing where all of it is read.
@@ -109,15 +110,15 @@ store::CloneTree LayerMaker::checked(store::CloneTree clone, const cache::Layer&
   };
 }
 
-store::Movers LayerMaker::movers(CloneMethod method) {
-  const auto mover = [this](CloneMethod how) {
+store::Movers LayerMaker::movers(clone::CloneMethod method) {
+  const auto mover = [this](clone::CloneMethod how) {
     return [this, how](const Fd& from, const Fd& to, const std::set<std::string>& keep) {
-      return clone_tree(from, to,
-                        {.method = how,
-                         .jobs = settings_.jobs,
-                         .interrupted = settings_.interrupted,
-                         .keep = &keep},
-                        progress_);
+      return clone::clone_tree(from, to,
+                               {.method = how,
+                                .jobs = settings_.jobs,
+                                .interrupted = settings_.interrupted,
+                                .keep = &keep},
+                               progress_);
     };
   };
   return {.clone = mover(method), .share = mover(settings_.share)};

@@ -2,8 +2,8 @@
 
 #include <cache/reader.hpp>
 #include <seed/plan.hpp>
-#include <seed/tree_cloner.hpp>
 #include <store/graph_driver.hpp>
+#include <clone/tree_cloner.hpp>
 
 #include <functional>
 #include <vector>
@@ -18,12 +18,12 @@ class LayerMaker {
 public:
   struct Settings {
     unsigned jobs = 1;
-    CloneMethod share = CloneMethod::copy; // between layers of the data root
+    clone::CloneMethod share = clone::CloneMethod::copy; // between layers of the data root
     Interrupted interrupted;
   };
   // All that is passed by reference must outlive the maker.
   LayerMaker(store::GraphDriver& driver, const std::vector<const cache::Cache*>& caches,
-             Settings settings, CloneProgress& progress);
+             Settings settings, clone::CloneProgress& progress);
 
   Result<void> make(const LayerStep& step, Method method,
                     const store::GraphDriver::OptionalParent& parent);
@@ -33,13 +33,13 @@ private:
   Result<void> clone(const LayerStep& step, Method method,
                      const store::GraphDriver::OptionalParent& parent);
   Result<void> unpack(const LayerStep& step, const store::GraphDriver::OptionalParent& parent);
-  store::Movers movers(CloneMethod method);
+  store::Movers movers(clone::CloneMethod method);
   store::CloneTree checked(store::CloneTree clone, const cache::Layer& layer);
 
   store::GraphDriver& driver_;
   const std::vector<const cache::Cache*>& caches_;
   Settings settings_;
-  CloneProgress& progress_;
+  clone::CloneProgress& progress_;
 };
 
 } // namespace dind::seed

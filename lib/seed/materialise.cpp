@@ -54,16 +54,17 @@ Result<void> own_tar_split(const Fd& data_root, const std::string& driver, const
 
 Result<void> own_files(const Materialise& what, const Fd& data_root,
                        const store::PresentLayer& layer, const Fd& staging, const std::string& name,
-                       CloneProgress& progress) {
+                       clone::CloneProgress& progress) {
   const Fd dir = TRY(sys::open_beneath(
       data_root, store::layers_dir(what.driver) + "/" + layer.cache_id, O_RDONLY | O_DIRECTORY));
   const Fd from = TRY(sys::open_dir(layer.borrowed_from));
   TRY(sys::remove_tree_at({staging, name}));
   TRY(sys::make_dir_at({staging, name}, 0755));
   const Fd to = TRY(sys::open_dir_at({staging, name}));
-  TRY(clone_tree(from, to,
-                 {.method = CloneMethod::copy, .jobs = what.jobs, .interrupted = what.interrupted},
-                 progress));
+  TRY(clone::clone_tree(
+      from, to,
+      {.method = clone::CloneMethod::copy, .jobs = what.jobs, .interrupted = what.interrupted},
+      progress));
   TRY(flush(to));
   return sys::exchange_at({staging, name}, {dir, kDiff});
 }
@@ -78,7 +79,7 @@ bool is_borrowed(const Fd& data_root, const std::string& driver, const store::Pr
 } // namespace
 
 Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_root,
-                                      CloneProgress& progress) {
+                                      clone::CloneProgress& progress) {
   const std::string own = store::kOwnDir;
   const Fd own_dir = TRY(sys::open_dir_at({data_root, own}));
   const Fd lock = TRY(take_turn(own_dir, what.interrupted));

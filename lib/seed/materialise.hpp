@@ -32,7 +32,7 @@ struct Materialise {
 // another process that does the same here. ECANCELED if it was interrupted, with what was done
 // until then done.
 Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_root,
-                                      CloneProgress& progress);
+                                      clone::CloneProgress& progress);
 
 // Everything that the layers of users' images and of containers stand on, by chain ID.
 // An image is a user's if seeding did not make it, or it has a name that seeding did not give.

@@ -54,16 +54,16 @@ std::string Methods::impossible() const {
     const host::CacheFacts& facts = input_.facts.caches[cache];
     const host::Fact* fact = nullptr;
     std::string_view wish;
-    switch (input_.wishes.seed) {
-    case SeedWish::link:
+    switch (input_.settings.seed) {
+    case config::Strategy::link:
       fact = &borrow_fact(cache);
       wish = "link";
       break;
-    case SeedWish::reflink:
+    case config::Strategy::reflink:
       fact = &facts.reflink;
       wish = "reflink";
       break;
-    case SeedWish::hardlink:
+    case config::Strategy::hardlink:
       fact = &facts.hard_link;
       wish = "hardlink";
       break;
@@ -99,7 +99,7 @@ std::string Methods::decide(LayerStep& step, const std::set<Digest>& borrowed) c
     step.why = "it is tiny";
   } else {
     own(step, "");
-    if (input_.wishes.seed == SeedWish::automatic) {
+    if (input_.settings.seed == config::Strategy::automatic) {
       step.otherwise.insert(step.otherwise.begin(), step.method);
     } else {
       step.otherwise.clear();
@@ -134,8 +134,8 @@ bool Methods::must_be_restored(LayerStep& step) const {
 
 std::string Methods::why_not_borrowed(const LayerStep& step,
                                       const std::set<Digest>& borrowed) const {
-  const SeedWish wish = input_.wishes.seed;
-  if (wish != SeedWish::automatic && wish != SeedWish::link) {
+  const config::Strategy wish = input_.settings.seed;
+  if (wish != config::Strategy::automatic && wish != config::Strategy::link) {
     return "as DIND_SEED says";
   }
   const host::Fact& borrow = borrow_fact(step.cache);
@@ -164,14 +164,14 @@ std::string Methods::why_not_borrowed(const LayerStep& step,
 void Methods::own(LayerStep& step, std::string why) const {
   const host::CacheFacts& facts = input_.facts.caches[step.cache];
   std::vector<Method> ladder;
-  switch (input_.wishes.seed) {
-  case SeedWish::reflink:
+  switch (input_.settings.seed) {
+  case config::Strategy::reflink:
     ladder = {Method::reflink};
     break;
-  case SeedWish::hardlink:
+  case config::Strategy::hardlink:
     ladder = {Method::hardlink};
     break;
-  case SeedWish::automatic:
+  case config::Strategy::automatic:
     if (facts.reflink.holds) {
       ladder.push_back(Method::reflink);
     }

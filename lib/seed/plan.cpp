@@ -50,8 +50,8 @@ private:
     ImageStep step{.cache = cache_index, .image = image_index};
     step.present = input_.state.images.contains(image.id);
     step.unwanted =
-        !step.present && !input_.wishes.reseed && input_.receipt.images.contains(image.id);
-    if (!input_.wishes.reseed) {
+        !step.present && !input_.settings.reseed && input_.receipt.images.contains(image.id);
+    if (!input_.settings.reseed) {
       step.unwanted_names = removed_names(image.id);
     }
     if (!step.unwanted) {

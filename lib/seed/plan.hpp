@@ -1,13 +1,13 @@
 #pragma once
 
 #include <base/digest.hpp>
-#include <base/wishes.hpp>
 #include <cache/canary.hpp>
 #include <cache/manifest.hpp>
 #include <host/facts.hpp>
 #include <seed/driver.hpp>
 #include <seed/receipt.hpp>
 #include <store/state.hpp>
+#include <config/settings.hpp>
 
 #include <cstddef>
 #include <map>
@@ -95,7 +95,7 @@ struct SeedPlan {
 
 // All that a plan is made from.
 struct PlanInput {
-  const Wishes& wishes;
+  const config::Settings& settings;
   const DriverChoice& driver;
   const host::HostFacts& facts;
   const store::DriverState& state;   // of that driver

@@ -35,8 +35,8 @@ SeedPlan plan_loads(const PlanInput& input, const Removals& removals) {
                         removals.images.end();
       ImageStep step{
           .cache = c, .image = i, .present = !goes && input.state.images.contains(image.id)};
-      step.unwanted =
-          !step.present && !goes && !input.wishes.reseed && input.receipt.images.contains(image.id);
+      step.unwanted = !step.present && !goes && !input.settings.reseed &&
+                      input.receipt.images.contains(image.id);
       for (const Digest& diff_id : image.layers) {
         const auto sentinels = cache.sentinels.find(diff_id);
         if (sentinels != cache.sentinels.end() && !sentinels->second.missing.empty()) {
@@ -52,8 +52,8 @@ SeedPlan plan_loads(const PlanInput& input, const Removals& removals) {
 }
 
 std::optional<SeedPlan> decide(const PlanInput& input, const Removals& removals) {
-  const SeedWish wish = input.wishes.seed;
-  if (wish == SeedWish::off) {
+  const config::Strategy wish = input.settings.seed;
+  if (wish == config::Strategy::off) {
     return cold("DIND_SEED=off", false);
   }
   if (input.caches.empty()) {
@@ -63,7 +63,7 @@ std::optional<SeedPlan> decide(const PlanInput& input, const Removals& removals)
     return cold(input.driver.why, true);
   }
   const bool only_load = input.driver.means == Means::load;
-  if (wish == SeedWish::load || (only_load && wish == SeedWish::automatic)) {
+  if (wish == config::Strategy::load || (only_load && wish == config::Strategy::automatic)) {
     return plan_loads(input, removals);
   }
   if (only_load) {

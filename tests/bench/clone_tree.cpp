@@ -1,4 +1,4 @@
-#include <seed/tree_cloner.hpp>
+#include <clone/tree_cloner.hpp>
 
 #include <sys/file.hpp>
 
@@ -14,10 +14,10 @@
 // Prints counts and the peak resident set.
 int main(int count, char** arguments) {
   using namespace dind;
-  const std::map<std::string, seed::CloneMethod> methods = {
-      {"reflink", seed::CloneMethod::reflink},
-      {"hard_link", seed::CloneMethod::hard_link},
-      {"copy", seed::CloneMethod::copy}};
+  const std::map<std::string, clone::CloneMethod> methods = {
+      {"reflink", clone::CloneMethod::reflink},
+      {"hard_link", clone::CloneMethod::hard_link},
+      {"copy", clone::CloneMethod::copy}};
   if (count != 5 || !methods.contains(arguments[1])) {
     std::fputs("usage: clone_tree reflink|hard_link|copy JOBS FROM TO\n", stderr);
     return 64;
@@ -26,11 +26,11 @@ int main(int count, char** arguments) {
     TRY(sys::make_dirs(arguments[4], 0700));
     const Fd from = TRY(sys::open_dir(arguments[3]));
     const Fd to = TRY(sys::open_dir(arguments[4]));
-    seed::CloneOptions options;
+    clone::CloneOptions options;
     options.method = methods.at(arguments[1]);
     options.jobs = static_cast<unsigned>(std::strtoul(arguments[2], nullptr, 10));
-    seed::CloneProgress progress;
-    TRY(seed::clone_tree(from, to, options, progress));
+    clone::CloneProgress progress;
+    TRY(clone::clone_tree(from, to, options, progress));
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
     fmt::print("files={} bytes={} written={} inodes={} peak_kib={}\n", progress.files.load(),

@@ -29,7 +29,7 @@ void seed_by_link(benchmark::State& state, CacheBuilder& builder) {
     const TempDir& root = roots.emplace_back();
     test::Seeder seeder(root);
     seeder.caches = {&cache};
-    seeder.wishes.seed = SeedWish::link;
+    seeder.settings.seed = config::Strategy::link;
     state.ResumeTiming();
     const auto report = seeder.run();
     if (!report || !report->images_missing.empty()) {

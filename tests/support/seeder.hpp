@@ -42,7 +42,7 @@ struct Seeder {
     choice.driver = driver;
     choice.means = seed::Means::layers;
     return seed::make_plan(
-        {wishes, choice, facts, state.of(driver), state.of(driver), receipt, views});
+        {settings, choice, facts, state.of(driver), state.of(driver), receipt, views});
   }
 
   Result<seed::SeedReport> run() { return execute(plan()); }
@@ -57,7 +57,7 @@ struct Seeder {
                           .boot_id = boot_id,
                           .users = users,
                           .jobs = 2,
-                          .share = seed::CloneMethod::hard_link,
+                          .share = clone::CloneMethod::hard_link,
                           .deadline = deadline,
                           .interrupted = interrupted},
                          root.fd(), progress);
@@ -66,7 +66,7 @@ struct Seeder {
   const TempDir& root;
   std::string driver = store::kOverlay2;
   std::vector<const cache::Cache*> caches;
-  Wishes wishes;
+  config::Settings settings;
   host::HostFacts facts;
   cache::Damage canary;                // of every cache
   std::map<Digest, std::string> flaws; // of layers that are there, by chain ID

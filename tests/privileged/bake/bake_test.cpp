@@ -60,12 +60,12 @@ protected:
   Result<BakeReport> bake_to(const boost::filesystem::path& target,
                              const std::vector<std::string>& sources,
                              const std::vector<std::string>& copies = {}) {
-    std::vector<SourceSpec> specs;
+    std::vector<images::SourceSpec> specs;
     for (const std::string& source : sources) {
-      specs.push_back(parse_source_spec(source).value());
+      specs.push_back(images::parse_source_spec(source).value());
     }
     const auto writer = TRY(CacheWriter::create(target));
-    auto collection = TRY(collect(
+    auto collection = TRY(images::collect(
         specs, {.scratch = writer->root(), .stop = stop_, .progress = [](std::uint64_t) {}}));
     for (const std::string& reference : copies) {
       TRY(collection.mark_copy(reference));

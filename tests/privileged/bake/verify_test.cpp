@@ -35,11 +35,11 @@ protected:
   void bake_anew() {
     const std::string name = "cache";
     ASSERT_TRUE(ok(sys::remove_tree_at({dir_.fd(), name})));
-    const bake::StopFlag stop{false};
+    const StopFlag stop{false};
     const auto writer = bake::CacheWriter::create(path_);
     ASSERT_TRUE(ok(writer));
-    const auto collection = bake::collect(
-        {bake::parse_source_spec((dir_ / "in.tar").native()).value()},
+    const auto collection = images::collect(
+        {images::parse_source_spec((dir_ / "in.tar").native()).value()},
         {.scratch = (*writer)->root(), .stop = stop, .progress = [](std::uint64_t) {}});
     ASSERT_TRUE(ok(collection));
     bake::Progress progress(bake::ProgressStyle::none, STDERR_FILENO);

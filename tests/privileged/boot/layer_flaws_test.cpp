@@ -39,9 +39,9 @@ protected:
     cache_ = cache::Cache::open(builder_.dir().path()).value();
   }
 
-  void seed(SeedWish wish) {
+  void seed(config::Strategy wish) {
     seeder_.caches = {&*cache_};
-    seeder_.wishes.seed = wish;
+    seeder_.settings.seed = wish;
     ASSERT_TRUE(ok(seeder_.run()));
   }
 
@@ -90,7 +90,7 @@ protected:
 };
 
 TEST_F(LayerFlawsTest, AreNoneInWhatIsWhole) {
-  for (const SeedWish wish : {SeedWish::link, SeedWish::copy}) {
+  for (const config::Strategy wish : {config::Strategy::link, config::Strategy::copy}) {
     seed(wish);
     Findings after = found_after_reboot();
     EXPECT_TRUE(flaws(after).empty());
@@ -99,7 +99,7 @@ TEST_F(LayerFlawsTest, AreNoneInWhatIsWhole) {
 }
 
 TEST_F(LayerFlawsTest, AreSeenAfterAReboot) {
-  seed(SeedWish::copy);
+  seed(config::Strategy::copy);
   ASSERT_EQ(::truncate((dir_of({*base_, *top_}) / "diff/a/new").c_str(), 0), 0);
   Findings before = found();
   EXPECT_TRUE(flaws(before).empty());
@@ -108,7 +108,7 @@ TEST_F(LayerFlawsTest, AreSeenAfterAReboot) {
 }
 
 TEST_F(LayerFlawsTest, AreSeenWhereAnotherDriverWasSeededSince) {
-  seed(SeedWish::copy);
+  seed(config::Strategy::copy);
   ASSERT_EQ(::truncate((dir_of({*base_, *top_}) / "diff/a/new").c_str(), 0), 0);
   Findings found = this->found();
   found.receipt.driver = "vfs";
@@ -117,14 +117,14 @@ TEST_F(LayerFlawsTest, AreSeenWhereAnotherDriverWasSeededSince) {
 }
 
 TEST_F(LayerFlawsTest, AreSeenInTheSkeletonOfABorrowedLayerWhoseCacheNobodyOpened) {
-  seed(SeedWish::link);
+  seed(config::Strategy::link);
   ASSERT_EQ(::unlink((dir_of({*base_, *top_}) / "skeleton/a/gone").c_str()), 0);
   Findings after = found_after_reboot();
   EXPECT_EQ(flaws(after).size(), 1U);
 }
 
 TEST_F(LayerFlawsTest, AreSeenInWhatIsBorrowedFromACacheThatIsRefused) {
-  seed(SeedWish::link);
+  seed(config::Strategy::link);
   Findings found = this->found();
   found.caches.refused = {builder_.dir().path().native()};
   EXPECT_EQ(flaws(found).size(), 3U);
@@ -135,9 +135,9 @@ TEST_F(LayerFlawsTest, AreSeenInWhatIsBorrowedFromACacheThatIsRefused) {
 
 // It lists the skeleton of its parent for ever.
 TEST_F(LayerFlawsTest, AreNoneInAChildWhoseParentWasBorrowedOnce) {
-  seed(SeedWish::link);
+  seed(config::Strategy::link);
   seeder_.flaws = {{chain_of({*base_, *top_}), "a is altered"}};
-  seed(SeedWish::copy);
+  seed(config::Strategy::copy);
   seeder_.flaws.clear();
   ASSERT_TRUE(boost::filesystem::is_directory(dir_of({*base_, *top_}) / "diff/a"));
   Findings after = found_after_reboot();
@@ -145,7 +145,7 @@ TEST_F(LayerFlawsTest, AreNoneInAChildWhoseParentWasBorrowedOnce) {
 }
 
 TEST_F(LayerFlawsTest, AreNotWhatNobodyCouldLookAt) {
-  seed(SeedWish::copy);
+  seed(config::Strategy::copy);
   EXPECT_TRUE(test::holds_in_child([&] {
     Findings after = found_after_reboot();
     const rlimit few{8, 8};
@@ -164,7 +164,7 @@ TEST_F(LayerFlawsTest, AreNotOpaqueDirectoriesThatOnlyThePrivilegedSee) {
   other.finish();
   const auto cache = cache::Cache::open(other.dir().path()).value();
   seeder_.caches = {&cache};
-  seeder_.wishes.seed = SeedWish::copy;
+  seeder_.settings.seed = config::Strategy::copy;
   ASSERT_TRUE(ok(seeder_.run()));
   EXPECT_TRUE(test::holds_in_child([&] {
     Findings after = found_after_reboot();

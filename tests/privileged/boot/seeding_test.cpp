@@ -45,7 +45,7 @@ protected:
     }
     builder_.add_image("app:1", {builder_.add_layer(tar.finish())});
     builder_.finish();
-    wishes_.cache_dirs = {builder_.dir().path().native()};
+    settings_.cache_dirs = {builder_.dir().path().native()};
   }
 
   sys::fs::path mount(const std::string& type, const std::string& options) {
@@ -56,8 +56,8 @@ protected:
   }
 
   Seeding run(Purpose purpose) {
-    board_ = StatusBoard();
-    auto seeding = seed_data_root(wishes_, purpose, board_);
+    board_ = report::StatusBoard();
+    auto seeding = seed_data_root(settings_, purpose, board_);
     EXPECT_TRUE(ok(seeding));
     return std::move(seeding).value();
   }
@@ -78,13 +78,13 @@ protected:
   test::CacheBuilder builder_;
   const TempDir place_;
   std::vector<sys::fs::path> mounts_;
-  Wishes wishes_;
-  StatusBoard board_;
+  config::Settings settings_;
+  report::StatusBoard board_;
 };
 
 TEST_F(SeedingTest, ARehearsalNeedsNoDataRootAndMakesNone) {
   const auto root = mount("tmpfs", "");
-  wishes_.data_root = (root / "not/yet").native();
+  settings_.data_root = (root / "not/yet").native();
   const Seeding seeding = run(Purpose::rehearsal);
   EXPECT_EQ(seeding.plan.cold_why, "");
   EXPECT_EQ(seeding.found.driver.driver, "overlay2");
@@ -95,7 +95,7 @@ TEST_F(SeedingTest, ARehearsalNeedsNoDataRootAndMakesNone) {
 TEST_F(SeedingTest, ARehearsalPlansNothingWhereNothingCanBeWritten) {
   const auto root = mount("tmpfs", "");
   ASSERT_EQ(::mount(nullptr, root.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
-  wishes_.data_root = root.native();
+  settings_.data_root = root.native();
   const Seeding seeding = run(Purpose::rehearsal);
   EXPECT_NE(seeding.plan.cold_why, "");
   EXPECT_EQ(seeding.found.driver.driver, "");
@@ -111,7 +111,7 @@ TEST_F(SeedingTest, AloneItLeavesALoopDeviceToTheBoot) {
   const auto root =
       mount("overlay",
             fmt::format("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", tmpfs.native()));
-  wishes_.data_root = root.native();
+  settings_.data_root = root.native();
   const Seeding seeding = run(Purpose::seeding);
   NEEDS(seeding.found.facts.loop.holds, "loop devices");
   expect_part(seeding.plan.cold_why, "dind-init mounts when it boots");
@@ -123,23 +123,23 @@ TEST_F(SeedingTest, AloneItLeavesALoopDeviceToTheBoot) {
 
 TEST_F(SeedingTest, AFullDataRootKeepsItsImages) {
   const auto root = mount("tmpfs", "size=1m");
-  wishes_.data_root = root.native();
+  settings_.data_root = root.native();
   std::ignore = run(Purpose::seeding);
-  ASSERT_EQ(board_.status().result, Outcome::ok) << board_.status().reason;
+  ASSERT_EQ(board_.status().result, report::Outcome::ok) << board_.status().reason;
 
   fill(root);
   const Seeding again = run(Purpose::seeding);
   EXPECT_EQ(again.failure, "");
-  EXPECT_EQ(board_.status().result, Outcome::ok) << board_.status().reason;
+  EXPECT_EQ(board_.status().result, report::Outcome::ok) << board_.status().reason;
   EXPECT_EQ(board_.status().images, 1U);
   EXPECT_EQ(again.found.driver.driver, "overlay2");
 }
 
 TEST_F(SeedingTest, AFullDataRootKeepsItsImagesWhenTheKernelBootsAgain) {
   const auto root = mount("tmpfs", "size=1m");
-  wishes_.data_root = root.native();
+  settings_.data_root = root.native();
   const std::string boot_id = run(Purpose::seeding).found.boot_id;
-  ASSERT_EQ(board_.status().result, Outcome::ok) << board_.status().reason;
+  ASSERT_EQ(board_.status().result, report::Outcome::ok) << board_.status().reason;
   const sys::fs::path receipt = root / store::kOwnDir / seed::kReceiptName;
   std::string text = sys::read_file(receipt, 1U << 20U).value();
   text.replace(text.find(boot_id), boot_id.size(), boot_id.size(), '0');
@@ -148,7 +148,7 @@ TEST_F(SeedingTest, AFullDataRootKeepsItsImagesWhenTheKernelBootsAgain) {
   fill(root);
   const Seeding again = run(Purpose::seeding);
   EXPECT_EQ(again.failure, "");
-  EXPECT_EQ(board_.status().result, Outcome::ok) << board_.status().reason;
+  EXPECT_EQ(board_.status().result, report::Outcome::ok) << board_.status().reason;
   EXPECT_EQ(board_.status().images, 1U);
   ASSERT_EQ(board_.status().warnings.size(), 1U);
   expect_part(board_.status().warnings.front(), "No space left on device");
@@ -158,7 +158,7 @@ TEST_F(SeedingTest, AFullDataRootKeepsItsImagesWhenTheKernelBootsAgain) {
 // dockerd itself says then what is wrong.
 TEST_F(SeedingTest, AFullDataRootThatHoldsNothingIsHeldToNoDriver) {
   const auto root = mount("tmpfs", "size=16k");
-  wishes_.data_root = root.native();
+  settings_.data_root = root.native();
   fill(root);
   const Seeding seeding = run(Purpose::seeding);
   EXPECT_NE(seeding.failure, "");

@@ -27,7 +27,7 @@ DiskUsage cost_of(CacheBuilder& builder, const std::vector<Digest>& layers) {
   const TempDir root;
   test::Seeder seeder(root);
   seeder.caches = {&cache};
-  seeder.wishes.seed = SeedWish::link;
+  seeder.settings.seed = config::Strategy::link;
   const auto report = seeder.run();
   EXPECT_TRUE(ok(report));
   EXPECT_EQ(report->layers.at(Method::link), layers.size());

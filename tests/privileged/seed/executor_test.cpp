@@ -44,9 +44,9 @@ protected:
     return *cache_;
   }
 
-  Result<SeedReport> seed(SeedWish wish = SeedWish::automatic) {
+  Result<SeedReport> seed(config::Strategy wish = config::Strategy::automatic) {
     seeder_.caches = {&cache()};
-    seeder_.wishes.seed = wish;
+    seeder_.settings.seed = wish;
     return seeder_.run();
   }
 
@@ -57,7 +57,7 @@ protected:
     builder.finish();
     const auto cache = cache::Cache::open(builder.dir().path()).value();
     seeder_.caches = {&cache};
-    seeder_.wishes.seed = SeedWish::copy;
+    seeder_.settings.seed = config::Strategy::copy;
     return seeder_.run();
   }
 
@@ -106,7 +106,7 @@ protected:
 using Names = std::vector<std::string>;
 
 TEST_F(ExecutorTest, BorrowedLayersShowWhatTheImageHasAndNothingDeleted) {
-  const auto report = seed(SeedWish::link);
+  const auto report = seed(config::Strategy::link);
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->images, 2U);
   EXPECT_EQ(report->layers.at(Method::link), 2U);
@@ -115,7 +115,7 @@ TEST_F(ExecutorTest, BorrowedLayersShowWhatTheImageHasAndNothingDeleted) {
 }
 
 TEST_F(ExecutorTest, CopiedLayersShowTheSame) {
-  const auto report = seed(SeedWish::copy);
+  const auto report = seed(config::Strategy::copy);
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->layers.at(Method::copy), 2U);
   EXPECT_EQ(etc_of({base_, top_}), (Names{"kept", "new"}));
@@ -146,7 +146,7 @@ TEST_F(ExecutorTest, MakesALayerAnewWhoseTargetHasGone) {
 }
 
 TEST_F(ExecutorTest, TakesTheFilesOfALayerWithAFlawThatAContainerNeedsAndGivesThemBack) {
-  ASSERT_TRUE(ok(seed(SeedWish::copy)));
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
   root_.write("image/overlay2/layerdb/mounts/container/parent", chain_of({base_, top_}).text());
   seeder_.flaws = {{chain_of({base_}), "etc/kept has 0 bytes, not 4"}};
   ASSERT_TRUE(ok(seed_other_cache()));
@@ -159,12 +159,12 @@ TEST_F(ExecutorTest, TakesTheFilesOfALayerWithAFlawThatAContainerNeedsAndGivesTh
 }
 
 TEST_F(ExecutorTest, MakesWhatAContainerNeedsAnewThoughTheBootBeforeFailedTo) {
-  ASSERT_TRUE(ok(seed(SeedWish::copy)));
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
   root_.write("image/overlay2/layerdb/mounts/container/parent", chain_of({base_}).text());
   seeder_.flaws = {{chain_of({base_}), "etc/kept has 0 bytes, not 4"}};
   const auto tree = builder_.dir() / cache::tree_dir(base_);
   ASSERT_EQ(::rename(tree.c_str(), (builder_.dir() / "elsewhere").c_str()), 0);
-  const auto failed = seed(SeedWish::copy);
+  const auto failed = seed(config::Strategy::copy);
   ASSERT_TRUE(ok(failed));
   EXPECT_EQ(failed->images, 0U);
   EXPECT_FALSE(state().layers.at(chain_of({base_})).reachable);
@@ -175,9 +175,9 @@ TEST_F(ExecutorTest, MakesWhatAContainerNeedsAnewThoughTheBootBeforeFailedTo) {
 }
 
 TEST_F(ExecutorTest, TakesWrongFilesAwayThoughNothingElseCanBeWritten) {
-  ASSERT_TRUE(ok(seed(SeedWish::copy)));
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
   seeder_.flaws = {{chain_of({base_, top_}), "etc/new has 0 bytes, not 3"}};
-  seeder_.wishes.seed = SeedWish::off;
+  seeder_.settings.seed = config::Strategy::off;
   const SeedPlan plan = seeder_.plan();
   root_.write(".dind-init/receipt.json.new/in/the way", "");
   EXPECT_FALSE(clear_data_root({plan, seeder_.state.of("overlay2"), seeder_.receipt}, "overlay2",
@@ -191,7 +191,7 @@ protected:
   // The next boot of the kernel, with what an earlier one noted changed by `change`.
   template <typename Change>
   Result<SeedReport> seed_again(Change&& change) {
-    EXPECT_TRUE(ok(seed(SeedWish::copy)));
+    EXPECT_TRUE(ok(seed(config::Strategy::copy)));
     const Fd own = sys::open_dir(root_ / ".dind-init").value();
     Receipt receipt = read_receipt(own).value();
     change(receipt);
@@ -199,7 +199,7 @@ protected:
     names_ = root_.read("image/overlay2/repositories.json");
     root_.write(".dind-init/receipt.json.new/in/the way", "");
     seeder_.boot_id = "boot-2";
-    return seed(SeedWish::copy);
+    return seed(config::Strategy::copy);
   }
 
   std::string names_; // as they were
@@ -231,9 +231,9 @@ TEST_F(UnwrittenReceiptTest, IsAnErrorWhereALayerIsToBeMade) {
 }
 
 TEST_F(ExecutorTest, RemovesALayerWithAFlawWhereNothingIsSeeded) {
-  ASSERT_TRUE(ok(seed(SeedWish::copy)));
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
   seeder_.flaws = {{chain_of({base_, top_}), "etc/new has 0 bytes, not 3"}};
-  seeder_.wishes.seed = SeedWish::off;
+  seeder_.settings.seed = config::Strategy::off;
   const SeedPlan plan = seeder_.plan();
   ASSERT_TRUE(ok(clear_data_root({plan, seeder_.state.of("overlay2"), seeder_.receipt}, "overlay2",
                                  root_.fd())));
@@ -243,7 +243,7 @@ TEST_F(ExecutorTest, RemovesALayerWithAFlawWhereNothingIsSeeded) {
 }
 
 TEST_F(ExecutorTest, RemovesARecordThatAPowerCutEmptied) {
-  ASSERT_TRUE(ok(seed(SeedWish::copy)));
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
   const std::string record = "image/overlay2/layerdb/sha256/" + chain_of({base_, top_}).hex();
   root_.write(record + "/diff", "");
   ASSERT_TRUE(ok(seed_other_cache()));
@@ -252,7 +252,7 @@ TEST_F(ExecutorTest, RemovesARecordThatAPowerCutEmptied) {
 
 // Seen through the mount of a layer that a user made on the copy, and that lists no skeleton.
 TEST_F(ExecutorTest, DoesNotBorrowALayerWhoseRemakingWasBrokenOff) {
-  ASSERT_TRUE(ok(seed(SeedWish::copy)));
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
   const auto metadata = store::ImageMetadata::open(root_.fd(), "overlay2").value();
   const Digest parent = chain_of({base_, top_});
   const Digest theirs = cache::next_chain_id(parent, base_);
@@ -272,7 +272,7 @@ TEST_F(ExecutorTest, LosesOnlyTheImagesOfALayerThatIsNotWhatWasBaked) {
   const auto file = builder_.dir() / (cache::tree_dir(top_) + "/etc/new");
   seeder_.canary.altered = {"owner of owner"}; // so that layers are restored from their tar
   ASSERT_TRUE(ok(sys::replace_file(file, "bad", 0644, sys::Durable::no)));
-  const auto report = seed(SeedWish::copy);
+  const auto report = seed(config::Strategy::copy);
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->images, 1U);
   EXPECT_EQ(report->images_missing, Names{"app:1"});
@@ -284,7 +284,7 @@ TEST_F(ExecutorTest, LosesOnlyTheImagesOfALayerThatIsNotWhatWasBaked) {
 TEST_F(ExecutorTest, DoesNotCopyATreeThatHasLostAFile) {
   const auto file = builder_.dir() / (cache::tree_dir(top_) + "/etc/new");
   ASSERT_EQ(::unlink(file.c_str()), 0);
-  const auto report = seed(SeedWish::copy);
+  const auto report = seed(config::Strategy::copy);
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->images_missing, Names{"app:1"});
   EXPECT_NE(report->why_missing.find("the cache has 0 bytes of it, not 3"), std::string::npos);
@@ -295,7 +295,7 @@ TEST_F(ExecutorTest, DoesNotBorrowATreeThatIsASymlink) {
   const auto tree = builder_.dir() / cache::tree_dir(top_);
   ::rename(tree.c_str(), (builder_.dir() / "elsewhere").c_str());
   ASSERT_EQ(::symlink("/", tree.c_str()), 0);
-  const auto report = seed(SeedWish::link);
+  const auto report = seed(config::Strategy::link);
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->images_missing, Names{"app:1"});
 }

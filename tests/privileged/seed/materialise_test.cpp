@@ -39,7 +39,7 @@ protected:
     builder_.finish();
     cache_.emplace(cache::Cache::open(builder_.dir().path()).value());
     seeder_.caches = {&*cache_};
-    seeder_.wishes.seed = SeedWish::link;
+    seeder_.settings.seed = config::Strategy::link;
     EXPECT_TRUE(ok(seeder_.run()));
   }
 
@@ -50,7 +50,7 @@ protected:
   Result<MaterialiseReport> run(const std::set<Digest>& layers) {
     const std::string driver = "overlay2";
     const store::DriverState now = state();
-    CloneProgress progress;
+    clone::CloneProgress progress;
     return materialise({.driver = driver,
                         .state = now,
                         .layers = layers,

@@ -42,7 +42,7 @@ protected:
     root_.emplace(disk_->path().native());
     test::Seeder seeder(*root_);
     seeder.caches = {&*cache};
-    seeder.wishes.seed = SeedWish::copy;
+    seeder.settings.seed = config::Strategy::copy;
     ASSERT_TRUE(ok(seeder.run()));
     chain_id_ = cache::chain_ids(std::vector{*layer_})[0];
     file_ = (root_->path() / "overlay2" / store::cache_id_of(*chain_id_) / "diff/d/file").native();

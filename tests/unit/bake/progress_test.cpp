@@ -1,4 +1,5 @@
 #include <bake/progress.hpp>
+#include <base/readable.hpp>
 #include <support/temp_dir.hpp>
 #include <sys/file.hpp>
 

@@ -7,27 +7,20 @@ namespace {
 
 const daemon::EngineChoice kGraph = {"overlay2", false, {}};
 
-TEST(StoreWarningTest, NamesTheVariableWhereTheEngineWouldHaveChosenOtherwise) {
-  const std::string said = store_warning({}, kGraph, false, "29.0.1");
-  EXPECT_NE(said.find("DIND_STORE=containerd"), std::string::npos);
-  EXPECT_NE(said.find("overlay2"), std::string::npos);
-}
-
-TEST(StoreWarningTest, IsForNobodyElse) {
-  Wishes graph;
-  graph.store = StoreWish::graph;
-  EXPECT_EQ(store_warning({}, kGraph, false, "28.5.2"), "");
-  EXPECT_EQ(store_warning({}, kGraph, false, ""), "");
-  EXPECT_EQ(store_warning({}, kGraph, true, "29.0.1"), "");
-  EXPECT_EQ(store_warning(graph, kGraph, false, "29.0.1"), "");
-  EXPECT_EQ(store_warning({}, {}, false, "29.0.1"), "");
+TEST(UnaskedGraphDriverTest, IsOneThatNeitherTheUserNorTheDataRootDecided) {
+  EXPECT_EQ(unasked_graph_driver({}, kGraph, {}), "overlay2");
+  config::Settings graph;
+  graph.store = config::Store::graph;
+  EXPECT_EQ(unasked_graph_driver(graph, kGraph, {}), "");
+  EXPECT_EQ(unasked_graph_driver({}, kGraph, {{"overlay2"}}), "");
+  EXPECT_EQ(unasked_graph_driver({}, {}, {}), "");
 }
 
 TEST(EngineSettingsTest, LeaveTheMtuToTheUser) {
-  EngineWishes wishes;
+  config::EngineSettings settings;
   daemon::DaemonFile file;
   file.settings = daemon::parse_daemon_json(R"({"mtu":1300})").value();
-  EXPECT_TRUE(engine_settings(wishes, {}, file).empty());
+  EXPECT_TRUE(engine_settings(settings, {}, file).empty());
 }
 
 } // namespace

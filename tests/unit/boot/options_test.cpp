@@ -60,7 +60,7 @@ TEST(OptionsTest, HandTheEnvironmentAndTheFlagsOn) {
   ASSERT_TRUE(ok(options));
   EXPECT_EQ(options->invocation.environment, (Words{"A=1", "DIND_SEED=copy"}));
   EXPECT_EQ(options->flags.storage_driver, "vfs");
-  EXPECT_EQ(options->wishes.seed, SeedWish::copy);
+  EXPECT_EQ(options->settings.seed, config::Strategy::copy);
 }
 
 TEST(OptionsTest, RefuseABadValueForDockerdOnly) {

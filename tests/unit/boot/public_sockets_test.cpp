@@ -54,7 +54,7 @@ TEST(InstantPlanTest, CopiesAndLoadsNothing) {
 }
 
 TEST_F(PublicSocketsTest, ListenFirstThingIfEarly) {
-  const auto sockets = PublicSockets::claim(plan(), ActivateWish::early);
+  const auto sockets = PublicSockets::claim(plan(), config::Activate::early);
   ASSERT_TRUE(ok(sockets));
   EXPECT_TRUE(listens());
 }
@@ -62,14 +62,14 @@ TEST_F(PublicSocketsTest, ListenFirstThingIfEarly) {
 TEST_F(PublicSocketsTest, ListenInTmpOnceThatIsMounted) {
   const test::TempDir tmp("/tmp");
   PublicSockets sockets =
-      PublicSockets::claim(plan_at(tmp / "docker.sock"), ActivateWish::early).value();
+      PublicSockets::claim(plan_at(tmp / "docker.sock"), config::Activate::early).value();
   EXPECT_FALSE(tmp.has("docker.sock"));
   sockets.listen_before(kSlow);
   EXPECT_TRUE(tmp.has("docker.sock"));
 }
 
 TEST_F(PublicSocketsTest, ListenAtTheEndIfLate) {
-  PublicSockets sockets = PublicSockets::claim(plan(), ActivateWish::late).value();
+  PublicSockets sockets = PublicSockets::claim(plan(), config::Activate::late).value();
   sockets.listen_before(kQuick);
   EXPECT_FALSE(listens());
   const auto handed = sockets.hand_over();
@@ -79,7 +79,7 @@ TEST_F(PublicSocketsTest, ListenAtTheEndIfLate) {
 }
 
 TEST_F(PublicSocketsTest, ListenBeforeSeedingThatTakesNoTimeAndAfterOneThatDoes) {
-  PublicSockets sockets = PublicSockets::claim(plan(), ActivateWish::automatic).value();
+  PublicSockets sockets = PublicSockets::claim(plan(), config::Activate::automatic).value();
   sockets.listen_before(kSlow);
   EXPECT_FALSE(listens());
   sockets.listen_before(kQuick);
@@ -88,7 +88,7 @@ TEST_F(PublicSocketsTest, ListenBeforeSeedingThatTakesNoTimeAndAfterOneThatDoes)
 }
 
 TEST_F(PublicSocketsTest, LeaveNoFileIfTheBootEnds) {
-  { const auto sockets = PublicSockets::claim(plan(), ActivateWish::early); }
+  { const auto sockets = PublicSockets::claim(plan(), config::Activate::early); }
   EXPECT_FALSE(dir_.has("docker.sock"));
 }
 
@@ -96,12 +96,12 @@ TEST_F(PublicSocketsTest, NameWhatIsInTheWay) {
   std::vector<Fd> other;
   other.push_back(sys::listen_at(path_, ::getegid(), 0600).value());
   EXPECT_TRUE(fails_saying("another process listens at " + path_.native(),
-                           PublicSockets::claim(plan(), ActivateWish::late)));
+                           PublicSockets::claim(plan(), config::Activate::late)));
   EXPECT_TRUE(listens());
   daemon::ListenerPlan group = plan();
   group.group = "no-such-group";
   EXPECT_TRUE(
-      fails_saying("--group=no-such-group", PublicSockets::claim(group, ActivateWish::late)));
+      fails_saying("--group=no-such-group", PublicSockets::claim(group, config::Activate::late)));
 }
 
 } // namespace

@@ -15,13 +15,13 @@ TEST(ConvenienceTest, AsksForNothingByItself) {
 }
 
 TEST(ConvenienceTest, BecomesKeysOfDaemonJson) {
-  EngineWishes wishes;
-  wishes.registry_mirrors = {"https://m:1/"};
-  wishes.insecure_registries = {"r:5000", "10.0.0.0/8"};
-  wishes.dns = {"10.0.0.53"};
-  wishes.bip = "172.30.0.1/16";
-  wishes.address_pools = {{"10.200.0.0/16", 24}};
-  EXPECT_EQ(text_of(settings_of(wishes, {})),
+  config::EngineSettings settings;
+  settings.registry_mirrors = {"https://m:1/"};
+  settings.insecure_registries = {"r:5000", "10.0.0.0/8"};
+  settings.dns = {"10.0.0.53"};
+  settings.bip = "172.30.0.1/16";
+  settings.address_pools = {{"10.200.0.0/16", 24}};
+  EXPECT_EQ(text_of(settings_of(settings, {})),
             R"({"registry-mirrors":["https://m:1/"],"insecure-registries":["r:5000","10.0.0.0/8"],)"
             R"("dns":["10.0.0.53"],"bip":"172.30.0.1/16",)"
             R"("default-address-pools":[{"base":"10.200.0.0/16","size":24}]})");
@@ -36,9 +36,9 @@ TEST(ConvenienceTest, TakesTheMtuOfASmallUplink) {
 }
 
 TEST(ConvenienceTest, TakesTheMtuThatIsAskedFor) {
-  EngineWishes wishes;
-  wishes.mtu = 9000;
-  EXPECT_EQ(text_of(settings_of(wishes, {1450, false})), R"({"mtu":9000})");
+  config::EngineSettings settings;
+  settings.mtu = 9000;
+  EXPECT_EQ(text_of(settings_of(settings, {1450, false})), R"({"mtu":9000})");
 }
 
 } // namespace

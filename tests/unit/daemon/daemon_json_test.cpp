@@ -155,7 +155,7 @@ const Contradiction kContradictions[] = {
 INSTANTIATE_TEST_SUITE_P(Every, ContradictionTest, testing::ValuesIn(kContradictions),
                          [](const auto& row) { return row.param.name; });
 
-TEST(MergeTest, LaysWishesUnderTheUsers) {
+TEST(MergeTest, LaysSettingsUnderTheUsers) {
   EngineChoice choice;
   choice.settings = settings(R"({"mtu":1400,"dns":["1.1.1.1"],"bip":"10.0.0.1/24",
       "default-network-opts":{"bridge":{"com.docker.network.driver.mtu":"1400"}}})");
@@ -183,69 +183,69 @@ TEST(MergeTest, KeepsHostsWhereDockerdWasWrittenInFull) {
   EXPECT_TRUE(merged->arguments.empty());
 }
 
-TEST(CompleteWishesTest, TakesDataRootDriverAndStoreFromTheFile) {
-  const auto wishes = complete_wishes(
+TEST(CompleteSettingsTest, TakesDataRootDriverAndStoreFromTheFile) {
+  const auto completed = complete_settings(
       {}, {},
       settings(
           R"({"data-root":"/d","storage-driver":"vfs","features":{"containerd-snapshotter":true}})"));
-  ASSERT_TRUE(ok(wishes));
-  EXPECT_EQ(wishes->data_root, "/d");
-  EXPECT_EQ(wishes->required_driver, "vfs");
-  EXPECT_EQ(wishes->store, StoreWish::containerd);
+  ASSERT_TRUE(ok(completed));
+  EXPECT_EQ(completed->data_root, "/d");
+  EXPECT_EQ(completed->required_driver, "vfs");
+  EXPECT_EQ(completed->store, config::Store::containerd);
 }
 
-TEST(CompleteWishesTest, TakesThemFromFlags) {
-  const auto wishes = complete_wishes(
+TEST(CompleteSettingsTest, TakesThemFromFlags) {
+  const auto completed = complete_settings(
       {},
       parse_command_line(Words{"--data-root=/e", "-sbtrfs", "--feature=containerd-snapshotter=0"}),
       {});
-  ASSERT_TRUE(ok(wishes));
-  EXPECT_EQ(wishes->data_root, "/e");
-  EXPECT_EQ(wishes->required_driver, "btrfs");
-  EXPECT_EQ(wishes->store, StoreWish::graph);
+  ASSERT_TRUE(ok(completed));
+  EXPECT_EQ(completed->data_root, "/e");
+  EXPECT_EQ(completed->required_driver, "btrfs");
+  EXPECT_EQ(completed->store, config::Store::graph);
 }
 
-TEST(CompleteWishesTest, KeepsTheDefaultsWhereNothingIsSaid) {
-  const auto wishes = complete_wishes({}, {}, settings(R"({"storage-driver":null})"));
-  ASSERT_TRUE(ok(wishes));
-  EXPECT_EQ(wishes->data_root, "/var/lib/docker");
-  EXPECT_EQ(wishes->required_driver, "");
-  EXPECT_EQ(wishes->store, StoreWish::automatic);
+TEST(CompleteSettingsTest, KeepsTheDefaultsWhereNothingIsSaid) {
+  const auto completed = complete_settings({}, {}, settings(R"({"storage-driver":null})"));
+  ASSERT_TRUE(ok(completed));
+  EXPECT_EQ(completed->data_root, "/var/lib/docker");
+  EXPECT_EQ(completed->required_driver, "");
+  EXPECT_EQ(completed->store, config::Store::automatic);
 }
 
-TEST(CompleteWishesTest, KnowsTheOldNameOfTheDataRoot) {
-  const auto wishes = complete_wishes({}, {}, settings(R"({"graph":"/g"})"));
-  ASSERT_TRUE(ok(wishes));
-  EXPECT_EQ(wishes->data_root, "/g");
+TEST(CompleteSettingsTest, KnowsTheOldNameOfTheDataRoot) {
+  const auto completed = complete_settings({}, {}, settings(R"({"graph":"/g"})"));
+  ASSERT_TRUE(ok(completed));
+  EXPECT_EQ(completed->data_root, "/g");
 }
 
-TEST(CompleteWishesTest, SeesThatUserIdsAreShifted) {
-  const auto in_file = complete_wishes({}, {}, settings(R"({"userns-remap":"default"})"));
+TEST(CompleteSettingsTest, SeesThatUserIdsAreShifted) {
+  const auto in_file = complete_settings({}, {}, settings(R"({"userns-remap":"default"})"));
   ASSERT_TRUE(ok(in_file));
   EXPECT_EQ(in_file->userns_remap, "default");
   const auto by_flag =
-      complete_wishes({}, parse_command_line(Words{"--userns-remap", "default"}), settings("{}"));
+      complete_settings({}, parse_command_line(Words{"--userns-remap", "default"}), settings("{}"));
   ASSERT_TRUE(ok(by_flag));
   EXPECT_EQ(by_flag->userns_remap, "default");
-  EXPECT_EQ(complete_wishes({}, {}, settings("{}"))->userns_remap, "");
+  EXPECT_EQ(complete_settings({}, {}, settings("{}"))->userns_remap, "");
 }
 
-TEST(CompleteWishesTest, ReportsAContradictionToTheEnvironment) {
-  Wishes driver;
+TEST(CompleteSettingsTest, ReportsAContradictionToTheEnvironment) {
+  config::Settings driver;
   driver.required_driver = "overlay2";
   EXPECT_TRUE(fails_saying("DIND_STORAGE_DRIVER=overlay2 contradicts",
-                           complete_wishes(driver, {}, settings(R"({"storage-driver":"vfs"})"))));
-  Wishes store;
-  store.store = StoreWish::graph;
+                           complete_settings(driver, {}, settings(R"({"storage-driver":"vfs"})"))));
+  config::Settings store;
+  store.store = config::Store::graph;
   EXPECT_TRUE(fails_saying(
       "DIND_STORE=graph contradicts daemon.json",
-      complete_wishes(store, {}, settings(R"({"features":{"containerd-snapshotter":true}})"))));
+      complete_settings(store, {}, settings(R"({"features":{"containerd-snapshotter":true}})"))));
 }
 
-TEST(CompleteWishesTest, ReportsAnOptionSaidTwice) {
+TEST(CompleteSettingsTest, ReportsAnOptionSaidTwice) {
   EXPECT_TRUE(fails_saying("does not start with both",
-                           complete_wishes({}, parse_command_line(Words{"--data-root=/d"}),
-                                           settings(R"({"data-root":"/d"})"))));
+                           complete_settings({}, parse_command_line(Words{"--data-root=/d"}),
+                                             settings(R"({"data-root":"/d"})"))));
 }
 
 TEST(DaemonFileTest, MayBeMissingOnlyAsTheDefault) {

@@ -2,17 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 namespace dind::daemon {
 namespace {
-
-TEST(EnvironmentTest, TakesEmptyForUnset) {
-  const Environment environment = {"A=1", "B=", "AB=2"};
-  EXPECT_EQ(find_variable(environment, "A"), "1");
-  EXPECT_EQ(find_variable(environment, "B"), std::nullopt);
-  EXPECT_EQ(find_variable(environment, "C"), std::nullopt);
-}
 
 TEST(EnvironmentTest, GivesDockerdWhatIsNotOurs) {
   const Environment inherited = {"PATH=/bin",         "DIND_SEED=link",    "DIND_MTU=1400",
@@ -28,29 +19,6 @@ TEST(EnvironmentTest, GivesDockerdWhatIsNotOurs) {
 TEST(EnvironmentTest, HasNoNotifySocketWithoutOne) {
   EXPECT_EQ(daemon_environment(Environment{"NOTIFY_SOCKET=/n"}, ""),
             Environment{"container=docker"});
-}
-
-TEST(EnvironmentTest, ListsOurVariablesOnceInOrder) {
-  const auto ours = our_variables();
-  EXPECT_TRUE(
-      std::is_sorted(ours.begin(), ours.end(), [](const auto& a, const auto& b) { return a < b; }));
-  EXPECT_EQ(std::adjacent_find(ours.begin(), ours.end(),
-                               [](const auto& a, const auto& b) { return a == b; }),
-            ours.end());
-}
-
-TEST(EnvironmentTest, TellsSetFromNotEmpty) {
-  const std::vector<std::string> environment = {"EMPTY=", "FULL=x"};
-  EXPECT_TRUE(is_set(environment, "EMPTY"));
-  EXPECT_TRUE(is_set(environment, "FULL"));
-  EXPECT_FALSE(is_set(environment, "FUL"));
-  EXPECT_FALSE(find_variable(environment, "EMPTY"));
-}
-
-TEST(EnvironmentTest, PutsAFolderFirstInThePath) {
-  EXPECT_EQ(with_path_prefix({"A=b", "PATH=/bin:/sbin"}, "/legacy"),
-            (Environment{"A=b", "PATH=/legacy:/bin:/sbin"}));
-  EXPECT_EQ(with_path_prefix({}, "/legacy"), Environment{"PATH=/legacy"});
 }
 
 } // namespace

@@ -18,7 +18,7 @@ struct Asked {
   Words arguments = {};
   const char* file = "{}";
   bool explicit_dockerd = false;
-  EngineWishes wishes = {};
+  config::EngineSettings settings = {};
 };
 
 Result<ListenerPlan> plan_for(const Asked& asked) {
@@ -28,19 +28,19 @@ Result<ListenerPlan> plan_for(const Asked& asked) {
                          .flags = flags,
                          .file = file,
                          .default_listeners = !asked.explicit_dockerd,
-                         .wishes = asked.wishes});
+                         .settings = asked.settings});
 }
 
-EngineWishes off() {
-  EngineWishes wishes;
-  wishes.activate = ActivateWish::off;
-  return wishes;
+config::EngineSettings off() {
+  config::EngineSettings settings;
+  settings.activate = config::Activate::off;
+  return settings;
 }
 
-EngineWishes bound_to(const char* ip) {
-  EngineWishes wishes;
-  wishes.tcp_bind = ip;
-  return wishes;
+config::EngineSettings bound_to(const char* ip) {
+  config::EngineSettings settings;
+  settings.tcp_bind = ip;
+  return settings;
 }
 
 // What is bound, and behind a bar what dockerd is told.
@@ -117,21 +117,21 @@ const Case kCases[] = {
      "127.0.0.1:5 | --host=fd://"},
     {"A3NothingUnderstood", {.arguments = {"--host=fd://"}, .explicit_dockerd = true}, " | "},
     {"Off",
-     {.wishes = off()},
+     {.settings = off()},
      " | --host=unix:///var/run/docker.sock --host=tcp://0.0.0.0:2375 --tls=false"},
     {"OffWithATlsFlagOfTheUsers",
-     {.arguments = {"--tls=false"}, .wishes = off()},
+     {.arguments = {"--tls=false"}, .settings = off()},
      " | --host=unix:///var/run/docker.sock --host=tcp://0.0.0.0:2375"},
     {"OffWithTls",
-     {.environment = {"DOCKER_TLS_CERTDIR=/certs"}, .wishes = off()},
+     {.environment = {"DOCKER_TLS_CERTDIR=/certs"}, .settings = off()},
      std::string(" | --host=unix:///var/run/docker.sock --host=tcp://0.0.0.0:2376 ") + kTls},
     {"OffA3",
-     {.arguments = {"-H", "tcp://0.0.0.0:5"}, .explicit_dockerd = true, .wishes = off()},
+     {.arguments = {"-H", "tcp://0.0.0.0:5"}, .explicit_dockerd = true, .settings = off()},
      " | --tls=false"},
     {"TcpBind",
-     {.wishes = bound_to("127.0.0.1")},
+     {.settings = bound_to("127.0.0.1")},
      std::string(kSocket) + " 127.0.0.1:2375 | --host=fd://"},
-    {"TcpBindIPv6", {.wishes = bound_to("::")}, std::string(kSocket) + " :::2375 | --host=fd://"},
+    {"TcpBindIPv6", {.settings = bound_to("::")}, std::string(kSocket) + " :::2375 | --host=fd://"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Every, ListenersTest, testing::ValuesIn(kCases),
@@ -152,9 +152,9 @@ TEST(ListenerPlanTest, RefusesTlsSettingsInTheFileBesideCertificatesOfOurs) {
 }
 
 TEST(ListenerPlanTest, LeavesAnExplicitDockerdAsItIsWhereNothingIsBound) {
-  EXPECT_FALSE(plan_for({.explicit_dockerd = true, .wishes = off()})->moves_hosts);
+  EXPECT_FALSE(plan_for({.explicit_dockerd = true, .settings = off()})->moves_hosts);
   EXPECT_TRUE(plan_for({.explicit_dockerd = true})->moves_hosts);
-  EXPECT_TRUE(plan_for({.wishes = off()})->moves_hosts);
+  EXPECT_TRUE(plan_for({.settings = off()})->moves_hosts);
 }
 
 TEST(ListenerPlanTest, SaysLoudlyThatPlainTcpIsOpenToOthers) {
@@ -162,9 +162,9 @@ TEST(ListenerPlanTest, SaysLoudlyThatPlainTcpIsOpenToOthers) {
   ASSERT_EQ(warnings({}).size(), 1U);
   EXPECT_NE(warnings({})[0].find("tcp://0.0.0.0:2375"), std::string::npos);
   EXPECT_NE(warnings({})[0].find("DOCKER_TLS_CERTDIR"), std::string::npos);
-  EXPECT_EQ(warnings({.wishes = off()}).size(), 1U);
+  EXPECT_EQ(warnings({.settings = off()}).size(), 1U);
   EXPECT_EQ(warnings({.arguments = {"--host=tcp://[::]:1"}}).size(), 2U);
-  EXPECT_TRUE(warnings({.wishes = bound_to("127.0.0.1")}).empty());
+  EXPECT_TRUE(warnings({.settings = bound_to("127.0.0.1")}).empty());
   EXPECT_TRUE(warnings({.environment = {"DOCKER_TLS_CERTDIR=/certs"}}).empty());
   EXPECT_TRUE(warnings({.arguments = {"--tlsverify"}}).empty());
   EXPECT_TRUE(warnings({.file = R"({"tls": true})"}).empty());
@@ -173,7 +173,7 @@ TEST(ListenerPlanTest, SaysLoudlyThatPlainTcpIsOpenToOthers) {
 
 TEST(ListenerPlanTest, FindsTheApiOnTheFirstUnixSocket) {
   EXPECT_EQ(plan_for({})->api, kSocket);
-  EXPECT_EQ(plan_for({.environment = {"DOCKER_HOST=unix:///x"}, .wishes = off()})->api, "/x");
+  EXPECT_EQ(plan_for({.environment = {"DOCKER_HOST=unix:///x"}, .settings = off()})->api, "/x");
   EXPECT_EQ(plan_for({.arguments = {"-H", "tcp://:1", "-H", "unix:///a", "-H", "unix:///b"},
                       .explicit_dockerd = true})
                 ->api,

@@ -46,7 +46,7 @@ TEST(JudgeTlsTest, FollowsTheStockRules) {
 class TlsTest : public testing::Test {
 protected:
   Result<void> prepare(const std::string& names = kNames,
-                       TlsKeyWish kind = TlsKeyWish::p256) const {
+                       config::TlsKey kind = config::TlsKey::p256) const {
     return prepare_tls({certs_.path(), kind, names, []() { return false; }});
   }
 
@@ -164,7 +164,7 @@ TEST_F(TlsTest, KeepsAnRsaKeyAndSignsWithIt) {
 }
 
 TEST_F(TlsTest, MakesRsaKeysIfAsked) {
-  const auto key = make_key(TlsKeyWish::rsa4096, []() { return false; });
+  const auto key = make_key(config::TlsKey::rsa4096, []() { return false; });
   ASSERT_TRUE(ok(key));
   const auto file = certs_.write("key.pem", *key);
   EXPECT_NE(openssl({"pkey", "-noout", "-text", "-in", file.native()}).find("4096 bit"),
@@ -172,7 +172,7 @@ TEST_F(TlsTest, MakesRsaKeysIfAsked) {
 }
 
 TEST_F(TlsTest, EndsTheSearchForPrimesWhenStopped) {
-  EXPECT_TRUE(fails_with(ECANCELED, make_key(TlsKeyWish::rsa4096, []() { return true; })));
+  EXPECT_TRUE(fails_with(ECANCELED, make_key(config::TlsKey::rsa4096, []() { return true; })));
 }
 
 TEST_F(TlsTest, T1TouchesNothingOfTheUsers) {
@@ -187,11 +187,11 @@ TEST_F(TlsTest, T1RefusesACertificateOfAnotherCa) {
   ASSERT_TRUE(ok(prepare()));
   const std::string first = certs_.read("server/ca.pem");
   ASSERT_EQ(::unlink(path("ca/key.pem").c_str()), 0);
-  const auto other = make_ca(make_key(TlsKeyWish::p256, []() { return false; }).value());
+  const auto other = make_ca(make_key(config::TlsKey::p256, []() { return false; }).value());
   certs_.write("server/ca.pem", other.value());
   EXPECT_TRUE(fails_saying("server/cert.pem: ", prepare()));
   certs_.write("server/ca.pem", first);
-  certs_.write("server/key.pem", make_key(TlsKeyWish::p256, []() { return false; }).value());
+  certs_.write("server/key.pem", make_key(config::TlsKey::p256, []() { return false; }).value());
   EXPECT_TRUE(fails_saying("of another key", prepare()));
 }
 

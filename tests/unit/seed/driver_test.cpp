@@ -10,7 +10,7 @@ namespace {
 
 struct Case {
   const char* name;
-  Wishes wishes;
+  config::Settings settings;
   const char* works = "overlay2"; // what the probe found, in words
   store::StoreState state;
   bool has_cache = true;
@@ -21,25 +21,25 @@ struct Case {
   const char* warning = ""; // likewise
 };
 
-Wishes wish(const std::string& required, const std::string& preferred = "",
-            std::vector<std::string> allowed = {}) {
-  Wishes wishes;
-  wishes.required_driver = required;
-  wishes.preferred_driver = preferred;
-  wishes.allowed_drivers = std::move(allowed);
-  return wishes;
+config::Settings wish(const std::string& required, const std::string& preferred = "",
+                      std::vector<std::string> allowed = {}) {
+  config::Settings settings;
+  settings.required_driver = required;
+  settings.preferred_driver = preferred;
+  settings.allowed_drivers = std::move(allowed);
+  return settings;
 }
 
-Wishes wish_store(StoreWish store) {
-  Wishes wishes;
-  wishes.store = store;
-  return wishes;
+config::Settings wish_store(config::Store store) {
+  config::Settings settings;
+  settings.store = store;
+  return settings;
 }
 
-Wishes wish_loop(std::uint64_t bytes) {
-  Wishes wishes;
-  wishes.loop_bytes = bytes;
-  return wishes;
+config::Settings wish_loop(std::uint64_t bytes) {
+  config::Settings settings;
+  settings.loop_bytes = bytes;
+  return settings;
 }
 
 store::StoreState with_vfs_images() {
@@ -68,7 +68,7 @@ std::vector<Case> cases() {
        .means = layers,
        .on_loop = true},
       {.name = "NoLoopIfTold",
-       .wishes = wish_loop(0),
+       .settings = wish_loop(0),
        .works = "loop fuse-overlayfs btrfs",
        .driver = "fuse-overlayfs",
        .means = layers},
@@ -98,7 +98,7 @@ std::vector<Case> cases() {
        .driver = "overlay2",
        .means = layers},
       {.name = "WhatFilledTheDataRootGoesOnIfRequired",
-       .wishes = wish("overlay2"),
+       .settings = wish("overlay2"),
        .works = "read-only full",
        .state = prior({"overlay2"}),
        .driver = "overlay2",
@@ -110,38 +110,38 @@ std::vector<Case> cases() {
        .means = layers,
        .warning = "full copy"},
       // What is required.
-      {.name = "Required", .wishes = wish("overlay2"), .driver = "overlay2", .means = layers},
+      {.name = "Required", .settings = wish("overlay2"), .driver = "overlay2", .means = layers},
       {.name = "RequiredOnALoopDevice",
-       .wishes = wish("overlay2"),
+       .settings = wish("overlay2"),
        .works = "loop fuse-overlayfs",
        .driver = "overlay2",
        .means = layers,
        .on_loop = true},
       {.name = "RequiredAndImpossible",
-       .wishes = wish("overlay2"),
+       .settings = wish("overlay2"),
        .works = "fuse-overlayfs",
        .driver = "overlay2",
        .means = none,
        .refusal = "overlay2 is required, but"},
       {.name = "RequiredFuseAndImpossible",
-       .wishes = wish("fuse-overlayfs"),
+       .settings = wish("fuse-overlayfs"),
        .driver = "fuse-overlayfs",
        .means = none,
        .refusal = "fuse-overlayfs is required, but"},
       {.name = "RequiredWithoutACacheIsTheEnginesToTry",
-       .wishes = wish("overlay2"),
+       .settings = wish("overlay2"),
        .works = "",
        .has_cache = false,
        .driver = "overlay2",
        .means = none},
       {.name = "RequiredVfs",
-       .wishes = wish("vfs"),
+       .settings = wish("vfs"),
        .driver = "vfs",
        .means = layers,
        .warning = "full copy"},
-      {.name = "RequiredAndUnknown", .wishes = wish("zfs"), .driver = "zfs", .means = load},
+      {.name = "RequiredAndUnknown", .settings = wish("zfs"), .driver = "zfs", .means = load},
       {.name = "RequirementBeatsPriorState",
-       .wishes = wish("overlay2"),
+       .settings = wish("overlay2"),
        .state = prior({"btrfs"}),
        .driver = "overlay2",
        .means = layers},
@@ -156,7 +156,7 @@ std::vector<Case> cases() {
        .driver = "overlay2",
        .means = none},
       {.name = "PriorStateBeatsPreference",
-       .wishes = wish("", "overlay2"),
+       .settings = wish("", "overlay2"),
        .works = "overlay2 fuse-overlayfs",
        .state = prior({"fuse-overlayfs"}),
        .driver = "fuse-overlayfs",
@@ -174,27 +174,27 @@ std::vector<Case> cases() {
        .means = none},
       // What is preferred.
       {.name = "PreferredOverlay2",
-       .wishes = wish("", "overlay2"),
+       .settings = wish("", "overlay2"),
        .driver = "overlay2",
        .means = layers},
       {.name = "PreferredVfs",
-       .wishes = wish("", "vfs"),
+       .settings = wish("", "vfs"),
        .driver = "vfs",
        .means = layers,
        .warning = "full copy"},
       {.name = "PreferredAndImpossible",
-       .wishes = wish("", "btrfs"),
+       .settings = wish("", "btrfs"),
        .driver = "overlay2",
        .means = layers,
        .warning = "DOCKER_DRIVER=btrfs is not used"},
       {.name = "PreferredAndUnknown",
-       .wishes = wish("", "aufs"),
+       .settings = wish("", "aufs"),
        .driver = "overlay2",
        .means = layers,
        .warning = "DOCKER_DRIVER=aufs is not used"},
       // The containerd store.
       {.name = "ContainerdAskedFor",
-       .wishes = wish_store(StoreWish::containerd),
+       .settings = wish_store(config::Store::containerd),
        .driver = "",
        .means = load},
       {.name = "ContainerdImagesAreNotHidden",
@@ -202,7 +202,7 @@ std::vector<Case> cases() {
        .driver = "",
        .means = load},
       {.name = "ContainerdImagesAndTheGraphStoreAskedFor",
-       .wishes = wish_store(StoreWish::graph),
+       .settings = wish_store(config::Store::graph),
        .state = prior({}, true),
        .driver = "overlay2",
        .means = layers},
@@ -238,28 +238,28 @@ std::vector<Case> cases() {
        .means = load},
       // What is allowed.
       {.name = "AllowedDriver",
-       .wishes = wish("", "", {"btrfs", "overlay2"}),
+       .settings = wish("", "", {"btrfs", "overlay2"}),
        .driver = "overlay2",
        .means = layers},
       {.name = "AllowedDriverWithoutACache",
-       .wishes = wish("", "", {"overlay2"}),
+       .settings = wish("", "", {"overlay2"}),
        .has_cache = false,
        .driver = "overlay2",
        .means = none},
       {.name = "AllowedOnALoopDevice",
-       .wishes = wish("", "", {"overlay2"}),
+       .settings = wish("", "", {"overlay2"}),
        .works = "loop",
        .driver = "overlay2",
        .means = layers,
        .on_loop = true},
       {.name = "NoAllowedDriverCanBeHad",
-       .wishes = wish("", "", {"overlay2"}),
+       .settings = wish("", "", {"overlay2"}),
        .works = "fuse-overlayfs",
        .driver = "",
        .means = none,
        .refusal = "DIND_REQUIRE_DRIVER allows overlay2 alone"},
       {.name = "RequiredButNotAllowed",
-       .wishes = wish("vfs", "", {"overlay2"}),
+       .settings = wish("vfs", "", {"overlay2"}),
        .driver = "vfs",
        .means = none,
        .refusal = "vfs is chosen",
@@ -297,7 +297,7 @@ void expect_part(const std::string& text, const std::string& part) {
 }
 
 TEST_P(DriverTest, IsChosen) {
-  const DriverChoice choice = choose_driver(GetParam().wishes, facts_of(GetParam().works),
+  const DriverChoice choice = choose_driver(GetParam().settings, facts_of(GetParam().works),
                                             GetParam().state, GetParam().has_cache);
   EXPECT_EQ(choice.driver, GetParam().driver) << choice.why;
   EXPECT_EQ(choice.means, GetParam().means) << choice.why;

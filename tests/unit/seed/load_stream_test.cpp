@@ -1,14 +1,14 @@
 #include <seed/load_stream.hpp>
 
 #include <archive/sha256.hpp>
-#include <bake/docker_archive.hpp>
-#include <bake/image_config.hpp>
 #include <cache/reader.hpp>
 #include <support/cache_builder.hpp>
 #include <support/expect.hpp>
 #include <support/image_builder.hpp>
 #include <support/layer.hpp>
 #include <support/tar_builder.hpp>
+#include <images/docker_archive.hpp>
+#include <images/image_config.hpp>
 
 #include <gtest/gtest.h>
 
@@ -33,7 +33,7 @@ const std::string kTop = TarBuilder()
 class LoadStreamTest : public testing::Test {
 protected:
   LoadStreamTest() {
-    const test::ImageSpec spec{"app:1", {kBase, kTop, kBase}, bake::host_platform().substr(6)};
+    const test::ImageSpec spec{"app:1", {kBase, kTop, kBase}, images::host_platform().substr(6)};
     base_ = builder_.add_layer(kBase);
     top_ = builder_.add_layer(kTop, {"etc/gone"});
     builder_.add_image(spec.name, {base_, top_, base_}, spec.config());
@@ -69,13 +69,13 @@ TEST_F(LoadStreamTest, IsAnArchiveWhoseLayersHashToTheirDiffIds) {
   ASSERT_TRUE(ok(tar));
   const auto path = builder_.dir().write("a.tar", *tar);
   auto fd = std::make_shared<const Fd>(sys::open_path(path, O_RDONLY).value());
-  auto bundle = bake::index_tar(std::move(fd), 0);
+  auto bundle = images::index_tar(std::move(fd), 0);
   ASSERT_TRUE(ok(bundle));
-  bake::Warnings warnings;
-  const auto images = bake::read_docker_archive(std::move(*bundle), "", warnings);
+  images::Warnings warnings;
+  const auto images = images::read_docker_archive(std::move(*bundle), "", warnings);
   ASSERT_TRUE(ok(images));
   ASSERT_EQ(images->size(), 1U);
-  const bake::SourceImage& read = images->front();
+  const images::SourceImage& read = images->front();
   EXPECT_EQ(read.image.id, image().id);
   EXPECT_EQ(read.image.names, (std::vector<std::string>{"app:1", "b/app:2"}));
   EXPECT_EQ(read.image.layers, image().layers);

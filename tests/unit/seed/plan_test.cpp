@@ -60,7 +60,7 @@ protected:
   }
 
   SeedPlan plan_views() {
-    return make_plan({wishes_, driver_, facts_, state_, state_, receipt_, views_});
+    return make_plan({settings_, driver_, facts_, state_, state_, receipt_, views_});
   }
 
   // "link native copy", of all layers in order.
@@ -73,7 +73,7 @@ protected:
     return text;
   }
 
-  Wishes wishes_;
+  config::Settings settings_;
   DriverChoice driver_;
   host::HostFacts facts_;
   store::DriverState state_;
@@ -94,7 +94,7 @@ TEST_F(PlanTest, GivesNoNameBackThatTheUserRemovedIfTold) {
   state_.images[number(100)] = {};
   state_.references.insert_or_assign("other:1", number(100));
   EXPECT_TRUE(plan().images.at(0).unwanted_names.empty());
-  wishes_.reseed = false;
+  settings_.reseed = false;
   EXPECT_EQ(plan().images.at(0).unwanted_names, std::set<std::string>{"image:100"});
 }
 
@@ -165,14 +165,14 @@ TEST_F(PlanTest, CopiesEverythingIfTold) {
   image(100, {1});
   layer(2).only_directories = true;
   image(101, {2});
-  wishes_.seed = SeedWish::copy;
+  settings_.seed = config::Strategy::copy;
   EXPECT_EQ(methods(plan()), "copy copy");
 }
 
 TEST_F(PlanTest, DoesNotReplaceALinkThatWasAskedForByACopy) {
   image(100, {1});
   facts_.caches[0].borrow = {false, "no"};
-  wishes_.seed = SeedWish::link;
+  settings_.seed = config::Strategy::link;
   const SeedPlan made = plan();
   EXPECT_TRUE(made.is_error);
   EXPECT_TRUE(made.layers.empty());
@@ -195,22 +195,22 @@ TEST_F(PlanTest, NeverLinksFilesOfACacheThatOthersCanWriteToUnlessTold) {
   facts_.caches[0].borrow = {false, "no"};
   facts_.caches[0].hard_link = {true, "yes"};
   EXPECT_EQ(methods(plan()), "copy");
-  wishes_.seed = SeedWish::hardlink;
+  settings_.seed = config::Strategy::hardlink;
   EXPECT_EQ(methods(plan()), "hardlink");
 }
 
 TEST_F(PlanTest, DoesExactlyWhatWasAskedForOrSaysThatItCannot) {
   struct Row {
-    SeedWish wish;
+    config::Strategy wish;
     const char* name;
     host::Fact host::CacheFacts::*fact;
   };
-  const Row rows[] = {{SeedWish::link, "link", &host::CacheFacts::borrow},
-                      {SeedWish::reflink, "reflink", &host::CacheFacts::reflink},
-                      {SeedWish::hardlink, "hardlink", &host::CacheFacts::hard_link}};
+  const Row rows[] = {{config::Strategy::link, "link", &host::CacheFacts::borrow},
+                      {config::Strategy::reflink, "reflink", &host::CacheFacts::reflink},
+                      {config::Strategy::hardlink, "hardlink", &host::CacheFacts::hard_link}};
   image(100, {1, 2});
   for (const Row& row : rows) {
-    wishes_.seed = row.wish;
+    settings_.seed = row.wish;
     facts_.caches[0] = {};
     facts_.caches[0].*row.fact = {false, "the kernel says no"};
     const SeedPlan refused = plan();
@@ -221,7 +221,7 @@ TEST_F(PlanTest, DoesExactlyWhatWasAskedForOrSaysThatItCannot) {
     facts_.caches[0].*row.fact = {true, "it can"};
     const SeedPlan made = plan();
     EXPECT_EQ(methods(made), fmt::format("{0} {0}", row.name));
-    EXPECT_TRUE(made.layers[0].otherwise.empty() || row.wish == SeedWish::automatic);
+    EXPECT_TRUE(made.layers[0].otherwise.empty() || row.wish == config::Strategy::automatic);
   }
 }
 
@@ -237,21 +237,21 @@ TEST_F(PlanTest, CannotBorrowForDriversWithFullTrees) {
   image(100, {1});
   for (const char* driver : {"vfs", "btrfs"}) {
     driver_.driver = driver;
-    wishes_.seed = SeedWish::automatic;
+    settings_.seed = config::Strategy::automatic;
     EXPECT_EQ(methods(plan()), "copy");
-    wishes_.seed = SeedWish::link;
+    settings_.seed = config::Strategy::link;
     EXPECT_TRUE(plan().is_error);
   }
 }
 
 TEST_F(PlanTest, LoadsIfToldOrIfNothingElseCanBeDone) {
   image(100, {1});
-  wishes_.seed = SeedWish::load;
+  settings_.seed = config::Strategy::load;
   EXPECT_TRUE(plan().by_load);
-  wishes_.seed = SeedWish::automatic;
+  settings_.seed = config::Strategy::automatic;
   driver_.means = Means::load;
   EXPECT_TRUE(plan().by_load);
-  wishes_.seed = SeedWish::copy;
+  settings_.seed = config::Strategy::copy;
   EXPECT_TRUE(plan().is_error);
 }
 
@@ -259,7 +259,7 @@ TEST_F(PlanTest, LeavesAnImageThatTheUserRemovedRemovedIfTold) {
   image(100, {1});
   receipt_.images[number(100)] = {"image:100"};
   EXPECT_FALSE(plan().images[0].unwanted);
-  wishes_.reseed = false;
+  settings_.reseed = false;
   const SeedPlan made = plan();
   EXPECT_TRUE(made.images[0].unwanted);
   EXPECT_TRUE(made.layers.empty());
@@ -275,7 +275,7 @@ TEST_F(PlanTest, DoesNotBorrowAgainWhatChildrenWereMadeOnWithoutASkeleton) {
 
 TEST_F(PlanTest, DoesNothingIfTold) {
   image(100, {1});
-  wishes_.seed = SeedWish::off;
+  settings_.seed = config::Strategy::off;
   const SeedPlan made = plan();
   EXPECT_FALSE(made.is_error);
   EXPECT_EQ(made.cold_why, "DIND_SEED=off");
@@ -389,8 +389,8 @@ TEST_F(PlanTest, RemovesLayersWithAFlawThatTheCacheLacksToo) {
 TEST_F(PlanTest, RemovesLayersWithAFlawWhereNothingIsSeeded) {
   image(100, {1});
   present_with_flaw(1);
-  for (const SeedWish wish : {SeedWish::off, SeedWish::reflink}) {
-    wishes_.seed = wish;
+  for (const config::Strategy wish : {config::Strategy::off, config::Strategy::reflink}) {
+    settings_.seed = wish;
     const SeedPlan made = plan();
     EXPECT_NE(made.cold_why, "");
     EXPECT_EQ(made.removals.layers, std::vector{number(1)});
@@ -437,7 +437,7 @@ TEST_F(PlanTest, KeepsWhatACacheHasWhereNothingIsSeeded) {
                                                                 .ours = true,
                                                                 .borrowed_from = "/gone",
                                                                 .reachable = false});
-  wishes_.seed = SeedWish::off;
+  settings_.seed = config::Strategy::off;
   EXPECT_TRUE(plan().removals.empty());
 }
 
@@ -446,8 +446,8 @@ TEST_F(PlanTest, LoadsAnImageWhoseLayersHaveAFlaw) {
   present_with_flaw(1);
   state_.images[number(100)] = {number(1)};
   receipt_.images[number(100)] = {};
-  wishes_.seed = SeedWish::load;
-  wishes_.reseed = false; // it is not the user who removes it
+  settings_.seed = config::Strategy::load;
+  settings_.reseed = false; // it is not the user who removes it
   const SeedPlan made = plan();
   EXPECT_EQ(made.removals.images, std::vector{number(100)});
   EXPECT_FALSE(made.images[0].present);
@@ -478,7 +478,7 @@ TEST_F(PlanTest, KeepsChainsShortByCopyingTheSmallestLayersWithSkeletons) {
 }
 
 TEST_F(PlanTest, LeavesOutImagesForWhichThereIsNoRoom) {
-  wishes_.seed = SeedWish::copy;
+  settings_.seed = config::Strategy::copy;
   facts_.free.bytes = 3U << 20U;
   image(100, {1, 2});
   image(101, {3, 4});
@@ -489,7 +489,7 @@ TEST_F(PlanTest, LeavesOutImagesForWhichThereIsNoRoom) {
 }
 
 TEST_F(PlanTest, PaysForASharedLayerOnce) {
-  wishes_.seed = SeedWish::copy;
+  settings_.seed = config::Strategy::copy;
   layer(1, 2U << 20U);
   facts_.free.bytes = 5U << 20U;
   image(100, {1, 2});

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <base/digest.hpp>
+#include <base/result.hpp>
+#include <cache/manifest.hpp>
+#include <images/bundle.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dind::images {
+
+// Things worth saying that stop nothing, in the order found.
+using Warnings = std::vector<std::string>;
+
+// One place that a layer's tar can be read from, perhaps compressed.
+struct LayerOrigin {
+  std::shared_ptr<const Bundle> bundle;
+  std::string file;
+  // What the stored bytes must hash to, where the source says so.
+  std::optional<Digest> stored_digest;
+  // Under which a registry has them; its repositories are filled in later.
+  std::optional<cache::Blob> blob;
+};
+
+// An image as a source describes it. Documents have been verified, layers have not.
+struct SourceImage {
+  cache::Image image;
+  std::string config;              // byte for byte
+  std::vector<LayerOrigin> layers; // of image.layers, one each
+};
+
+// Where an OCI layout keeps a blob (OCI image spec, image-layout.md).
+std::string blob_file(const Digest& digest);
+
+// A document whose digest is known.
+Result<std::string> read_verified(const Bundle& bundle, const std::string& file,
+                                  const Digest& digest);
+
+// Sets id, platform, layers and config of an image from its configuration.
+Result<SourceImage> make_source_image(std::string config);
+
+} // namespace dind::images

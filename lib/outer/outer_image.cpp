@@ -1,0 +1,304 @@
+#include <outer/outer_image.hpp>
+
+#include <archive/member_header.hpp>
+#include <bake/oven.hpp>
+#include <sys/file.hpp>
+#include <images/oci_descriptor.hpp>
+#include <images/spool.hpp>
+#include <outer/outer_base.hpp>
+#include <outer/outer_config.hpp>
+#include <outer/outer_labels.hpp>
+#include <outer/programs.hpp>
+#include <outer/shared_layers.hpp>
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace dind::outer {
+namespace {
+
+// Each layer in the making holds some blocks of 4 MiB, so that these bound the memory.
+constexpr std::size_t kLayersAtOnce = 2;
+constexpr unsigned kMostThreads = 4;
+
+// Changed whenever the same layer would give other bytes.
+constexpr int kRecipeVersion = 1;
+
+std::string cache_file(const CachePlace& place) {
+  return (place.relative_path() / cache::kManifestName).native();
+}
+
+class NullSink final : public archive::ByteSink {
+public:
+  Result<void> write(std::span<const std::byte>) override { return {}; }
+};
+
+std::vector<std::string> paths_of_interest(const CachePlace& place) {
+  std::vector<std::string> paths = program_paths();
+  paths.push_back(cache_file(place));
+  return paths;
+}
+
+class Maker {
+public:
+  Maker(const images::Collection& base, const images::Collection& collection,
+        const OuterImageOptions& options, const Fd& draft, bake::Progress& progress,
+        const StopFlag& stop)
+      : base_(base), collection_(collection), options_(options), draft_(draft), progress_(progress),
+        stop_(stop), recipe_(fmt::format("{} {} {}", kRecipeVersion, options.place.native(),
+                                         archive::compressor_name(options.compression))) {}
+
+  Result<OuterImageReport> run() {
+    if (options_.compression != archive::Compression::none) {
+      pool_.emplace(options_.compression,
+                    std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads));
+    }
+    TRY(check_volumes(base_.images().front().config, options_.place));
+    read_previous();
+    TRY(add_base());
+    TRY(add_programs());
+    TRY(choose_layers());
+    progress_.begin("layers", TRY(bake::bytes_to_read(collection_, known())));
+    TRY(add_inner_layers());
+    progress_.done();
+    TRY(add_index());
+    return finish();
+  }
+
+private:
+  void read_previous() {
+    if (options_.previous.empty()) {
+      return;
+    }
+    previous_ = PreviousLayers::read(options_.previous, recipe_);
+    report_.warnings = previous_.warnings();
+    report_.nothing_to_reuse = previous_.absence();
+  }
+
+  bake::KnownLayer known() const {
+    return [this](const Digest& diff_id) -> const cache::Layer* {
+      const auto* const found = shared_.contains(diff_id) ? nullptr : previous_.find_inner(diff_id);
+      return found ? &found->facts : nullptr;
+    };
+  }
+
+  archive::CompressorPool* pool() { return pool_ ? &*pool_ : nullptr; }
+
+  // Adds a layer of our own making to the image.
+  void put(OuterLayer layer, std::string created_by, const std::optional<Digest>& inner) {
+    if (inner) {
+      layer.annotations.emplace_back(kLayerAnnotation, inner->text());
+    }
+    layer.annotations.emplace_back(kRecipeAnnotation, recipe_);
+    changes_.layers.push_back({layer.diff_id, std::move(created_by)});
+    report_.image.layers.push_back(std::move(layer));
+  }
+
+  Result<void> add_base() {
+    const OuterMaking making{draft_, pool(), previous_, recipe_, progress_, stop_};
+    brought_ = TRY(bring_base(base_, paths_of_interest(options_.place), making));
+    report_.image.layers = std::move(brought_->layers);
+    report_.layers_of_base = report_.image.layers.size();
+    report_.base_layers_taken_over = brought_->layers_taken_over;
+    if (files().find(cache_file(options_.place))) {
+      return input_error("the base has images baked in already, which would be lost; give the "
+                         "image that it was made from, and all images together");
+    }
+    return {};
+  }
+
+  const PathWatch& files() const { return brought_->files; }
+
+  Result<void> add_programs() {
+    report_.added = look_for_programs(files());
+    if (!report_.added.anything()) {
+      return {};
+    }
+    const KeptLayer* const kept = TRY(find_kept_programs());
+    put(kept ? TRY(previous_.take_over(*kept, draft_)) : TRY(make_programs_layer()),
+        report_.added.programs ? "dindctl image: dind-init and dindctl"
+                               : "dindctl image: a link to dind-init",
+        std::nullopt);
+    return {};
+  }
+
+  Result<const KeptLayer*> find_kept_programs() const {
+    if (previous_.empty()) {
+      return nullptr;
+    }
+    NullSink nowhere;
+    archive::HashingSink hashed(nowhere);
+    TRY(write_programs(hashed));
+    return previous_.find(hashed.finish());
+  }
+
+  Result<void> write_programs(archive::ByteSink& tar) const {
+    return write_programs_layer(options_.programs, base_.images().front().image.platform, files(),
+                                report_.added, tar);
+  }
+
+  Result<OuterLayer> make_programs_layer() {
+    const auto blob = TRY(LayerBlobWriter::create(draft_, pool()));
+    TRY(write_programs(*blob));
+    return blob->finish();
+  }
+
+  Result<void> choose_layers() {
+    const std::size_t used = report_.image.layers.size() + 1; // the index
+    if (used >= kMostOuterLayers) {
+      return input_error("the base has {} layers, which leaves no room for images: {} are the most "
+                         "that an image gets here",
+                         report_.layers_of_base, kMostOuterLayers);
+    }
+    shared_ = TRY(choose_shared(collection_, kMostOuterLayers - used));
+    return {};
+  }
+
+  Result<void> add_inner_layers() {
+    const bake::MakeLayer make = [this](archive::ByteSource& stored,
+                                        const bake::LayerDigests& expected) {
+      return shared_.contains(expected.diff_id) ? make_shared_folder(stored, expected)
+                                                : make_own_layer(stored, expected);
+    };
+    auto written =
+        TRY(bake::make_layers(collection_, make, known(), kLayersAtOnce, progress_, stop_));
+    for (bake::WrittenLayer& layer : written) {
+      const Digest& diff_id = layer.facts.diff_id;
+      if (!shared_.contains(diff_id)) {
+        const auto* const old = previous_.find_inner(diff_id);
+        (old ? report_.layers_taken_over : report_.layers_made) += 1;
+        put(old ? TRY(previous_.take_over(*old, draft_)) : made_.at(diff_id),
+            "dindctl image: layer " + diff_id.text(), diff_id);
+      }
+      std::move(layer.warnings.begin(), layer.warnings.end(), std::back_inserter(report_.warnings));
+      manifest_.layers.push_back(std::move(layer.facts));
+    }
+    return shared_.empty() ? Result<void>() : add_shared_layer();
+  }
+
+  Result<bake::WrittenLayer> make_own_layer(archive::ByteSource& stored,
+                                            const bake::LayerDigests& expected) {
+    const auto blob = TRY(LayerBlobWriter::create(draft_, pool()));
+    auto written = TRY(write_outer_layer(stored, expected, options_.place, draft_, *blob));
+    OuterLayer layer = TRY(blob->finish());
+    const std::lock_guard lock(mutex_);
+    made_.emplace(expected.diff_id, std::move(layer));
+    return written;
+  }
+
+  Result<bake::WrittenLayer> make_shared_folder(archive::ByteSource& stored,
+                                                const bake::LayerDigests& expected) {
+    Fd file = TRY(images::make_nameless(draft_));
+    archive::FdSink sink(file);
+    auto written = TRY(write_folder(stored, expected, options_.place, draft_, sink));
+    const std::lock_guard lock(mutex_);
+    folders_.emplace(expected.diff_id, std::move(file));
+    return written;
+  }
+
+  // The folders that share a layer, in the order of the collection.
+  Result<void> add_shared_layer() {
+    const auto blob = TRY(LayerBlobWriter::create(draft_, pool()));
+    TRY(write_folder_parents(options_.place, *blob));
+    for (const images::PlannedLayer& layer : collection_.layers()) {
+      if (const auto found = folders_.find(layer.diff_id); found != folders_.end()) {
+        const auto size = static_cast<std::uint64_t>(TRY(sys::stat_of(found->second)).st_size);
+        archive::RangeSource folder(found->second, 0, size);
+        TRY(archive::pour(folder, *blob));
+      }
+    }
+    folders_.clear();
+    TRY(blob->write_text(archive::tar_trailer()));
+    put(TRY(blob->finish()), fmt::format("dindctl image: {} small layers", shared_.size()),
+        std::nullopt);
+    report_.layers_shared = shared_.size();
+    return {};
+  }
+
+  Result<void> add_index() {
+    std::vector<NamedConfig> configs;
+    std::string names;
+    for (const images::PlannedImage& planned : collection_.images()) {
+      manifest_.images.push_back(planned.image);
+      configs.push_back({planned.image.id, planned.config});
+      for (const std::string& name : planned.image.names) {
+        names += (names.empty() ? "" : " ") + name;
+      }
+    }
+    const auto blob = TRY(LayerBlobWriter::create(draft_, pool()));
+    const auto above = TRY(dirs_above(options_.place, files()));
+    TRY(write_index_layer(above, options_.place, manifest_, configs, *blob));
+    put(TRY(blob->finish()), "dindctl image: index of " + names, std::nullopt);
+    return {};
+  }
+
+  Result<OuterImageReport> finish() {
+    if (stop_) {
+      return stopped();
+    }
+    const images::PlannedImage& base = base_.images().front();
+    changes_.labels = make_labels(manifest_, base.image);
+    changes_.place = options_.place;
+    changes_.created = options_.created;
+    const std::string config = TRY(make_outer_config(base.config, changes_).within("the base"));
+    FinishedImage& image = report_.image;
+    image.config = TRY(write_blob(draft_, config));
+    image.manifest = TRY(write_blob(draft_, print_image_manifest(image.config, image.layers, {})));
+    image.platform = base.image.platform;
+    image.names = options_.names;
+    image.reference = options_.reference;
+    report_.images = manifest_.images.size();
+    for (const OuterLayer& layer : image.layers) {
+      report_.bytes += layer.blob.size;
+    }
+    return std::move(report_);
+  }
+
+  const images::Collection& base_;
+  const images::Collection& collection_;
+  const OuterImageOptions& options_;
+  const Fd& draft_;
+  bake::Progress& progress_;
+  const StopFlag& stop_;
+  std::string recipe_;
+  std::optional<archive::CompressorPool> pool_;
+  PreviousLayers previous_;
+  std::optional<OuterBase> brought_;  // once it is there
+  std::unordered_set<Digest> shared_; // inner layers without an outer layer of their own
+  std::mutex mutex_;                  // of what threads make:
+  std::unordered_map<Digest, OuterLayer> made_;
+  std::unordered_map<Digest, Fd> folders_;
+  cache::Manifest manifest_;
+  OuterChanges changes_;
+  OuterImageReport report_{
+      .image = {.config = {Digest::from_hex(std::string(64, '0')).value(), 0},
+                .manifest = {Digest::from_hex(std::string(64, '0')).value(), 0},
+                .platform = "",
+                .layers = {},
+                .names = {},
+                .reference = ""},
+      .added = {},
+      .nothing_to_reuse = "",
+      .warnings = {}};
+};
+
+} // namespace
+
+Result<OuterImageReport> make_outer_image(const images::Collection& base,
+                                          const images::Collection& collection,
+                                          const OuterImageOptions& options, const Fd& draft,
+                                          bake::Progress& progress, const StopFlag& stop) {
+  if (base.images().size() != 1) {
+    return input_error("the base is {} images; name one of them", base.images().size());
+  }
+  const std::string& platform = base.images().front().image.platform;
+  if (images::match_platform(platform, options.platform) == 0) {
+    return input_error("the base is for {}, and wanted is {}", platform, options.platform);
+  }
+  return Maker(base, collection, options, draft, progress, stop).run();
+}
+
+} // namespace dind::outer

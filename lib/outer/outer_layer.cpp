@@ -1,0 +1,153 @@
+#include <outer/outer_layer.hpp>
+
+#include <archive/layer_rules.hpp>
+#include <archive/member_header.hpp>
+#include <bake/tar_split_file.hpp>
+#include <base/utf8.hpp>
+#include <cache/canary.hpp>
+#include <cache/reader.hpp>
+#include <sys/file.hpp>
+#include <images/read_ahead.hpp>
+#include <images/spool.hpp>
+#include <outer/outer_tree.hpp>
+
+namespace dind::outer {
+namespace {
+
+constexpr std::uint32_t kDirMode = 0755;
+constexpr std::uint32_t kFileMode = 0644;
+
+Result<void> put_dir(archive::ByteSink& tar, const OuterDir& dir) {
+  return tar.write_text(archive::print_member_header({.name = dir.path,
+                                                      .type = archive::EntryType::directory,
+                                                      .mode = dir.mode,
+                                                      .uid = dir.uid,
+                                                      .gid = dir.gid,
+                                                      .mtime = dir.mtime,
+                                                      .mtime_ns = dir.mtime_ns}));
+}
+
+Result<void> put_file(archive::ByteSink& tar, const std::string& name, std::string_view content) {
+  TRY(tar.write_text(
+      archive::print_member_header({.name = name, .mode = kFileMode, .size = content.size()})));
+  TRY(tar.write_text(content));
+  return tar.write_text(archive::member_padding(content.size()));
+}
+
+Result<void> put_file(archive::ByteSink& tar, const std::string& name, const Fd& content) {
+  const auto size = static_cast<std::uint64_t>(TRY(sys::stat_of(content)).st_size);
+  TRY(tar.write_text(
+      archive::print_member_header({.name = name, .mode = kFileMode, .size = size})));
+  archive::RangeSource source(content, 0, size);
+  TRY(archive::pour(source, tar));
+  return tar.write_text(archive::member_padding(size));
+}
+
+std::string in_cache(const CachePlace& place, const std::string& name) {
+  return place.relative_path().native() + "/" + name;
+}
+
+// Makes the tree of what `stored` holds; notes its tar-split in `split_fd`.
+Result<cache::Skeleton> put_tree(archive::ByteSource& stored, const Fd& split_fd, OuterTree& tree,
+                                 bake::WrittenLayer& layer) {
+  bake::TarSplitFile split(split_fd);
+  archive::LayerRules rules(tree);
+  bake::LayerTally tally(layer, tree.notes());
+  archive::TarReader reader(stored, &split.observer());
+  for (;;) {
+    const auto entry = TRY(reader.next());
+    if (!entry) {
+      break;
+    }
+    const std::string name = printable(entry->name);
+    TRY(rules.add(*entry, reader).within(name));
+    TRY(tally.see(*entry).within(name));
+  }
+  // The digests are compared at the very end of the bytes.
+  TRY(archive::drain(stored));
+  TRY(split.finish());
+  TRY(rules.finish());
+  return tally.finish([&](const std::string& path) -> Result<cache::Sentinel> {
+    return tree.sentinel(path, rules.inode_of(path).value());
+  });
+}
+
+} // namespace
+
+std::vector<std::string> places_down_to(const CachePlace& place) {
+  std::vector<std::string> places;
+  boost::filesystem::path at;
+  for (const auto& part : place.relative_path()) {
+    at /= part;
+    places.push_back(at.native());
+  }
+  return places;
+}
+
+Result<bake::WrittenLayer> write_outer_layer(archive::ByteSource& stored,
+                                             const bake::LayerDigests& expected,
+                                             const CachePlace& place, const Fd& scratch,
+                                             archive::ByteSink& tar) {
+  TRY(write_folder_parents(place, tar));
+  auto layer = TRY(write_folder(stored, expected, place, scratch, tar));
+  TRY(tar.write_text(archive::tar_trailer()));
+  return layer;
+}
+
+Result<void> write_folder_parents(const CachePlace& place, archive::ByteSink& tar) {
+  for (const std::string& path : places_down_to(place / "layer")) {
+    TRY(put_dir(tar, {.path = path}));
+  }
+  return {};
+}
+
+Result<bake::WrittenLayer> write_folder(archive::ByteSource& stored,
+                                        const bake::LayerDigests& expected, const CachePlace& place,
+                                        const Fd& scratch, archive::ByteSink& tar) {
+  const std::string dir = in_cache(place, cache::layer_dir(expected.diff_id));
+  TRY(put_dir(tar, {.path = dir}));
+  const auto source = TRY(bake::LayerSource::open(stored, expected));
+  bake::WrittenLayer layer{{.diff_id = expected.diff_id, .only_directories = true}, {}};
+  const Fd split = TRY(images::make_nameless(scratch));
+  OuterTree tree(tar, dir + "/tree");
+  cache::Skeleton skeleton;
+  {
+    images::ReadAhead ahead(*source);
+    skeleton = TRY(put_tree(ahead, split, tree, layer));
+  }
+  layer.facts.tar_bytes = source->tar_bytes();
+  TRY(put_file(tar, dir + "/tar-split.json.gz", split));
+  if (!skeleton.empty()) {
+    TRY(put_file(tar, dir + "/" + cache::kSkeletonName, cache::print_skeleton(skeleton)));
+  }
+  return layer;
+}
+
+Result<void> write_index_layer(const std::vector<OuterDir>& parents, const CachePlace& place,
+                               const cache::Manifest& manifest,
+                               const std::vector<NamedConfig>& configs, archive::ByteSink& tar) {
+  for (const OuterDir& dir : parents) {
+    TRY(put_dir(tar, dir));
+  }
+  const std::string root = place.relative_path().native();
+  for (const std::string& path : {root, root + "/layer", root + "/config"}) {
+    TRY(put_dir(tar, {.path = path}));
+  }
+  for (const NamedConfig& config : configs) {
+    TRY(put_file(tar, in_cache(place, cache::config_file(config.id)), config.text));
+  }
+  for (const cache::CanaryMember& member : cache::canary_members()) {
+    archive::TarEntry entry = member.entry;
+    entry.name = in_cache(place, entry.name);
+    if (entry.type == archive::EntryType::hard_link) {
+      entry.link_name = in_cache(place, entry.link_name);
+    }
+    TRY(tar.write_text(archive::print_member_header(entry)));
+    TRY(tar.write_text(member.content));
+    TRY(tar.write_text(archive::member_padding(member.content.size())));
+  }
+  TRY(put_file(tar, in_cache(place, cache::kManifestName), cache::print_manifest(manifest)));
+  return tar.write_text(archive::tar_trailer());
+}
+
+} // namespace dind::outer

@@ -1,0 +1,72 @@
+#include <report/metrics.hpp>
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace dind::report {
+namespace {
+
+constexpr double kMillisecond = 1e-3;
+
+class Text {
+public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    fmt::format_to(std::back_inserter(text_), "# HELP {0} {1}\n# TYPE {0} {2}\n", name, help, type);
+  }
+  template <typename Number>
+  void sample(Number value, std::string_view label = "", std::string_view of = "") {
+    if (label.empty()) {
+      fmt::format_to(std::back_inserter(text_), "{} {}\n", name_, value);
+    } else { // names of ours, in which nothing has to be escaped
+      fmt::format_to(std::back_inserter(text_), "{}{{{}=\"{}\"}} {}\n", name_, label, of, value);
+    }
+  }
+  std::string take() && { return std::move(text_); }
+
+private:
+  std::string_view name_;
+  std::string text_;
+};
+
+} // namespace
+
+std::string print_metrics(const Status& status) {
+  Text text;
+  text.family("dind_ready", "gauge", "Whether the engine serves and nothing ends it.");
+  text.sample(status.state == State::ready ? 1 : 0);
+  text.family("dind_state", "gauge", "1 for the state that dind-init is in.");
+  for (const State state : kStates) {
+    text.sample(state == status.state ? 1 : 0, "state", name_of(state));
+  }
+  text.family("dind_restarts_total", "counter", "Times that dockerd was started again.");
+  text.sample(status.restarts);
+  text.family("dind_phase_start_seconds", "gauge", "When a phase of the boot began.");
+  for (const Phase& phase : status.phases) {
+    text.sample(phase.start_ms * kMillisecond, "phase", phase.name);
+  }
+  text.family("dind_phase_duration_seconds", "gauge", "How long a phase of the boot took.");
+  for (const Phase& phase : status.phases) {
+    text.sample(phase.duration_ms * kMillisecond, "phase", phase.name);
+  }
+  text.family("dind_images", "gauge", "Images of the cache.");
+  text.sample(status.images);
+  text.family("dind_images_missing", "gauge", "Images of the cache that the engine lacks.");
+  text.sample(status.images_missing.size());
+  text.family("dind_layers", "gauge", "Layers, by the method that brought them.");
+  for (const auto& [method, count] : status.layers_by_method) {
+    text.sample(count, "method", method);
+  }
+  text.family("dind_layer_bytes", "gauge", "Their bytes, by the method that brought them.");
+  for (const auto& [method, bytes] : status.bytes_by_method) {
+    text.sample(bytes, "method", method);
+  }
+  text.family("dind_bytes_written", "gauge", "Bytes that seeding wrote to the volume.");
+  text.sample(status.bytes_written);
+  text.family("dind_warnings", "gauge", "Warnings of the boot report.");
+  text.sample(status.warnings.size());
+  return std::move(text).take();
+}
+
+} // namespace dind::report

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <utility>
+
+namespace dind::supervise {
+
+// How others, who neither ask nor watch, learn that the engine is ready: by the file of
+// DIND_READY_FILE, and by the NOTIFY_SOCKET of whoever supervises this program. What fails is
+// logged, and stops nothing.
+class Announcement {
+public:
+  // Removes a file that an earlier start left.
+  Announcement(std::string ready_file, std::span<const std::string> environment);
+
+  void ready() const;    // to be called last, when everything else is in place
+  void unready() const;  // for a while: only the file tells
+  void stopping() const; // and first
+
+private:
+  void notify(const char* message) const;
+
+  std::string ready_file_; // "": none
+  std::string socket_;     // "": nobody is to be told
+};
+
+} // namespace dind::supervise

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <base/environment.hpp>
+#include <base/fd.hpp>
+#include <base/log.hpp>
+#include <base/result.hpp>
+#include <config/settings.hpp>
+
+#include <signal.h>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dind::supervise {
+
+// What the boot leaves to the supervising stage, which starts as a fresh program: a boot
+// has used threads and megabytes, and PID 1 lives for months.
+struct Baton {
+  config::SupervisionSettings settings;
+  log::Level log_level = log::Level::info;
+  log::Format log_format = log::Format::logfmt;
+  std::vector<std::string> argv; // of dockerd
+  Environment environment;       // of dockerd
+  std::string graph_driver;      // chosen by this program where nothing else decided; else empty
+  std::string runtime_dir;
+  std::string data_root;
+  std::string loop_root;    // the data root, if it was put on a loop device; else empty
+  std::string promote;      // the driver whose borrowed layers may be promoted; empty if none shall
+  std::string status;       // the report so far
+  long long started_ns = 0; // of the steady clock
+  sigset_t mask{};          // from before all signals were blocked
+
+  Fd lock;    // on the data root; none if nothing was seeded
+  Fd backing; // the file of the loop root, if it is to be watched
+  std::vector<Fd> sockets;
+};
+
+// As text without descriptors: "key=value", each ended by a NUL, in which values may have any
+// other byte. `parse_baton` takes over what descriptors it names.
+std::string print_baton(const Baton& baton);
+Result<Baton> parse_baton(std::string_view text);
+
+// Starts this program anew with the state in a sealed memfd. Signals stay blocked, and those
+// that wait go on waiting. Returns only if it cannot be done.
+Error start_anew(const Baton& baton);
+
+// The state, if these are the arguments of a program that was started anew.
+std::optional<Result<Baton>> take_baton(std::span<const std::string> arguments);
+
+} // namespace dind::supervise

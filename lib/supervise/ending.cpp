@@ -1,0 +1,81 @@
+#include <supervise/ending.hpp>
+
+#include <base/log.hpp>
+#include <supervise/peers.hpp>
+
+#include <utility>
+
+namespace dind::supervise {
+
+void IdleWait::begin(IdlenessWish wish, std::function<void()> then) {
+  call_off();
+  child_ = supervisor_.send_out(
+      [wish = std::move(wish)]() {
+        wait_until_idle(wish);
+        return std::string("idle");
+      },
+      [this, then = std::move(then)](const std::string& answer) {
+        child_ = 0;
+        if (!answer.empty()) {
+          then();
+        }
+      });
+}
+
+void IdleWait::call_off() {
+  supervisor_.call_off(std::exchange(child_, 0));
+}
+
+bool Ending::begin() {
+  if (wish_.on == config::ExitOn::main) {
+    await_others();
+  }
+  return wish_.on == config::ExitOn::file && await_file();
+}
+
+bool Ending::await_file() {
+  auto opened = sys::PathWatch::open(wish_.path);
+  if (!opened) {
+    board_.warn("DIND_EXIT_WITH: " + opened.error().describe());
+    return false;
+  }
+  marker_.emplace(std::move(opened).value());
+  supervisor_.watch(marker_->fd(), [this]() {
+    if (file_is_there()) {
+      supervisor_.finish(0, wish_.path + " is there");
+    }
+  });
+  const bool is_there = file_is_there();
+  if (is_there) {
+    log::info("{} is there already: dockerd is not started", wish_.path);
+  }
+  return is_there;
+}
+
+// Once it is, or cannot be told, nobody asks again.
+bool Ending::file_is_there() {
+  const auto exists = marker_->exists();
+  if (!exists) {
+    board_.warn("DIND_EXIT_WITH: " + exists.error().describe());
+  }
+  if (!exists || *exists) {
+    supervisor_.forget(marker_->fd());
+  }
+  return exists && *exists;
+}
+
+void Ending::await_others() {
+  supervisor_.send_out(
+      []() {
+        const auto ended = wait_for_others_to_end();
+        return ended ? *ended : "";
+      },
+      [this](const std::string& who) {
+        if (who.empty()) {
+          return board_.warn("DIND_EXIT_WITH=main: other processes cannot be watched");
+        }
+        supervisor_.finish(0, fmt::format("{} of another container has ended", who));
+      });
+}
+
+} // namespace dind::supervise

@@ -1,0 +1,67 @@
+#include <supervise/idleness.hpp>
+
+#include <base/log.hpp>
+#include <daemon/engine_api.hpp>
+
+#include <time.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace dind::supervise {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr auto kTimeout = milliseconds(2000);
+constexpr auto kShortestPause = milliseconds(300);
+constexpr auto kLongestPause = milliseconds(5000);
+
+timespec now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_REALTIME, &time);
+  return time;
+}
+
+// What keeps the engine from being idle; empty if nothing does.
+Result<std::string> work_of(const daemon::EngineApi& engine, const std::string& ignored,
+                            timespec since) {
+  if (const auto count = TRY(engine.running_containers(ignored))) {
+    return fmt::format("{} containers run", count);
+  }
+  if (const auto count = TRY(engine.open_requests())) {
+    return fmt::format("{} requests are served", count);
+  }
+  // What came and went between two looks.
+  const bool had_some = TRY(engine.had_events(since, now(), ignored));
+  return std::string(had_some ? "something has just happened" : "");
+}
+
+} // namespace
+
+void wait_until_idle(const IdlenessWish& wish) {
+  const daemon::EngineApi engine(wish.api, kTimeout);
+  const auto pause = std::clamp(wish.quiet / 10, kShortestPause, kLongestPause);
+  std::string told;
+  timespec looked = now();
+  auto quiet_since = Clock::now();
+  for (;;) {
+    const timespec before = now();
+    const auto work = work_of(engine, wish.ignored, looked);
+    looked = before;
+    const std::string busy = work ? *work : work.error().describe();
+    if (!busy.empty()) {
+      quiet_since = Clock::now();
+      if (busy != told) {
+        log::debug("not idle: {}", busy);
+        told = busy;
+      }
+    } else if (Clock::now() - quiet_since >= wish.quiet) {
+      return;
+    }
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+} // namespace dind::supervise

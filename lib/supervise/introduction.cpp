@@ -1,0 +1,57 @@
+#include <supervise/introduction.hpp>
+
+#include <daemon/engine_api.hpp>
+
+namespace dind::supervise {
+namespace {
+
+constexpr auto kTimeout = std::chrono::seconds(2);
+
+std::string line(std::string_view key, std::string_view value) {
+  return fmt::format("{}={}\n", key, value);
+}
+
+} // namespace
+
+Introduction introduce(const std::string& api, const HookSetting& hooks) {
+  Introduction told;
+  told.failures = run_hooks(hooks);
+  if (!api.empty()) {
+    const daemon::EngineApi engine(api, kTimeout);
+    const auto version = engine.version();
+    told.engine = version ? *version : "";
+    const auto driver = engine.driver(); // its own choice, where the choice was left to it
+    told.driver = driver ? *driver : "";
+  }
+  return told;
+}
+
+std::string print_introduction(const Introduction& introduction) {
+  std::string text = line("engine", introduction.engine) + line("driver", introduction.driver);
+  for (const std::string& failure : introduction.failures) {
+    text += line("failure", failure);
+  }
+  return text;
+}
+
+Introduction parse_introduction(std::string_view text) {
+  Introduction told;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view entry = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::size_t cut = std::min(entry.find('='), entry.size());
+    const std::string_view key = entry.substr(0, cut);
+    std::string value(entry.substr(std::min(cut + 1, entry.size())));
+    if (key == "engine") {
+      told.engine = std::move(value);
+    } else if (key == "driver") {
+      told.driver = std::move(value);
+    } else if (key == "failure") {
+      told.failures.push_back(std::move(value));
+    }
+  }
+  return told;
+}
+
+} // namespace dind::supervise

@@ -1,0 +1,65 @@
+#include <supervise/policy.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace dind::supervise {
+namespace {
+
+constexpr auto kUsualGrace = std::chrono::seconds(30); // Kubernetes; docker stop has 10
+constexpr auto kEnginesOwn = std::chrono::seconds(15); // dockerd's shutdown-timeout
+
+} // namespace
+
+init::Policy policy_of(const config::SupervisionSettings& settings, bool at_terminal) {
+  init::Policy policy;
+  policy.name = "dockerd";
+  policy.rewrite = settings.signal_rewrite;
+  policy.stop_timeout = settings.stop_timeout;
+  policy.drain = settings.drain;
+  policy.restart = settings.restart.on_failure;
+  policy.most_restarts = settings.restart.most;
+  policy.at_terminal = at_terminal;
+  return policy;
+}
+
+int remapped(const config::SupervisionSettings& settings, int code) {
+  const auto& harmless = settings.exit_remap;
+  return std::find(harmless.begin(), harmless.end(), code) == harmless.end() ? code : 0;
+}
+
+std::optional<std::string> objection(const config::SupervisionSettings& settings, bool is_pid1) {
+  if (settings.exit_with.on == config::ExitOn::main && is_pid1) {
+    return "DIND_EXIT_WITH=main: this is PID 1, so no process namespace is shared; "
+           "set shareProcessNamespace in the pod, or docker run --pid=container:NAME";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> grace_warning(const config::SupervisionSettings& settings) {
+  const auto stop = settings.stop_timeout.count() > 0 ? settings.stop_timeout : kEnginesOwn;
+  if (settings.drain.count() == 0 || settings.drain + stop <= kUsualGrace) {
+    return std::nullopt;
+  }
+  return fmt::format("draining ({} s) and stopping ({} s) may take longer than the usual grace "
+                     "period of {} s, after which all is killed: raise "
+                     "terminationGracePeriodSeconds, or docker stop's --time",
+                     settings.drain.count(), stop.count(), kUsualGrace.count());
+}
+
+std::optional<std::string> store_warning(const std::string& driver,
+                                         const std::string& engine_version) {
+  constexpr unsigned long kFirstWithContainerdStore = 29;
+  if (driver.empty() ||
+      std::strtoul(engine_version.c_str(), nullptr, 10) < kFirstWithContainerdStore) {
+    return std::nullopt;
+  }
+  return fmt::format("engine {} keeps images with the graph driver {}, and not in its containerd "
+                     "store, for which the cache has no blobs: DIND_STORE=graph says that this is "
+                     "meant, DIND_STORE=containerd asks for the other",
+                     engine_version, driver);
+}
+
+} // namespace dind::supervise

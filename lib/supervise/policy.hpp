@@ -1,0 +1,28 @@
+#pragma once
+
+#include <init/lifecycle.hpp>
+#include <config/settings.hpp>
+
+#include <optional>
+#include <string>
+
+namespace dind::supervise {
+
+// How dockerd is to be kept, from what the user asked for.
+init::Policy policy_of(const config::SupervisionSettings& settings, bool at_terminal);
+
+// `code`, or 0 if the user said that it is none to be alarmed at.
+int remapped(const config::SupervisionSettings& settings, int code);
+
+// What cannot be had, which is a usage error: DIND_EXIT_WITH=main, as PID 1.
+std::optional<std::string> objection(const config::SupervisionSettings& settings, bool is_pid1);
+
+// What may not end as expected: a stop that takes longer than engines and clusters grant.
+std::optional<std::string> grace_warning(const config::SupervisionSettings& settings);
+
+// That an engine from 29 on, which by itself would have taken its containerd store, keeps images in
+// the graph driver that this program chose. `driver` is empty where it did not choose one.
+std::optional<std::string> store_warning(const std::string& driver,
+                                         const std::string& engine_version);
+
+} // namespace dind::supervise

@@ -1,0 +1,352 @@
+#include <supervise/supervision.hpp>
+
+#include <base/log.hpp>
+#include <daemon/effective_file.hpp>
+#include <daemon/notify.hpp>
+#include <host/loop_root.hpp>
+#include <host/stale_pids.hpp>
+#include <init/reaper.hpp>
+#include <init/supervisor.hpp>
+#include <sys/listen.hpp>
+#include <sys/spawn.hpp>
+#include <report/status.hpp>
+#include <supervise/announcement.hpp>
+#include <supervise/backing.hpp>
+#include <supervise/ending.hpp>
+#include <supervise/introduction.hpp>
+#include <supervise/last_words.hpp>
+#include <supervise/policy.hpp>
+#include <supervise/promotion.hpp>
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <tuple>
+
+namespace dind::supervise {
+namespace {
+
+constexpr int kUnprepared = 71;
+constexpr auto kDrainQuiet = std::chrono::seconds(3);
+
+std::vector<std::string> inherited_environment() {
+  std::vector<std::string> environment;
+  for (char** entry = environ; *entry; ++entry) {
+    environment.emplace_back(*entry);
+  }
+  return environment;
+}
+
+// What dockerd got, less what is between it and us.
+std::vector<std::string> hook_environment(const Environment& of_daemon, const std::string& api) {
+  std::vector<std::string> environment;
+  for (const std::string& entry : of_daemon) {
+    if (!entry.starts_with("NOTIFY_SOCKET=") && !entry.starts_with("DOCKER_HOST=")) {
+      environment.push_back(entry);
+    }
+  }
+  if (!api.empty()) {
+    environment.push_back("DOCKER_HOST=unix://" + api);
+  }
+  return environment;
+}
+
+class Supervision {
+public:
+  Supervision(Baton baton, report::Status status, daemon::NotifySocket notify,
+              const init::SignalSource& signals)
+      : state_(std::move(baton)), settings_(state_.settings),
+        board_(std::move(status), Clock::time_point(std::chrono::nanoseconds(state_.started_ns))),
+        notify_(std::move(notify)), announcement_(settings_.ready_file, inherited_environment()),
+        supervisor_(signals, policy_of(settings_, ::isatty(0) == 1), service()) {
+    board_.publish_in(state_.runtime_dir);
+    board_.measure_in(settings_.metrics_file);
+  }
+
+  int run();
+
+private:
+  using Clock = std::chrono::steady_clock;
+
+  init::Service service();
+  Result<pid_t> start();
+  void listen();
+  void reload();
+  void become_ready(const Introduction& told);
+  void enter(const std::string& why);
+  void await_idleness(std::chrono::milliseconds quiet, std::function<void()> then);
+  void limit_files() const;
+  void watch_backing();
+  void stop_listening();
+
+  Baton state_;
+  const config::SupervisionSettings& settings_;
+  report::StatusBoard board_;
+  daemon::NotifySocket notify_;
+  Announcement announcement_;
+  init::Supervisor supervisor_;
+  LastWords last_words_{supervisor_};
+  IdleWait idleness_{supervisor_};
+  Ending ending_{settings_.exit_with, supervisor_, board_};
+  pid_t introduction_ = 0; // an errand; 0: none is out
+  bool has_been_ready_ = false;
+  std::vector<fs::path> served_; // unix sockets that dockerd had still when we let them go
+};
+
+init::Service Supervision::service() {
+  init::Service service;
+  service.start = [this]() { return start(); };
+  service.entered = [this](const std::string& why) { enter(why); };
+  service.reload = [this]() { reload(); };
+  service.drain = [this]() { await_idleness(kDrainQuiet, [this]() { supervisor_.idle(); }); };
+  // It must not keep the ports open that PID 1 closes.
+  service.errand = [this]() { state_.sockets.clear(); };
+  service.close = [this]() { served_ = sys::stop_listening(state_.sockets); };
+  return service;
+}
+
+int Supervision::run() {
+  limit_files();
+  watch_backing();
+  if (settings_.restart.on_failure) {
+    if (auto begun = last_words_.begin(); !begun) {
+      board_.warn(begun.error().describe());
+    }
+  }
+  supervisor_.watch(notify_.fd(), [this]() { listen(); });
+  if (ending_.begin()) {
+    stop_listening();
+    return 0;
+  }
+  const int code = supervisor_.run();
+  last_words_.finish();
+  stop_listening();
+  return code;
+}
+
+// Everything that dockerd's start needs was decided before; the same holds for each restart.
+Result<pid_t> Supervision::start() {
+  if (board_.status().restarts > 0) {
+    for (const char* dir : {"/run", "/var/run"}) {
+      std::ignore = host::remove_stale_pid_files(dir); // dockerd says what is in its way
+    }
+  } else {
+    board_.begin("launch");
+  }
+  board_.enter(report::State::launching);
+  sys::SpawnOptions options{.mask = state_.mask, .environment = state_.environment};
+  options.sockets = state_.sockets;
+  options.error_output = last_words_.writer();
+  auto started = sys::spawn(state_.argv, options);
+  if (board_.status().restarts == 0) {
+    board_.begin("ready");
+  }
+  return started;
+}
+
+void Supervision::listen() {
+  const auto said = notify_.receive(supervisor_.main());
+  if (!said) {
+    return;
+  }
+  if (said->ready && supervisor_.lifecycle().stage() == init::Stage::starting) {
+    supervisor_.ready();
+    const std::string& api = board_.status().api;
+    const HookSetting hooks = {.environment = hook_environment(state_.environment, api),
+                               .mask = state_.mask};
+    const auto answered = [this](const std::string& text) {
+      introduction_ = 0;
+      Introduction told = parse_introduction(text);
+      if (text.empty()) {
+        told.failures.emplace_back("the hooks may not have run: their process ended early");
+      }
+      become_ready(told);
+    };
+    introduction_ = supervisor_.send_out(
+        [api, hooks]() { return print_introduction(introduce(api, hooks)); }, answered);
+    if (introduction_ == 0) {
+      answered("");
+    }
+  }
+  if (said->stopping && supervisor_.lifecycle().stage() != init::Stage::stopping) {
+    announcement_.stopping();
+    board_.enter(report::State::stopping, "dockerd stops by itself");
+  }
+}
+
+// dockerd reads its file when it gets SIGHUP. If the user's cannot be read, it keeps what it has.
+void Supervision::reload() {
+  const pid_t errand = supervisor_.send_out(
+      [this]() {
+        const auto renewed = daemon::renew_effective_file(state_.runtime_dir);
+        return renewed ? std::string() : renewed.error().describe();
+      },
+      [this](const std::string& failure) {
+        if (!failure.empty()) {
+          log::warn("daemon.json is not read again: {}", failure);
+        }
+        supervisor_.send(SIGHUP);
+      });
+  if (errand == 0) {
+    supervisor_.send(SIGHUP);
+  }
+}
+
+// Tells the world that the engine serves.
+void Supervision::become_ready(const Introduction& told) {
+  for (const std::string& failure : told.failures) {
+    board_.warn(failure);
+  }
+  if (!told.failures.empty() && settings_.on_hook_error == config::OnHookError::fail) {
+    return supervisor_.finish(kUnprepared, "a hook failed, and DIND_HOOK_ON_ERROR=fail");
+  }
+  report::Status& status = board_.status();
+  status.engine = told.engine;
+  if (!told.driver.empty()) {
+    status.driver = told.driver;
+  }
+  board_.end();
+  if (const auto warning = store_warning(state_.graph_driver, status.engine);
+      warning && !has_been_ready_) {
+    board_.warn(*warning);
+  }
+  if (board_.status().state !=
+      report::State::launching) { // a drain, or dockerd's own stop, came first
+    return board_.publish();
+  }
+  board_.enter(report::State::ready);
+  log::info("ready: engine {}, {} images, driver {}", status.engine, status.images, status.driver);
+  announcement_.ready();
+  if (std::exchange(has_been_ready_, true)) {
+    return;
+  }
+  if (!state_.promote.empty()) {
+    supervisor_.send_out(
+        [this]() {
+          promote(state_.data_root, state_.promote);
+          return std::string();
+        },
+        [](const std::string&) {});
+  }
+  if (settings_.exit_with.on == config::ExitOn::idle) {
+    const auto quiet = settings_.exit_with.idle;
+    await_idleness(quiet, [this, quiet]() {
+      supervisor_.finish(0, fmt::format("nothing has worked for {} s", quiet.count()));
+    });
+  }
+}
+
+void Supervision::enter(const std::string& why) {
+  using init::Stage;
+  const Stage stage = supervisor_.lifecycle().stage();
+  if (stage != Stage::ready && stage != Stage::draining) {
+    supervisor_.call_off(std::exchange(introduction_, 0));
+  }
+  if (stage == Stage::stopping) {
+    idleness_.call_off();
+  }
+  switch (stage) {
+  case Stage::starting: // `start` says so
+  case Stage::ready:    // `become_ready` does
+    return;
+  case Stage::draining:
+    announcement_.unready();
+    return board_.enter(report::State::draining, why);
+  case Stage::stopping:
+    announcement_.stopping();
+    return board_.enter(report::State::stopping, why);
+  case Stage::restarting:
+    announcement_.unready();
+    board_.status().restarts = supervisor_.lifecycle().restarts();
+    return board_.enter(report::State::restarting, why);
+  case Stage::ended:
+    announcement_.stopping();
+    break;
+  }
+  const report::State state = board_.status().state;
+  if (state != report::State::stopping && state != report::State::draining) {
+    last_words_.finish(); // or what was said last would be missing
+    const std::string last = last_words_.text();
+    if (!last.empty()) {
+      log::error("its last lines: {}", last);
+    }
+    board_.enter(report::State::failed, last.empty() ? why : fmt::format("{}: {}", why, last));
+  }
+}
+
+void Supervision::await_idleness(std::chrono::milliseconds quiet, std::function<void()> then) {
+  idleness_.begin({board_.status().api, settings_.drain_ignore, quiet}, std::move(then));
+}
+
+void Supervision::limit_files() const {
+  if (!settings_.nofile) {
+    return;
+  }
+  const rlimit limit{settings_.nofile->soft, settings_.nofile->hard};
+  if (::setrlimit(RLIMIT_NOFILE, &limit) == -1) {
+    log::warn("{}",
+              errno_error("DIND_NOFILE: limit open files to {}:{}", limit.rlim_cur, limit.rlim_max)
+                  .describe());
+  }
+}
+
+// The filesystem below a loop root fills up unseen from inside.
+void Supervision::watch_backing() {
+  const Fd backing = std::move(state_.backing);
+  if (backing) {
+    supervisor_.send_out([&backing]() { return wait_until_low(backing); },
+                         [this](const std::string& warning) {
+                           board_.warn(warning.empty() ? "nobody looks any more whether the "
+                                                         "filesystem below the data root fills up"
+                                                       : warning);
+                           board_.publish();
+                         });
+  }
+}
+
+// dockerd leaves the files of sockets that it was handed.
+void Supervision::stop_listening() {
+  std::ignore = sys::stop_listening(state_.sockets);
+  for (const fs::path& file : served_) {
+    std::ignore = sys::clear_socket_at(file);
+  }
+}
+
+} // namespace
+
+int supervise(Baton baton, const init::SignalSource& signals) {
+  const std::string loop_root = baton.loop_root;
+  const Fd lock = std::move(baton.lock); // whoever waits for it finds the loop root free
+  const config::SupervisionSettings settings = baton.settings;
+  auto status = report::parse_status(baton.status);
+  auto notify = daemon::NotifySocket::open(baton.runtime_dir);
+  for (const Error* failure :
+       {status ? nullptr : &status.error(), notify ? nullptr : &notify.error()}) {
+    if (failure) {
+      log::error("{}", failure->describe());
+      host::leave_loop_root(loop_root);
+      return kUnprepared;
+    }
+  }
+  log::set_level(baton.log_level);
+  log::set_format(baton.log_format);
+  const int code =
+      Supervision(std::move(baton), std::move(status).value(), std::move(notify).value(), signals)
+          .run();
+  host::leave_loop_root(loop_root);
+  return remapped(settings, code);
+}
+
+int supervise(Baton baton) {
+  ::prctl(PR_SET_NAME, "dind-init"); // the kernel took "exe" from /proc/self/exe
+  const auto signals = init::SignalSource::open(baton.mask);
+  if (!signals) {
+    log::error("{}", signals.error().describe());
+    return kUnprepared;
+  }
+  return supervise(std::move(baton), *signals);
+}
+
+} // namespace dind::supervise

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace dind::sys {
+
+// A signal as people write it: "TERM", "SIGTERM" or its number. The names are
+// the C library's (sigabbrev_np(3)), in capitals.
+std::optional<int> parse_signal(std::string_view text);
+
+// "SIGTERM"; "signal 35" for one without a name.
+std::string signal_name(int signal);
+
+} // namespace dind::sys

@@ -1,0 +1,233 @@
+#include <archive/sha256.hpp>
+#include <support/expect.hpp>
+#include <support/image_builder.hpp>
+#include <support/tar_builder.hpp>
+#include <images/image_config.hpp>
+#include <images/oci_layout.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <functional>
+
+namespace dind::images {
+namespace {
+
+using test::add_manifest;
+using test::fails_saying;
+using test::Files;
+using test::ImageSpec;
+using test::index_of;
+using test::ok;
+using test::Packing;
+
+std::string host_architecture() {
+  return host_platform().substr(6); // "linux/"
+}
+
+ImageSpec image(const std::string& name, const std::string& content = "x") {
+  return {name, {test::TarBuilder().file("f", content).finish()}, host_architecture()};
+}
+
+class OciLayoutTest : public testing::Test {
+protected:
+  Result<std::vector<SourceImage>> read(const Files& files, const std::string& reference = "") {
+    const std::string below = fmt::format("layout{}", layouts_++);
+    files.write(dir_, below);
+    return read_oci_layout(open_directory(dir_ / below).value(), reference, warnings_);
+  }
+  static Files named(const std::string& annotations) {
+    Files files;
+    files.contents["index.json"] = index_of(
+        {add_manifest(files, image(""), Packing::gzip, ",\"annotations\":" + annotations)});
+    return files;
+  }
+
+  const test::TempDir dir_;
+  int layouts_ = 0;
+  Warnings warnings_;
+};
+
+TEST_F(OciLayoutTest, DescribesAnImageWithAllItsDigests) {
+  const ImageSpec spec = image("a/b:1");
+  const Files files = oci_layout({spec}, Packing::gzip);
+  const auto images = read(files);
+  ASSERT_TRUE(ok(images));
+  ASSERT_EQ(images->size(), 1U);
+  const SourceImage& made = images->front();
+  EXPECT_EQ(made.image.id, spec.id());
+  EXPECT_EQ(made.config, spec.config());
+  EXPECT_EQ(made.image.names, std::vector<std::string>{"a/b:1"});
+  EXPECT_EQ(made.image.platform, host_platform());
+  EXPECT_EQ(made.image.layers, std::vector{archive::sha256_of(spec.layers[0])});
+  ASSERT_TRUE(made.image.manifest.has_value());
+  EXPECT_TRUE(files.contents.contains(blob_file(*made.image.manifest)));
+  EXPECT_FALSE(made.image.index.has_value());
+  const std::string packed = test::pack(spec.layers[0], Packing::gzip);
+  ASSERT_EQ(made.layers.size(), 1U);
+  EXPECT_EQ(made.layers[0].stored_digest, archive::sha256_of(packed));
+  ASSERT_TRUE(made.layers[0].blob.has_value());
+  EXPECT_EQ(made.layers[0].blob->size, packed.size());
+  EXPECT_EQ(made.layers[0].blob->media_type, "application/vnd.oci.image.layer.v1.tar+gzip");
+  EXPECT_TRUE(warnings_.empty());
+}
+
+struct Naming {
+  const char* annotations;
+  const char* reference;
+  std::vector<std::string> names;
+};
+
+const Naming kNamings[] = {
+    {R"({"io.containerd.image.name":"docker.io/library/a:1","org.opencontainers.image.ref.name":"1"})",
+     "",
+     {"a:1"}},
+    {R"({"org.opencontainers.image.ref.name":"quay.io/a/b:1"})", "", {"quay.io/a/b:1"}},
+    {R"({"org.opencontainers.image.ref.name":"1.2"})", "", {}},
+    {R"({"org.opencontainers.image.ref.name":"1.2"})", "1.2", {}},
+    {R"({"org.opencontainers.image.ref.name":"1.2"})", "a/b:1.2", {"a/b:1.2"}},
+    {R"({"org.opencontainers.image.ref.name":"a"})", "a:latest", {"a:latest"}},
+    {R"({})", "a:7", {"a:7"}},
+    {R"({"org.opencontainers.image.ref.name":"a:1"})", "a:1", {"a:1"}},
+    {R"({"org.opencontainers.image.ref.name":"docker.io/library/a:1"})", "a:1", {"a:1"}},
+};
+
+TEST_F(OciLayoutTest, NamesAnImageByAnnotationOrReference) {
+  for (const Naming& naming : kNamings) {
+    const auto images = read(named(naming.annotations), naming.reference);
+    ASSERT_TRUE(ok(images)) << naming.annotations << " " << naming.reference;
+    EXPECT_EQ(images->front().image.names, naming.names)
+        << naming.annotations << " " << naming.reference;
+  }
+}
+
+TEST_F(OciLayoutTest, TakesADigestThatTheLayoutDoesNotKnow) {
+  const std::string index = "sha256:" + std::string(64, 'a');
+  for (const char* const name : {"a:7", "a"}) {
+    const auto images = read(named("{}"), std::string(name) + "@" + index);
+    ASSERT_TRUE(ok(images)) << name;
+    EXPECT_EQ(images->front().image.digests, std::vector{"a@" + index}) << name;
+    EXPECT_EQ(images->front().image.names, std::string_view(name) == "a"
+                                               ? std::vector<std::string>()
+                                               : std::vector<std::string>{"a:7"});
+  }
+}
+
+TEST_F(OciLayoutTest, PicksOneOfSeveralImages) {
+  const ImageSpec second = image("b:2", "second");
+  const Files files = oci_layout({image("a:1"), second}, Packing::zstd);
+  EXPECT_EQ(read(files)->size(), 2U);
+  const auto picked = read(files, "b:2");
+  ASSERT_TRUE(ok(picked));
+  ASSERT_EQ(picked->size(), 1U);
+  EXPECT_EQ(picked->front().image.id, second.id());
+  EXPECT_TRUE(fails_saying("no image c:3: there is a:1, b:2", read(files, "c:3")));
+}
+
+TEST_F(OciLayoutTest, DoesNotGuessAmongImagesWithoutAName) {
+  Files files;
+  files.contents["index.json"] = index_of({add_manifest(files, image("", "1"), Packing::plain),
+                                           add_manifest(files, image("", "2"), Packing::plain)});
+  EXPECT_TRUE(fails_saying("may be any of 2", read(files, "a:1")));
+}
+
+TEST_F(OciLayoutTest, TakesTheHostsPlatformOfAnIndexAndNoAttestation) {
+  Files files;
+  ImageSpec foreign = image("");
+  foreign.architecture = "vax";
+  const ImageSpec ours = image("");
+  const auto platform = [](const std::string& os, const std::string& architecture) {
+    return fmt::format(R"(,"platform":{{"os":"{}","architecture":"{}"}})", os, architecture);
+  };
+  const std::string inner = index_of(
+      {add_manifest(files, foreign, Packing::gzip, platform("linux", "vax")),
+       add_manifest(files, ours, Packing::gzip, platform("linux", host_architecture())),
+       add_manifest(files, image("", "sbom"), Packing::gzip, platform("unknown", "unknown"))});
+  const std::string descriptor =
+      files.add_blob(inner, "application/vnd.oci.image.index.v1+json",
+                     R"(,"annotations":{"io.containerd.image.name":"docker.io/library/a:1"})");
+  files.contents["index.json"] = index_of({descriptor});
+  const auto images = read(files);
+  ASSERT_TRUE(ok(images));
+  ASSERT_EQ(images->size(), 1U);
+  EXPECT_EQ(images->front().image.id, ours.id());
+  EXPECT_EQ(images->front().image.index, archive::sha256_of(inner));
+  EXPECT_NE(images->front().image.manifest, archive::sha256_of(inner));
+}
+
+TEST_F(OciLayoutTest, WarnsOfAnImageForAnotherMachine) {
+  ImageSpec foreign = image("a:1");
+  foreign.architecture = "vax";
+  ASSERT_TRUE(ok(read(oci_layout({foreign}, Packing::plain))));
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_NE(warnings_[0].find("linux/vax"), std::string::npos) << warnings_[0];
+}
+
+struct Damage {
+  const char* what;
+  std::function<void(Files&)> inflict;
+  const char* complaint;
+};
+
+std::string& blob_with(Files& files, const std::string& text) {
+  for (auto& [name, content] : files.contents) {
+    if (name.starts_with("blobs/") && content.find(text) != std::string::npos) {
+      return content;
+    }
+  }
+  std::abort();
+}
+
+const Damage kDamages[] = {
+    {"a changed configuration",
+     [](Files& files) { blob_with(files, "diff_ids").replace(2, 1, "A"); }, "its digest is"},
+    {"a longer manifest", [](Files& files) { blob_with(files, "schemaVersion") += " "; },
+     "bytes, not"},
+    {"a missing layer",
+     [](Files& files) {
+       std::erase_if(files.contents, [](const auto& file) {
+         return file.first.starts_with("blobs/") && !file.second.starts_with("{");
+       });
+     },
+     "No such file"},
+    {"no JSON", [](Files& files) { files.contents["index.json"] = "index"; }, "index.json: line 1"},
+    {"no list", [](Files& files) { files.contents["index.json"] = R"({"manifests":{}})"; },
+     "\"manifests\""},
+    {"no image", [](Files& files) { files.contents["index.json"] = R"({"manifests":[]})"; },
+     "lists no image"},
+    {"schema 1",
+     [](Files& files) {
+       const std::string old = R"({"schemaVersion":1,"fsLayers":[]})";
+       files.contents["index.json"] = index_of({files.add_blob(old, "")});
+     },
+     "schema 1"},
+    {"an artifact",
+     [](Files& files) {
+       const std::string config = files.add_blob("{}", "application/vnd.cncf.helm.config.v1+json");
+       const std::string manifest =
+           fmt::format(R"({{"schemaVersion":2,"config":{},"layers":[]}})", config);
+       files.contents["index.json"] =
+           index_of({files.add_blob(manifest, "application/vnd.oci.image.manifest.v1+json")});
+     },
+     "\"rootfs\""},
+    {"indexes in a circle",
+     [](Files& files) {
+       std::string inner = index_of({});
+       for (int i = 0; i < 6; ++i) {
+         inner = index_of({files.add_blob(inner, "application/vnd.oci.image.index.v1+json")});
+       }
+       files.contents["index.json"] = inner;
+     },
+     "within each other"},
+};
+
+TEST_F(OciLayoutTest, SaysWhatIsWrongWithALayout) {
+  for (const Damage& damage : kDamages) {
+    Files files = oci_layout({image("a:1")}, Packing::gzip);
+    damage.inflict(files);
+    EXPECT_TRUE(fails_saying(damage.complaint, read(files))) << damage.what;
+  }
+}
+
+} // namespace
+} // namespace dind::images

@@ -1,0 +1,42 @@
+#include <supervise/announcement.hpp>
+
+#include <daemon/notify.hpp>
+#include <support/expect.hpp>
+#include <support/temp_dir.hpp>
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+namespace dind::supervise {
+namespace {
+
+TEST(AnnouncementTest, IsAFileThatIsThereOnlyWhileReady) {
+  const test::TempDir run;
+  run.write("ready", "of an earlier start");
+  const Announcement announcement((run / "ready").native(), {});
+  EXPECT_FALSE(run.has("ready"));
+  announcement.ready();
+  EXPECT_TRUE(run.has("ready"));
+  announcement.stopping();
+  EXPECT_FALSE(run.has("ready"));
+  announcement.stopping(); // twice is once
+}
+
+TEST(AnnouncementTest, IsPassedOnToTheSupervisor) {
+  const test::TempDir run;
+  const auto socket = daemon::NotifySocket::open(run.path());
+  ASSERT_TRUE(test::ok(socket));
+  const std::vector<std::string> environment = {"NOTIFY_SOCKET=" + socket->path().native()};
+  const Announcement announcement("", environment);
+  announcement.ready();
+  const auto ready = socket->receive(::getpid());
+  ASSERT_TRUE(test::ok(ready));
+  EXPECT_TRUE(ready->ready);
+  EXPECT_FALSE(ready->stopping);
+  announcement.stopping();
+  EXPECT_TRUE(socket->receive(::getpid())->stopping);
+}
+
+} // namespace
+} // namespace dind::supervise
