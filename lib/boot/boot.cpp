@@ -142,13 +142,13 @@ std::string driver_to_promote(const config::Settings& settings, const Findings& 
 
 // Leaves dockerd's start and all that follows to a fresh program. From there on, nothing
 // but dockerd's end ends PID 1.
-int hand_over(supervise::Baton state, const init::SignalSource& signals,
+int hand_over(supervise::Handover state, const init::SignalSource& signals,
               report::StatusBoard& board) {
   board.end();
   state.status = report::print_status(board.status());
   state.started_ns = std::chrono::nanoseconds(board.start().time_since_epoch()).count();
   state.mask = signals.original_mask();
-  const Error failure = supervise::start_anew(state);
+  const Error failure = supervise::reexec(state);
   log::warn("supervising with all the memory of the boot: {}", failure.describe());
   return supervise::supervise(std::move(state), signals);
 }
@@ -233,7 +233,7 @@ OrEnd<int> boot_daemon(const Options& options, const init::SignalSource& signals
                       board));
   report(settings, seeding, engine, board);
 
-  supervise::Baton state;
+  supervise::Handover state;
   state.sockets = TRY(or_end(kHostUnprepared, sockets.hand_over()));
   state.settings = settings.supervision;
   state.log_level = settings.log_level;
@@ -266,7 +266,7 @@ int run_daemon(const Options& options, const init::SignalSource& signals) {
 } // namespace
 
 int run(std::span<const std::string> arguments, std::span<const std::string> environment) {
-  if (auto handed = supervise::take_baton(arguments)) {
+  if (auto handed = supervise::take_handover(arguments)) {
     if (*handed) {
       return supervise::supervise(std::move(*handed).value());
     }

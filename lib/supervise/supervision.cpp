@@ -55,9 +55,9 @@ std::vector<std::string> hook_environment(const Environment& of_daemon, const st
 
 class Supervision {
 public:
-  Supervision(Baton baton, report::Status status, daemon::NotifySocket notify,
+  Supervision(Handover handover, report::Status status, daemon::NotifySocket notify,
               const init::SignalSource& signals)
-      : state_(std::move(baton)), settings_(state_.settings),
+      : state_(std::move(handover)), settings_(state_.settings),
         board_(std::move(status), Clock::time_point(std::chrono::nanoseconds(state_.started_ns))),
         notify_(std::move(notify)), announcement_(settings_.ready_file, inherited_environment()),
         supervisor_(signals, policy_of(settings_, ::isatty(0) == 1), service()) {
@@ -81,7 +81,7 @@ private:
   void watch_backing();
   void stop_listening();
 
-  Baton state_;
+  Handover state_;
   const config::SupervisionSettings& settings_;
   report::StatusBoard board_;
   daemon::NotifySocket notify_;
@@ -316,12 +316,12 @@ void Supervision::stop_listening() {
 
 } // namespace
 
-int supervise(Baton baton, const init::SignalSource& signals) {
-  const std::string loop_root = baton.loop_root;
-  const Fd lock = std::move(baton.lock); // whoever waits for it finds the loop root free
-  const config::SupervisionSettings settings = baton.settings;
-  auto status = report::parse_status(baton.status);
-  auto notify = daemon::NotifySocket::open(baton.runtime_dir);
+int supervise(Handover handover, const init::SignalSource& signals) {
+  const std::string loop_root = handover.loop_root;
+  const Fd lock = std::move(handover.lock); // whoever waits for it finds the loop root free
+  const config::SupervisionSettings settings = handover.settings;
+  auto status = report::parse_status(handover.status);
+  auto notify = daemon::NotifySocket::open(handover.runtime_dir);
   for (const Error* failure :
        {status ? nullptr : &status.error(), notify ? nullptr : &notify.error()}) {
     if (failure) {
@@ -330,23 +330,23 @@ int supervise(Baton baton, const init::SignalSource& signals) {
       return kUnprepared;
     }
   }
-  log::set_level(baton.log_level);
-  log::set_format(baton.log_format);
-  const int code =
-      Supervision(std::move(baton), std::move(status).value(), std::move(notify).value(), signals)
-          .run();
+  log::set_level(handover.log_level);
+  log::set_format(handover.log_format);
+  const int code = Supervision(std::move(handover), std::move(status).value(),
+                               std::move(notify).value(), signals)
+                       .run();
   host::leave_loop_root(loop_root);
   return remapped(settings, code);
 }
 
-int supervise(Baton baton) {
+int supervise(Handover handover) {
   ::prctl(PR_SET_NAME, "dind-init"); // the kernel took "exe" from /proc/self/exe
-  const auto signals = init::SignalSource::open(baton.mask);
+  const auto signals = init::SignalSource::open(handover.mask);
   if (!signals) {
     log::error("{}", signals.error().describe());
     return kUnprepared;
   }
-  return supervise(std::move(baton), *signals);
+  return supervise(std::move(handover), *signals);
 }
 
 } // namespace dind::supervise

@@ -1,16 +1,16 @@
 #pragma once
 
 #include <init/signals.hpp>
-#include <supervise/baton.hpp>
+#include <supervise/handover.hpp>
 
 namespace dind::supervise {
 
 // Runs dockerd to its end, and for that long is all that PID 1 does: forwards, reaps,
-// drains, restarts and stops, as the environment and `baton.arguments` have it. What would
+// drains, restarts and stops, as the environment and `handover.arguments` have it. What would
 // take time, the engine's answers above all, is a forked child's work. Returns the exit code.
-int supervise(Baton baton, const init::SignalSource& signals);
+int supervise(Handover handover, const init::SignalSource& signals);
 
 // The same in a program that was started anew for it.
-int supervise(Baton baton);
+int supervise(Handover handover);
 
 } // namespace dind::supervise

@@ -18,7 +18,7 @@ namespace dind::supervise {
 
 // What the boot leaves to the supervising stage, which starts as a fresh program: a boot
 // has used threads and megabytes, and PID 1 lives for months.
-struct Baton {
+struct Handover {
   config::SupervisionSettings settings;
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::logfmt;
@@ -39,15 +39,15 @@ struct Baton {
 };
 
 // As text without descriptors: "key=value", each ended by a NUL, in which values may have any
-// other byte. `parse_baton` takes over what descriptors it names.
-std::string print_baton(const Baton& baton);
-Result<Baton> parse_baton(std::string_view text);
+// other byte. `parse_handover` takes over what descriptors it names.
+std::string print_handover(const Handover& handover);
+Result<Handover> parse_handover(std::string_view text);
 
 // Starts this program anew with the state in a sealed memfd. Signals stay blocked, and those
 // that wait go on waiting. Returns only if it cannot be done.
-Error start_anew(const Baton& baton);
+Error reexec(const Handover& handover);
 
 // The state, if these are the arguments of a program that was started anew.
-std::optional<Result<Baton>> take_baton(std::span<const std::string> arguments);
+std::optional<Result<Handover>> take_handover(std::span<const std::string> arguments);
 
 } // namespace dind::supervise

@@ -1,6 +1,6 @@
 #include <support/child.hpp>
 #include <support/expect.hpp>
-#include <supervise/baton.hpp>
+#include <supervise/handover.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -12,8 +12,8 @@ using test::fails_saying;
 using test::ok;
 using test::Pipe;
 
-TEST(BatonTest, ArrivesAsItLeft) {
-  Baton sent;
+TEST(HandoverTest, ArrivesAsItLeft) {
+  Handover sent;
   sent.settings = {.stop_timeout = std::chrono::seconds(20),
                    .drain = std::chrono::seconds(600),
                    .drain_ignore = "with=equals\nand lines",
@@ -38,7 +38,7 @@ TEST(BatonTest, ArrivesAsItLeft) {
   sent.started_ns = 1'234'567'890'123;
   ::sigemptyset(&sent.mask);
   ::sigaddset(&sent.mask, SIGUSR2);
-  const auto got = parse_baton(print_baton(sent));
+  const auto got = parse_handover(print_handover(sent));
   ASSERT_TRUE(ok(got));
   EXPECT_EQ(got->settings, sent.settings);
   EXPECT_EQ(got->log_level, sent.log_level);
@@ -58,23 +58,23 @@ TEST(BatonTest, ArrivesAsItLeft) {
   EXPECT_TRUE(got->sockets.empty());
 }
 
-TEST(BatonTest, WhatIsAbsentStaysAbsent) {
-  const auto got = parse_baton(print_baton({}));
+TEST(HandoverTest, WhatIsAbsentStaysAbsent) {
+  const auto got = parse_handover(print_handover({}));
   ASSERT_TRUE(ok(got));
   EXPECT_EQ(got->settings, config::SupervisionSettings());
 }
 
-TEST(BatonTest, DescriptorsAreTakenOverAndCloseOnExec) {
+TEST(HandoverTest, DescriptorsAreTakenOverAndCloseOnExec) {
   Pipe pipe;
-  Baton sent;
+  Handover sent;
   sent.lock = Fd(::dup(pipe.reader.get())); // as after the exec: without close-on-exec
   sent.backing = Fd(::dup(pipe.reader.get()));
   sent.sockets.emplace_back(::dup(pipe.writer.get()));
-  const std::string text = print_baton(sent);
+  const std::string text = print_handover(sent);
   const int lock = sent.lock.release();
   const int backing = sent.backing.release();
   const int socket = sent.sockets[0].release();
-  const auto got = parse_baton(text);
+  const auto got = parse_handover(text);
   ASSERT_TRUE(ok(got));
   EXPECT_EQ(got->lock.get(), lock);
   EXPECT_EQ(got->backing.get(), backing);
@@ -83,20 +83,20 @@ TEST(BatonTest, DescriptorsAreTakenOverAndCloseOnExec) {
   EXPECT_EQ(::fcntl(lock, F_GETFD), FD_CLOEXEC);
 }
 
-TEST(BatonTest, SaysWhatItDoesNotKnow) {
-  EXPECT_TRUE(fails_saying("\"colour\"", parse_baton(std::string("colour=red\0", 11))));
+TEST(HandoverTest, SaysWhatItDoesNotKnow) {
+  EXPECT_TRUE(fails_saying("\"colour\"", parse_handover(std::string("colour=red\0", 11))));
 }
 
-TEST(BatonTest, AUsersFlagOfThatNameIsTheUsers) {
+TEST(HandoverTest, AUsersFlagOfThatNameIsTheUsers) {
   const std::vector<std::string> none = {"--debug"};
-  EXPECT_FALSE(take_baton(none));
+  EXPECT_FALSE(take_handover(none));
   const Pipe pipe;
   for (const std::string value : {"", "0", "2", "x", "99999", "-1"}) {
     const std::vector<std::string> arguments = {"--supervise=" + value};
-    EXPECT_FALSE(take_baton(arguments)) << value;
+    EXPECT_FALSE(take_handover(arguments)) << value;
   }
   const std::vector<std::string> arguments = {"--supervise=" + std::to_string(pipe.reader.get())};
-  EXPECT_FALSE(take_baton(arguments));
+  EXPECT_FALSE(take_handover(arguments));
 }
 
 } // namespace

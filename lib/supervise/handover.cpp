@@ -1,4 +1,4 @@
-#include <supervise/baton.hpp>
+#include <supervise/handover.hpp>
 
 #include <sys/file.hpp>
 
@@ -19,7 +19,7 @@ namespace dind::supervise {
 namespace {
 
 constexpr const char* kFlag = "--supervise=";
-constexpr const char* kMemoryName = "dind-init-baton";
+constexpr const char* kMemoryName = "dind-init-handover";
 constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 constexpr std::size_t kLimit = 64U << 20U;
 
@@ -190,36 +190,36 @@ void keep_across_exec(const Fd& fd) {
 
 } // namespace
 
-std::string print_baton(const Baton& baton) {
+std::string print_handover(const Handover& handover) {
   Printer printer;
-  visit_members(baton, [&](const char* key, const auto& member) { printer(key, member); });
+  visit_members(handover, [&](const char* key, const auto& member) { printer(key, member); });
   return std::move(printer).text();
 }
 
-Result<Baton> parse_baton(std::string_view text) {
-  Baton baton;
-  ::sigemptyset(&baton.mask);
+Result<Handover> parse_handover(std::string_view text) {
+  Handover handover;
+  ::sigemptyset(&handover.mask);
   while (!text.empty()) {
     const std::string_view entry = text.substr(0, text.find('\0'));
     text.remove_prefix(std::min(entry.size() + 1, text.size()));
     const std::size_t cut = std::min(entry.find('='), entry.size());
     Filler fill(entry.substr(0, cut), entry.substr(std::min(cut + 1, entry.size())));
-    visit_members(baton, [&](const char* key, auto& member) { fill(key, member); });
+    visit_members(handover, [&](const char* key, auto& member) { fill(key, member); });
     if (!fill.found()) {
       return input_error("unknown state \"{}\"", entry.substr(0, cut));
     }
   }
-  return baton;
+  return handover;
 }
 
-Error start_anew(const Baton& baton) {
-  const auto memory = seal(print_baton(baton));
+Error reexec(const Handover& handover) {
+  const auto memory = seal(print_handover(handover));
   if (!memory) {
     return memory.error();
   }
-  keep_across_exec(baton.lock);
-  keep_across_exec(baton.backing);
-  for (const Fd& socket : baton.sockets) {
+  keep_across_exec(handover.lock);
+  keep_across_exec(handover.backing);
+  for (const Fd& socket : handover.sockets) {
     keep_across_exec(socket);
   }
   std::string name = "dind-init";
@@ -229,7 +229,7 @@ Error start_anew(const Baton& baton) {
   return errno_error("run /proc/self/exe");
 }
 
-std::optional<Result<Baton>> take_baton(std::span<const std::string> arguments) {
+std::optional<Result<Handover>> take_handover(std::span<const std::string> arguments) {
   if (arguments.size() != 1 || !arguments[0].starts_with(kFlag)) {
     return std::nullopt;
   }
@@ -244,7 +244,7 @@ std::optional<Result<Baton>> take_baton(std::span<const std::string> arguments) 
   if (!text) {
     return std::move(text).error();
   }
-  return parse_baton(*text);
+  return parse_handover(*text);
 }
 
 } // namespace dind::supervise
