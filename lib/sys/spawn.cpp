@@ -1,7 +1,7 @@
 #include <sys/spawn.hpp>
 
 #include <sys/file.hpp>
-#include <sys/handover.hpp>
+#include <sys/listen_fds.hpp>
 
 #include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
@@ -59,7 +59,7 @@ struct Streams {
 class Preparation : public bp::extend::handler {
 public:
   Preparation(std::vector<std::string>& argv, SpawnOptions& options, const Streams* streams,
-              const Handover& handover)
+              const ListenFds& handover)
       : mask_(options.mask), own_group_(options.own_group),
         dies_with_parent_(options.dies_with_parent), error_output_(options.error_output),
         streams_(streams), handover_(handover), argv_(pointers_to(argv)) {
@@ -126,7 +126,7 @@ private:
   bool dies_with_parent_;
   const Fd* error_output_;
   const Streams* streams_;
-  const Handover& handover_;
+  const ListenFds& handover_;
   std::vector<char*> argv_;
   std::vector<char*> environment_;
 };
@@ -139,7 +139,7 @@ Result<pid_t> start(std::vector<std::string> argv, SpawnOptions options, const S
   if (!program) {
     return Error("start " + argv.front(), program.error().code());
   }
-  const Handover handover = TRY(Handover::prepare(options.sockets));
+  const ListenFds handover = TRY(ListenFds::prepare(options.sockets));
   if (!handover.is_empty()) {
     options.environment = options.environment ? options.environment : our_environment();
     handover.announce_in(*options.environment);

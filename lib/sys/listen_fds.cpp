@@ -1,4 +1,4 @@
-#include <sys/handover.hpp>
+#include <sys/listen_fds.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -21,8 +21,8 @@ Result<Fd> copy_from(unsigned lowest, const Fd& fd) {
 
 } // namespace
 
-Result<Handover> Handover::prepare(std::span<const Fd> descriptors) {
-  Handover handover;
+Result<ListenFds> ListenFds::prepare(std::span<const Fd> descriptors) {
+  ListenFds handover;
   const unsigned beyond = kFirst + static_cast<unsigned>(descriptors.size());
   for (const Fd& fd : descriptors) {
     handover.copies_.push_back(TRY(copy_from(beyond, fd)));
@@ -37,13 +37,13 @@ Result<Handover> Handover::prepare(std::span<const Fd> descriptors) {
   return handover;
 }
 
-void Handover::announce_in(std::vector<std::string>& environment) const {
+void ListenFds::announce_in(std::vector<std::string>& environment) const {
   std::erase_if(environment, [](const std::string& entry) { return entry.starts_with("LISTEN_"); });
   environment.push_back("LISTEN_FDS=" + std::to_string(copies_.size()));
   environment.push_back(std::string(kPid) + std::string(kPidDigits, '0'));
 }
 
-void Handover::arrive(char* pid_entry) const {
+void ListenFds::arrive(char* pid_entry) const {
   int place = static_cast<int>(kFirst);
   for (const Fd& copy : copies_) {
     ::dup2(copy.get(), place++); // and it does not close on exec

@@ -11,11 +11,11 @@ namespace dind::sys {
 
 // Descriptors on their way to a child, which finds them at 3, 4, ... in their order and is
 // told so by LISTEN_FDS and LISTEN_PID, as sd_listen_fds(3) has it.
-class Handover {
+class ListenFds {
 public:
   // Copies the descriptors out of the way of the places they go to, and holds those places, so
   // that whatever is opened between here and the fork lies beyond and is not overwritten.
-  static Result<Handover> prepare(std::span<const Fd> descriptors);
+  static Result<ListenFds> prepare(std::span<const Fd> descriptors);
 
   bool is_empty() const { return copies_.empty(); }
 
