@@ -59,7 +59,7 @@ int Supervisor::run() {
   return *code_;
 }
 
-// Watches before signals: an answer is read before its errand is reaped.
+// Watches before signals: an answer is read before its task is reaped.
 void Supervisor::turn() {
   std::vector<pollfd> polled = {{signals_.fd().get(), POLLIN, 0}};
   for (const Watch& watch : watches_) {
@@ -129,7 +129,7 @@ void Supervisor::watch(const Fd& fd, std::function<void()> readable) {
   watches_.push_back({fd.get(), std::move(readable)});
 }
 
-pid_t Supervisor::send_out(const Work& work, Answered answered) {
+pid_t Supervisor::run_in_child(const Work& work, OnResult on_result) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) == -1) {
     log::warn("{}", errno_error("make a pipe").describe());
@@ -145,21 +145,21 @@ pid_t Supervisor::send_out(const Work& work, Answered answered) {
   }
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (service_.errand) {
-      service_.errand();
+    if (service_.task) {
+      service_.task();
     }
     const auto answer = [&]() noexcept { return work(); }; // or it would end as a second PID 1
     write_answer(writer.get(), answer());
     ::_exit(0);
   }
-  errands_.push_back(std::make_unique<Errand>(
-      Errand{.pid = pid, .fd = std::move(reader), .text = "", .answered = std::move(answered)}));
-  watch(errands_.back()->fd, [this, pid]() { read_errand(pid); });
+  tasks_.push_back(std::make_unique<Task>(
+      Task{.pid = pid, .fd = std::move(reader), .text = "", .on_result = std::move(on_result)}));
+  watch(tasks_.back()->fd, [this, pid]() { read_task(pid); });
   return pid;
 }
 
-void Supervisor::read_errand(pid_t pid) {
-  const auto found = find_errand(pid);
+void Supervisor::read_task(pid_t pid) {
+  const auto found = find_task(pid);
   std::array<char, 4096> chunk{};
   ssize_t got = 0;
   while ((got = ::read((*found)->fd.get(), chunk.data(), chunk.size())) > 0) {
@@ -169,28 +169,28 @@ void Supervisor::read_errand(pid_t pid) {
   if (got == -1 && (errno == EAGAIN || errno == EINTR)) {
     return;
   }
-  const auto errand = std::move(*found);
-  forget(errand->fd);
-  errands_.erase(found);
-  errand->answered(errand->text);
+  const auto task = std::move(*found);
+  forget(task->fd);
+  tasks_.erase(found);
+  task->on_result(task->text);
 }
 
-Supervisor::Errands::iterator Supervisor::find_errand(pid_t pid) {
-  return std::find_if(errands_.begin(), errands_.end(),
-                      [pid](const auto& errand) { return errand->pid == pid; });
+Supervisor::Tasks::iterator Supervisor::find_task(pid_t pid) {
+  return std::find_if(tasks_.begin(), tasks_.end(),
+                      [pid](const auto& task) { return task->pid == pid; });
 }
 
 void Supervisor::forget(const Fd& fd) {
   std::erase_if(watches_, [&](const Watch& watch) { return watch.fd == fd.get(); });
 }
 
-void Supervisor::call_off(pid_t pid) {
-  const auto found = find_errand(pid);
-  if (found == errands_.end()) {
-    return; // it has answered
+void Supervisor::cancel(pid_t pid) {
+  const auto found = find_task(pid);
+  if (found == tasks_.end()) {
+    return; // it has on_result
   }
   forget((*found)->fd);
-  errands_.erase(found);
+  tasks_.erase(found);
   ::kill(pid, SIGKILL);
 }
 

@@ -23,7 +23,7 @@ struct Service {
   std::function<void(const std::string& why)> entered; // a new stage
   std::function<void()> reload; // in the place of forwarding SIGHUP; to end in `send(SIGHUP)`
   std::function<void()> drain;  // to end in `idle`
-  std::function<void()> errand; // in the child for one, first: lets go what it must not hold
+  std::function<void()> task;   // in the child for one, first: lets go what it must not hold
   std::function<void()> close;  // what clients connect to: no restart follows
 };
 
@@ -50,12 +50,12 @@ public:
   void forget(const Fd& fd);
 
   // Has `work` done by a forked child, which gets no signals and may block and wait as it
-  // likes, and hands what it returned to `answered`, or "" if it died. One that is called off is
+  // likes, and hands what it returned to `on_result`, or "" if it died. One that is called off is
   // killed and never heard of.
   using Work = std::function<std::string()>;
-  using Answered = std::function<void(const std::string&)>;
-  pid_t send_out(const Work& work, Answered answered);
-  void call_off(pid_t errand);
+  using OnResult = std::function<void(const std::string&)>;
+  pid_t run_in_child(const Work& work, OnResult on_result);
+  void cancel(pid_t task);
 
   // What happened. See Lifecycle.
   void ready();
@@ -68,20 +68,20 @@ private:
     int fd;
     std::function<void()> readable;
   };
-  struct Errand {
+  struct Task {
     pid_t pid;
     Fd fd;
     std::string text;
-    Answered answered;
+    OnResult on_result;
   };
 
-  using Errands = std::vector<std::unique_ptr<Errand>>;
+  using Tasks = std::vector<std::unique_ptr<Task>>;
 
   void turn();
   void wait_for_something(std::vector<pollfd>& polled);
   void take_signal();
-  void read_errand(pid_t pid);
-  Errands::iterator find_errand(pid_t pid);
+  void read_task(pid_t pid);
+  Tasks::iterator find_task(pid_t pid);
   void heed(const Decision& decision);
   void do_step(const Step& step);
   void start_main();
@@ -91,7 +91,7 @@ private:
   Stage told_ = Stage::starting; // the last one that `entered` has heard of
   Service service_;
   std::vector<Watch> watches_;
-  Errands errands_;
+  Tasks tasks_;
   pid_t main_ = 0;
   pid_t group_ = 0; // of the last service that ran
   bool main_has_terminal_ = false;

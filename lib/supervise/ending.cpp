@@ -8,8 +8,8 @@
 namespace dind::supervise {
 
 void IdleWait::begin(IdlenessWish wish, std::function<void()> then) {
-  call_off();
-  child_ = supervisor_.send_out(
+  cancel();
+  child_ = supervisor_.run_in_child(
       [wish = std::move(wish)]() {
         wait_until_idle(wish);
         return std::string("idle");
@@ -22,8 +22,8 @@ void IdleWait::begin(IdlenessWish wish, std::function<void()> then) {
       });
 }
 
-void IdleWait::call_off() {
-  supervisor_.call_off(std::exchange(child_, 0));
+void IdleWait::cancel() {
+  supervisor_.cancel(std::exchange(child_, 0));
 }
 
 bool Ending::begin() {
@@ -65,7 +65,7 @@ bool Ending::file_is_there() {
 }
 
 void Ending::await_others() {
-  supervisor_.send_out(
+  supervisor_.run_in_child(
       []() {
         const auto ended = wait_for_others_to_end();
         return ended ? *ended : "";

@@ -19,7 +19,7 @@ public:
 
   // In the place of an earlier wait, which is called off.
   void begin(IdlenessWish wish, std::function<void()> then);
-  void call_off();
+  void cancel();
 
 private:
   init::Supervisor& supervisor_;

@@ -22,7 +22,7 @@ Result<void> LastWords::begin() {
 
 // Should the child die, the pipe stays, and another one goes on.
 void LastWords::pass_on() {
-  child_ = supervisor_.send_out(
+  child_ = supervisor_.run_in_child(
       [this]() {
         relay_->pass_on();
         return std::string();

@@ -90,7 +90,7 @@ private:
   LastWords last_words_{supervisor_};
   IdleWait idleness_{supervisor_};
   Ending ending_{settings_.exit_with, supervisor_, board_};
-  pid_t introduction_ = 0; // an errand; 0: none is out
+  pid_t introduction_ = 0; // an task; 0: none is out
   bool has_been_ready_ = false;
   std::vector<fs::path> served_; // unix sockets that dockerd had still when we let them go
 };
@@ -102,7 +102,7 @@ init::Service Supervision::service() {
   service.reload = [this]() { reload(); };
   service.drain = [this]() { await_idleness(kDrainQuiet, [this]() { supervisor_.idle(); }); };
   // It must not keep the ports open that PID 1 closes.
-  service.errand = [this]() { state_.sockets.clear(); };
+  service.task = [this]() { state_.sockets.clear(); };
   service.close = [this]() { served_ = sys::stop_listening(state_.sockets); };
   return service;
 }
@@ -156,7 +156,7 @@ void Supervision::listen() {
     const std::string& api = board_.status().api;
     const HookSetting hooks = {.environment = hook_environment(state_.environment, api),
                                .mask = state_.mask};
-    const auto answered = [this](const std::string& text) {
+    const auto on_result = [this](const std::string& text) {
       introduction_ = 0;
       Introduction told = parse_introduction(text);
       if (text.empty()) {
@@ -164,10 +164,10 @@ void Supervision::listen() {
       }
       become_ready(told);
     };
-    introduction_ = supervisor_.send_out(
-        [api, hooks]() { return print_introduction(introduce(api, hooks)); }, answered);
+    introduction_ = supervisor_.run_in_child(
+        [api, hooks]() { return print_introduction(introduce(api, hooks)); }, on_result);
     if (introduction_ == 0) {
-      answered("");
+      on_result("");
     }
   }
   if (said->stopping && supervisor_.lifecycle().stage() != init::Stage::stopping) {
@@ -178,7 +178,7 @@ void Supervision::listen() {
 
 // dockerd reads its file when it gets SIGHUP. If the user's cannot be read, it keeps what it has.
 void Supervision::reload() {
-  const pid_t errand = supervisor_.send_out(
+  const pid_t task = supervisor_.run_in_child(
       [this]() {
         const auto renewed = daemon::renew_effective_file(state_.runtime_dir);
         return renewed ? std::string() : renewed.error().describe();
@@ -189,7 +189,7 @@ void Supervision::reload() {
         }
         supervisor_.send(SIGHUP);
       });
-  if (errand == 0) {
+  if (task == 0) {
     supervisor_.send(SIGHUP);
   }
 }
@@ -223,7 +223,7 @@ void Supervision::become_ready(const Introduction& told) {
     return;
   }
   if (!state_.promote.empty()) {
-    supervisor_.send_out(
+    supervisor_.run_in_child(
         [this]() {
           promote(state_.data_root, state_.promote);
           return std::string();
@@ -242,10 +242,10 @@ void Supervision::enter(const std::string& why) {
   using init::Stage;
   const Stage stage = supervisor_.lifecycle().stage();
   if (stage != Stage::ready && stage != Stage::draining) {
-    supervisor_.call_off(std::exchange(introduction_, 0));
+    supervisor_.cancel(std::exchange(introduction_, 0));
   }
   if (stage == Stage::stopping) {
-    idleness_.call_off();
+    idleness_.cancel();
   }
   switch (stage) {
   case Stage::starting: // `start` says so
@@ -296,13 +296,14 @@ void Supervision::limit_files() const {
 void Supervision::watch_backing() {
   const Fd backing = std::move(state_.backing);
   if (backing) {
-    supervisor_.send_out([&backing]() { return wait_until_low(backing); },
-                         [this](const std::string& warning) {
-                           board_.warn(warning.empty() ? "nobody looks any more whether the "
-                                                         "filesystem below the data root fills up"
-                                                       : warning);
-                           board_.publish();
-                         });
+    supervisor_.run_in_child([&backing]() { return wait_until_low(backing); },
+                             [this](const std::string& warning) {
+                               board_.warn(warning.empty()
+                                               ? "nobody looks any more whether the "
+                                                 "filesystem below the data root fills up"
+                                               : warning);
+                               board_.publish();
+                             });
   }
 }
 

@@ -201,20 +201,20 @@ TEST(SupervisorTest, LetsGoOfAWatchThatHasHungUp) {
   EXPECT_EQ(calls.receive(), 1);
 }
 
-TEST(SupervisorTest, HearsWhatAnErrandFoundOut) {
+TEST(SupervisorTest, HearsWhatAnTaskFoundOut) {
   const Pipe go;
   const auto ask = [&](Supervisor& supervisor) {
-    supervisor.send_out(
+    supervisor.run_in_child(
         [] { return std::string(100'000, 'x'); },
         [&](const std::string& answer) { go.send(answer == std::string(100'000, 'x') ? 6 : 1); });
   };
   EXPECT_EQ(exit_code_of(fork_supervised([&] { return go.receive(); }, ask)), 6);
 }
 
-TEST(SupervisorTest, HearsNothingOfAnErrandThatDied) {
+TEST(SupervisorTest, HearsNothingOfAnTaskThatDied) {
   const Pipe go;
   const auto ask = [&](Supervisor& supervisor) {
-    supervisor.send_out(
+    supervisor.run_in_child(
         []() -> std::string {
           ::kill(::getpid(), SIGKILL);
           return "no";
@@ -224,10 +224,10 @@ TEST(SupervisorTest, HearsNothingOfAnErrandThatDied) {
   EXPECT_EQ(exit_code_of(fork_supervised([&] { return go.receive(); }, ask)), 6);
 }
 
-TEST(SupervisorTest, AnErrandWaitsForItsOwnChildren) {
+TEST(SupervisorTest, ATaskWaitsForItsOwnChildren) {
   const Pipe go;
   const auto ask = [&](Supervisor& supervisor) {
-    supervisor.send_out(
+    supervisor.run_in_child(
         [] {
           const auto finished = sys::run({"sh", "-c", "exit 3"});
           return finished ? std::to_string(finished->status.code) : "lost";
@@ -237,18 +237,18 @@ TEST(SupervisorTest, AnErrandWaitsForItsOwnChildren) {
   EXPECT_EQ(exit_code_of(fork_supervised([&] { return go.receive(); }, ask)), 6);
 }
 
-TEST(SupervisorTest, AnErrandThatIsCalledOffIsKilledAndSaysNothing) {
+TEST(SupervisorTest, AnTaskThatIsCalledOffIsKilledAndSaysNothing) {
   const Pipe go;
   const auto ask = [&](Supervisor& supervisor) {
-    const pid_t errand = supervisor.send_out(
+    const pid_t task = supervisor.run_in_child(
         [&] {
           ::pause();
           return std::string();
         },
         [&](const std::string&) { go.send(1); });
-    supervisor.call_off(errand);
-    supervisor.send_out([] { return std::string("next"); },
-                        [&](const std::string&) { go.send(6); });
+    supervisor.cancel(task);
+    supervisor.run_in_child([] { return std::string("next"); },
+                            [&](const std::string&) { go.send(6); });
   };
   EXPECT_EQ(exit_code_of(fork_supervised([&] { return go.receive(); }, ask)), 6);
 }
