@@ -13,9 +13,9 @@
 #include <supervise/announcement.hpp>
 #include <supervise/backing.hpp>
 #include <supervise/ending.hpp>
-#include <supervise/introduction.hpp>
 #include <supervise/last_words.hpp>
 #include <supervise/policy.hpp>
+#include <supervise/post_start.hpp>
 #include <supervise/promotion.hpp>
 
 #include <sys/prctl.h>
@@ -74,7 +74,7 @@ private:
   Result<pid_t> start();
   void listen();
   void reload();
-  void become_ready(const Introduction& told);
+  void become_ready(const PostStart& told);
   void enter(const std::string& why);
   void await_idleness(std::chrono::milliseconds quiet, std::function<void()> then);
   void limit_files() const;
@@ -90,7 +90,7 @@ private:
   LastWords last_words_{supervisor_};
   IdleWait idleness_{supervisor_};
   Ending ending_{settings_.exit_with, supervisor_, board_};
-  pid_t introduction_ = 0; // an task; 0: none is out
+  pid_t post_start_ = 0; // an task; 0: none is out
   bool has_been_ready_ = false;
   std::vector<fs::path> served_; // unix sockets that dockerd had still when we let them go
 };
@@ -157,16 +157,16 @@ void Supervision::listen() {
     const HookSetting hooks = {.environment = hook_environment(state_.environment, api),
                                .mask = state_.mask};
     const auto on_result = [this](const std::string& text) {
-      introduction_ = 0;
-      Introduction told = parse_introduction(text);
+      post_start_ = 0;
+      PostStart told = parse_post_start(text);
       if (text.empty()) {
         told.failures.emplace_back("the hooks may not have run: their process ended early");
       }
       become_ready(told);
     };
-    introduction_ = supervisor_.run_in_child(
-        [api, hooks]() { return print_introduction(introduce(api, hooks)); }, on_result);
-    if (introduction_ == 0) {
+    post_start_ = supervisor_.run_in_child(
+        [api, hooks]() { return print_post_start(run_post_start(api, hooks)); }, on_result);
+    if (post_start_ == 0) {
       on_result("");
     }
   }
@@ -195,7 +195,7 @@ void Supervision::reload() {
 }
 
 // Tells the world that the engine serves.
-void Supervision::become_ready(const Introduction& told) {
+void Supervision::become_ready(const PostStart& told) {
   for (const std::string& failure : told.failures) {
     board_.warn(failure);
   }
@@ -242,7 +242,7 @@ void Supervision::enter(const std::string& why) {
   using init::Stage;
   const Stage stage = supervisor_.lifecycle().stage();
   if (stage != Stage::ready && stage != Stage::draining) {
-    supervisor_.cancel(std::exchange(introduction_, 0));
+    supervisor_.cancel(std::exchange(post_start_, 0));
   }
   if (stage == Stage::stopping) {
     idleness_.cancel();

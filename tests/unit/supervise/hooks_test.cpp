@@ -1,7 +1,7 @@
 #include <support/expect.hpp>
 #include <support/temp_dir.hpp>
 #include <supervise/hooks.hpp>
-#include <supervise/introduction.hpp>
+#include <supervise/post_start.hpp>
 
 #include <sys/stat.h>
 
@@ -68,12 +68,12 @@ TEST_F(HooksTest, ThereMayBeNone) {
 }
 
 TEST(IntroductionTest, SurvivesTheWayToTheParent) {
-  const Introduction told = {"28.5.2", "overlay2", {"hook a=b ended with 1", "another"}};
-  const Introduction heard = parse_introduction(print_introduction(told));
+  const PostStart told = {"28.5.2", "overlay2", {"hook a=b ended with 1", "another"}};
+  const PostStart heard = parse_post_start(print_post_start(told));
   EXPECT_EQ(heard.engine, told.engine);
   EXPECT_EQ(heard.driver, told.driver);
   EXPECT_EQ(heard.failures, told.failures);
-  EXPECT_EQ(parse_introduction("").engine, ""); // of a child that died
+  EXPECT_EQ(parse_post_start("").engine, ""); // of a child that died
 }
 
 } // namespace

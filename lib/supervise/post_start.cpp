@@ -1,4 +1,4 @@
-#include <supervise/introduction.hpp>
+#include <supervise/post_start.hpp>
 
 #include <daemon/engine_api.hpp>
 
@@ -13,8 +13,8 @@ std::string line(std::string_view key, std::string_view value) {
 
 } // namespace
 
-Introduction introduce(const std::string& api, const HookSetting& hooks) {
-  Introduction told;
+PostStart run_post_start(const std::string& api, const HookSetting& hooks) {
+  PostStart told;
   told.failures = run_hooks(hooks);
   if (!api.empty()) {
     const daemon::EngineApi engine(api, kTimeout);
@@ -26,16 +26,16 @@ Introduction introduce(const std::string& api, const HookSetting& hooks) {
   return told;
 }
 
-std::string print_introduction(const Introduction& introduction) {
-  std::string text = line("engine", introduction.engine) + line("driver", introduction.driver);
-  for (const std::string& failure : introduction.failures) {
+std::string print_post_start(const PostStart& post_start) {
+  std::string text = line("engine", post_start.engine) + line("driver", post_start.driver);
+  for (const std::string& failure : post_start.failures) {
     text += line("failure", failure);
   }
   return text;
 }
 
-Introduction parse_introduction(std::string_view text) {
-  Introduction told;
+PostStart parse_post_start(std::string_view text) {
+  PostStart told;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view entry = text.substr(0, end);
