@@ -40,15 +40,15 @@ Result<std::string> work_of(const daemon::EngineApi& engine, const std::string& 
 
 } // namespace
 
-void wait_until_idle(const IdlenessWish& wish) {
-  const daemon::EngineApi engine(wish.api, kTimeout);
-  const auto pause = std::clamp(wish.quiet / 10, kShortestPause, kLongestPause);
+void wait_until_idle(const IdleRequest& setting) {
+  const daemon::EngineApi engine(setting.api, kTimeout);
+  const auto pause = std::clamp(setting.quiet / 10, kShortestPause, kLongestPause);
   std::string told;
   timespec looked = now();
   auto quiet_since = Clock::now();
   for (;;) {
     const timespec before = now();
-    const auto work = work_of(engine, wish.ignored, looked);
+    const auto work = work_of(engine, setting.ignored, looked);
     looked = before;
     const std::string busy = work ? *work : work.error().describe();
     if (!busy.empty()) {
@@ -57,7 +57,7 @@ void wait_until_idle(const IdlenessWish& wish) {
         log::debug("not idle: {}", busy);
         told = busy;
       }
-    } else if (Clock::now() - quiet_since >= wish.quiet) {
+    } else if (Clock::now() - quiet_since >= setting.quiet) {
       return;
     }
     std::this_thread::sleep_for(pause);

@@ -5,7 +5,7 @@
 
 namespace dind::supervise {
 
-struct IdlenessWish {
+struct IdleRequest {
   std::string api;                 // path of the engine's socket; empty: nobody can be asked
   std::string ignored;             // containers with this label do not count
   std::chrono::milliseconds quiet; // how long nothing must have worked
@@ -14,6 +14,6 @@ struct IdlenessWish {
 // Blocks until no container has run, no build or other request has been served and no event
 // has happened for as long as wished. An engine that does not answer is not idle. What
 // holds it up goes to the log when it changes.
-void wait_until_idle(const IdlenessWish& wish);
+void wait_until_idle(const IdleRequest& setting);
 
 } // namespace dind::supervise

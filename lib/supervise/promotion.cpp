@@ -47,9 +47,9 @@ Result<void> copy_layers(const std::string& data_root, const std::string& driver
 
 } // namespace
 
-bool wants_promotion(config::Promote wish, const seed::Receipt& receipt_of_earlier_starts) {
-  return wish == config::Promote::yes ||
-         (wish == config::Promote::automatic && !receipt_of_earlier_starts.boot_id.empty());
+bool wants_promotion(config::Promote setting, const seed::Receipt& receipt_of_earlier_starts) {
+  return setting == config::Promote::yes ||
+         (setting == config::Promote::automatic && !receipt_of_earlier_starts.boot_id.empty());
 }
 
 void promote(const std::string& data_root, const std::string& driver) {

@@ -9,7 +9,7 @@ namespace dind::supervise {
 
 // Whether borrowed layers that users stand on are to be copied into the volume: if told, and by
 // itself once the volume has outlived a start, as a CI job's own never does.
-bool wants_promotion(config::Promote wish, const seed::Receipt& receipt_of_earlier_starts);
+bool wants_promotion(config::Promote setting, const seed::Receipt& receipt_of_earlier_starts);
 
 // Copies them, at idle priority: for a child, which may be killed at any moment, since all
 // that this does is whole, or not there.

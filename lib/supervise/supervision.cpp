@@ -12,7 +12,7 @@
 #include <report/status.hpp>
 #include <supervise/announcement.hpp>
 #include <supervise/backing.hpp>
-#include <supervise/ending.hpp>
+#include <supervise/exit_condition.hpp>
 #include <supervise/last_words.hpp>
 #include <supervise/policy.hpp>
 #include <supervise/post_start.hpp>
@@ -89,7 +89,7 @@ private:
   init::Supervisor supervisor_;
   LastWords last_words_{supervisor_};
   IdleWait idleness_{supervisor_};
-  Ending ending_{settings_.exit_with, supervisor_, board_};
+  ExitCondition exit_condition_{settings_.exit_with, supervisor_, board_};
   pid_t post_start_ = 0; // an task; 0: none is out
   bool has_been_ready_ = false;
   std::vector<fs::path> served_; // unix sockets that dockerd had still when we let them go
@@ -116,7 +116,7 @@ int Supervision::run() {
     }
   }
   supervisor_.watch(notify_.fd(), [this]() { listen(); });
-  if (ending_.begin()) {
+  if (exit_condition_.begin()) {
     stop_listening();
     return 0;
   }

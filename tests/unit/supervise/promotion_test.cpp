@@ -9,7 +9,7 @@ TEST(PromotionTest, IsForVolumesThatOutliveAStart) {
   seed::Receipt earlier;
   earlier.boot_id = "b";
   struct Row {
-    config::Promote wish;
+    config::Promote setting;
     seed::Receipt receipt;
     bool wanted;
   };
@@ -19,7 +19,7 @@ TEST(PromotionTest, IsForVolumesThatOutliveAStart) {
       {config::Promote::no, {}, false},        {config::Promote::no, earlier, false},
   };
   for (const Row& row : rows) {
-    EXPECT_EQ(wants_promotion(row.wish, row.receipt), row.wanted);
+    EXPECT_EQ(wants_promotion(row.setting, row.receipt), row.wanted);
   }
 }
 

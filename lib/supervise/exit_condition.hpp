@@ -18,7 +18,7 @@ public:
   explicit IdleWait(init::Supervisor& supervisor) : supervisor_(supervisor) {}
 
   // In the place of an earlier wait, which is called off.
-  void begin(IdlenessWish wish, std::function<void()> then);
+  void begin(IdleRequest setting, std::function<void()> then);
   void cancel();
 
 private:
@@ -28,10 +28,10 @@ private:
 
 // Ends the supervision, with 0, when what DIND_EXIT_WITH names has happened. A condition that
 // cannot be watched is a warning.
-class Ending {
+class ExitCondition {
 public:
-  Ending(config::ExitWith wish, init::Supervisor& supervisor, report::StatusBoard& board)
-      : wish_(std::move(wish)), supervisor_(supervisor), board_(board) {}
+  ExitCondition(config::ExitWith setting, init::Supervisor& supervisor, report::StatusBoard& board)
+      : setting_(std::move(setting)), supervisor_(supervisor), board_(board) {}
 
   // Before the first start of dockerd: true if it has happened already.
   bool begin();
@@ -41,7 +41,7 @@ private:
   bool file_is_there();
   void await_others();
 
-  config::ExitWith wish_;
+  config::ExitWith setting_;
   init::Supervisor& supervisor_;
   report::StatusBoard& board_;
   std::optional<sys::PathWatch> marker_;

@@ -1,4 +1,4 @@
-#include <supervise/ending.hpp>
+#include <supervise/exit_condition.hpp>
 
 #include <base/log.hpp>
 #include <supervise/peers.hpp>
@@ -7,11 +7,11 @@
 
 namespace dind::supervise {
 
-void IdleWait::begin(IdlenessWish wish, std::function<void()> then) {
+void IdleWait::begin(IdleRequest setting, std::function<void()> then) {
   cancel();
   child_ = supervisor_.run_in_child(
-      [wish = std::move(wish)]() {
-        wait_until_idle(wish);
+      [setting = std::move(setting)]() {
+        wait_until_idle(setting);
         return std::string("idle");
       },
       [this, then = std::move(then)](const std::string& answer) {
@@ -26,15 +26,15 @@ void IdleWait::cancel() {
   supervisor_.cancel(std::exchange(child_, 0));
 }
 
-bool Ending::begin() {
-  if (wish_.on == config::ExitOn::main) {
+bool ExitCondition::begin() {
+  if (setting_.on == config::ExitOn::main) {
     await_others();
   }
-  return wish_.on == config::ExitOn::file && await_file();
+  return setting_.on == config::ExitOn::file && await_file();
 }
 
-bool Ending::await_file() {
-  auto opened = sys::PathWatch::open(wish_.path);
+bool ExitCondition::await_file() {
+  auto opened = sys::PathWatch::open(setting_.path);
   if (!opened) {
     board_.warn("DIND_EXIT_WITH: " + opened.error().describe());
     return false;
@@ -42,18 +42,18 @@ bool Ending::await_file() {
   marker_.emplace(std::move(opened).value());
   supervisor_.watch(marker_->fd(), [this]() {
     if (file_is_there()) {
-      supervisor_.finish(0, wish_.path + " is there");
+      supervisor_.finish(0, setting_.path + " is there");
     }
   });
   const bool is_there = file_is_there();
   if (is_there) {
-    log::info("{} is there already: dockerd is not started", wish_.path);
+    log::info("{} is there already: dockerd is not started", setting_.path);
   }
   return is_there;
 }
 
 // Once it is, or cannot be told, nobody asks again.
-bool Ending::file_is_there() {
+bool ExitCondition::file_is_there() {
   const auto exists = marker_->exists();
   if (!exists) {
     board_.warn("DIND_EXIT_WITH: " + exists.error().describe());
@@ -64,7 +64,7 @@ bool Ending::file_is_there() {
   return exists && *exists;
 }
 
-void Ending::await_others() {
+void ExitCondition::await_others() {
   supervisor_.run_in_child(
       []() {
         const auto ended = wait_for_others_to_end();
