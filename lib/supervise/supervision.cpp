@@ -13,10 +13,10 @@
 #include <supervise/announcement.hpp>
 #include <supervise/backing.hpp>
 #include <supervise/exit_condition.hpp>
-#include <supervise/last_words.hpp>
 #include <supervise/policy.hpp>
 #include <supervise/post_start.hpp>
 #include <supervise/promotion.hpp>
+#include <supervise/stderr_tail.hpp>
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -87,7 +87,7 @@ private:
   daemon::NotifySocket notify_;
   Announcement announcement_;
   init::Supervisor supervisor_;
-  LastWords last_words_{supervisor_};
+  StderrTail stderr_tail_{supervisor_};
   IdleWait idleness_{supervisor_};
   ExitCondition exit_condition_{settings_.exit_with, supervisor_, board_};
   pid_t post_start_ = 0; // an task; 0: none is out
@@ -111,7 +111,7 @@ int Supervision::run() {
   limit_files();
   watch_backing();
   if (settings_.restart.on_failure) {
-    if (auto begun = last_words_.begin(); !begun) {
+    if (auto begun = stderr_tail_.begin(); !begun) {
       board_.warn(begun.error().describe());
     }
   }
@@ -121,7 +121,7 @@ int Supervision::run() {
     return 0;
   }
   const int code = supervisor_.run();
-  last_words_.finish();
+  stderr_tail_.finish();
   stop_listening();
   return code;
 }
@@ -138,7 +138,7 @@ Result<pid_t> Supervision::start() {
   board_.enter(report::State::launching);
   sys::SpawnOptions options{.mask = state_.mask, .environment = state_.environment};
   options.sockets = state_.sockets;
-  options.error_output = last_words_.writer();
+  options.error_output = stderr_tail_.writer();
   auto started = sys::spawn(state_.argv, options);
   if (board_.status().restarts == 0) {
     board_.begin("ready");
@@ -267,8 +267,8 @@ void Supervision::enter(const std::string& why) {
   }
   const report::State state = board_.status().state;
   if (state != report::State::stopping && state != report::State::draining) {
-    last_words_.finish(); // or what was said last would be missing
-    const std::string last = last_words_.text();
+    stderr_tail_.finish(); // or what was said last would be missing
+    const std::string last = stderr_tail_.text();
     if (!last.empty()) {
       log::error("its last lines: {}", last);
     }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <init/relay.hpp>
+#include <init/stderr_relay.hpp>
 #include <init/supervisor.hpp>
 
 #include <optional>
@@ -10,9 +10,9 @@ namespace dind::supervise {
 
 // What dockerd said last. For it, dockerd's errors take a way round by a child, so this is begun
 // only where they are wanted.
-class LastWords {
+class StderrTail {
 public:
-  explicit LastWords(init::Supervisor& supervisor) : supervisor_(supervisor) {}
+  explicit StderrTail(init::Supervisor& supervisor) : supervisor_(supervisor) {}
 
   Result<void> begin();
   const Fd* writer() const { return relay_ ? &relay_->writer() : nullptr; } // for dockerd
@@ -25,7 +25,7 @@ private:
   void pass_on();
 
   init::Supervisor& supervisor_;
-  std::optional<init::Relay> relay_;
+  std::optional<init::StderrRelay> relay_;
   pid_t child_ = 0;
 };
 

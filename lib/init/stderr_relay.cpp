@@ -1,4 +1,4 @@
-#include <init/relay.hpp>
+#include <init/stderr_relay.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -33,7 +33,7 @@ void write_out(std::string_view text) {
 
 } // namespace
 
-struct Relay::Memory {
+struct StderrRelay::Memory {
   std::atomic<bool> is_over;
   std::atomic<std::size_t> written;
   std::array<char, kRemembered> ring;
@@ -56,7 +56,7 @@ struct Relay::Memory {
   }
 };
 
-Result<Relay> Relay::open() {
+Result<StderrRelay> StderrRelay::open() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) == -1) {
     return errno_error("make a pipe");
@@ -68,20 +68,20 @@ Result<Relay> Relay::open() {
   if (memory == MAP_FAILED) {
     return errno_error("map memory");
   }
-  return Relay(std::move(reader), std::move(writer), ::new (memory) Memory{});
+  return StderrRelay(std::move(reader), std::move(writer), ::new (memory) Memory{});
 }
 
-Relay::Relay(Relay&& other) noexcept
+StderrRelay::StderrRelay(StderrRelay&& other) noexcept
     : reader_(std::move(other.reader_)), writer_(std::move(other.writer_)),
       memory_(std::exchange(other.memory_, nullptr)) {}
 
-Relay::~Relay() {
+StderrRelay::~StderrRelay() {
   if (memory_) {
     ::munmap(memory_, sizeof(Memory));
   }
 }
 
-void Relay::pass_on() {
+void StderrRelay::pass_on() {
   std::array<char, 4096> chunk{};
   for (;;) {
     const ssize_t got = ::read(reader_.get(), chunk.data(), chunk.size());
@@ -100,7 +100,7 @@ void Relay::pass_on() {
 }
 
 // The end is a byte in the pipe, for others (shims that outlive the daemon) may keep it open.
-void Relay::finish() {
+void StderrRelay::finish() {
   memory_->is_over.store(true);
   pollfd polled{writer_.get(), POLLOUT, 0};
   if (::poll(&polled, 1, kPatience) == 1) {
@@ -108,7 +108,7 @@ void Relay::finish() {
   }
 }
 
-std::string Relay::last_lines(std::size_t count) const {
+std::string StderrRelay::last_lines(std::size_t count) const {
   const std::string text = memory_->text();
   std::string_view rest = text;
   std::vector<std::string_view> lines;

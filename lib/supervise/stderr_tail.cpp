@@ -1,4 +1,4 @@
-#include <supervise/last_words.hpp>
+#include <supervise/stderr_tail.hpp>
 
 #include <poll.h>
 #include <sys/syscall.h>
@@ -14,14 +14,14 @@ constexpr int kPatience = 500; // milliseconds
 
 } // namespace
 
-Result<void> LastWords::begin() {
-  relay_.emplace(TRY(init::Relay::open()));
+Result<void> StderrTail::begin() {
+  relay_.emplace(TRY(init::StderrRelay::open()));
   pass_on();
   return {};
 }
 
 // Should the child die, the pipe stays, and another one goes on.
-void LastWords::pass_on() {
+void StderrTail::pass_on() {
   child_ = supervisor_.run_in_child(
       [this]() {
         relay_->pass_on();
@@ -30,7 +30,7 @@ void LastWords::pass_on() {
       [this](const std::string&) { pass_on(); });
 }
 
-void LastWords::finish() {
+void StderrTail::finish() {
   const pid_t child = std::exchange(child_, 0); // once
   if (!relay_ || child == 0) {
     return;
@@ -41,7 +41,7 @@ void LastWords::finish() {
   ::poll(&polled, 1, kPatience);
 }
 
-std::string LastWords::text() const {
+std::string StderrTail::text() const {
   return relay_ ? relay_->last_lines(kLines) : "";
 }
 

@@ -11,12 +11,12 @@ namespace dind::init {
 // What a service writes to its standard error goes through a pipe, on to our own, and the end of
 // it is remembered. The relaying is a process' own work (`pass_on`), so that the supervisor
 // sleeps on; should it die, the pipe stays, and another one goes on.
-class Relay {
+class StderrRelay {
 public:
-  static Result<Relay> open();
-  ~Relay();
-  Relay(Relay&& other) noexcept;
-  Relay& operator=(Relay&&) = delete;
+  static Result<StderrRelay> open();
+  ~StderrRelay();
+  StderrRelay(StderrRelay&& other) noexcept;
+  StderrRelay& operator=(StderrRelay&&) = delete;
 
   const Fd& writer() const { return writer_; } // for the service
 
@@ -30,7 +30,7 @@ public:
 
 private:
   struct Memory; // shared between the processes
-  Relay(Fd reader, Fd writer, Memory* memory)
+  StderrRelay(Fd reader, Fd writer, Memory* memory)
       : reader_(std::move(reader)), writer_(std::move(writer)), memory_(memory) {}
 
   Fd reader_;

@@ -1,4 +1,4 @@
-#include <init/relay.hpp>
+#include <init/stderr_relay.hpp>
 #include <support/child.hpp>
 #include <support/expect.hpp>
 
@@ -20,7 +20,7 @@ void write_to(const Fd& fd, const std::string& text) {
 }
 
 // Passes on what `lines` are to a pipe in the place of standard error, to the end.
-std::string passed_on(Relay& relay, const std::string& text) {
+std::string passed_on(StderrRelay& relay, const std::string& text) {
   Pipe out;
   const pid_t child = fork_into([&] {
     ::dup2(out.writer.get(), STDERR_FILENO);
@@ -38,14 +38,14 @@ std::string passed_on(Relay& relay, const std::string& text) {
   return got;
 }
 
-TEST(RelayTest, PassesOnWhatIsSaidAndEndsWithIt) {
-  auto relay = Relay::open();
+TEST(StderrRelayTest, PassesOnWhatIsSaidAndEndsWithIt) {
+  auto relay = StderrRelay::open();
   ASSERT_TRUE(ok(relay));
   EXPECT_EQ(passed_on(*relay, "one\ntwo\nthree"), "one\ntwo\nthree");
 }
 
-TEST(RelayTest, RemembersTheLastLines) {
-  auto relay = Relay::open();
+TEST(StderrRelayTest, RemembersTheLastLines) {
+  auto relay = StderrRelay::open();
   ASSERT_TRUE(ok(relay));
   EXPECT_EQ(relay->last_lines(3), "");
   std::string text(20'000, '.');
@@ -55,8 +55,8 @@ TEST(RelayTest, RemembersTheLastLines) {
   EXPECT_EQ(relay->last_lines(3), "one | two | three");
 }
 
-TEST(RelayTest, SurvivesAnOutputThatNobodyReads) {
-  auto relay = Relay::open();
+TEST(StderrRelayTest, SurvivesAnOutputThatNobodyReads) {
+  auto relay = StderrRelay::open();
   ASSERT_TRUE(ok(relay));
   const pid_t child = fork_into([&] {
     ::signal(SIGPIPE, SIG_IGN); // blocked in a supervisor
