@@ -1,7 +1,7 @@
 #include <supervise/exit_condition.hpp>
 
 #include <base/log.hpp>
-#include <supervise/peers.hpp>
+#include <supervise/other_containers.hpp>
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include <supervise/peers.hpp>
+#include <supervise/other_containers.hpp>
 
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
@@ -57,7 +57,7 @@ std::optional<Process> process_of(const Fd& proc, const std::string& number) {
 
 } // namespace
 
-std::vector<pid_t> mains_of_others(const std::vector<Process>& all, const Process& self) {
+std::vector<pid_t> other_main_processes(const std::vector<Process>& all, const Process& self) {
   std::vector<const Process*> mains; // one for each mount namespace
   for (const Process& process : all) {
     if (!is_main_of_another(process, self)) {
@@ -101,7 +101,7 @@ Result<std::string> wait_for_others_to_end() {
     if (self == all.end()) {
       return input_error("process {} is not in /proc", us);
     }
-    const auto others = mains_of_others(all, *self);
+    const auto others = other_main_processes(all, *self);
     if (others.empty() && !ended.empty()) {
       return ended;
     }

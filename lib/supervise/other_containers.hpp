@@ -23,7 +23,7 @@ struct Process {
 // them from outside, so that they have no parent here, and so it does with what is
 // executed in a container later on: the oldest in its mount namespace is the main one. PID 1 is
 // the sandbox' own.
-std::vector<pid_t> mains_of_others(const std::vector<Process>& all, const Process& self);
+std::vector<pid_t> other_main_processes(const std::vector<Process>& all, const Process& self);
 
 Result<std::vector<Process>> list_processes();
 

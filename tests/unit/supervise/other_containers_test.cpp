@@ -1,5 +1,5 @@
 #include <support/expect.hpp>
-#include <supervise/peers.hpp>
+#include <supervise/other_containers.hpp>
 
 #include <unistd.h>
 
@@ -13,7 +13,7 @@ using Pids = std::vector<pid_t>;
 const Process kSandbox = {1, 0, 10, "mnt:[1]"};
 const Process kSelf = {7, 0, 20, "mnt:[2]"};
 
-TEST(PeersTest, AreTheOldestWithoutParentInOtherContainers) {
+TEST(OtherContainersTest, AreTheOldestWithoutParentInOtherContainers) {
   const std::vector<Process> all = {
       kSandbox,
       kSelf,
@@ -25,14 +25,14 @@ TEST(PeersTest, AreTheOldestWithoutParentInOtherContainers) {
       {25, 0, 51, "mnt:[4]"},  // a third container's
       {40, 0, 61, ""},         // gone while we looked
   };
-  EXPECT_EQ(mains_of_others(all, kSelf), (Pids{20, 25}));
+  EXPECT_EQ(other_main_processes(all, kSelf), (Pids{20, 25}));
 }
 
-TEST(PeersTest, ThereMayBeNone) {
-  EXPECT_EQ(mains_of_others({kSandbox, kSelf}, kSelf), Pids{});
+TEST(OtherContainersTest, ThereMayBeNone) {
+  EXPECT_EQ(other_main_processes({kSandbox, kSelf}, kSelf), Pids{});
 }
 
-TEST(PeersTest, ProcessesAreReadFromProc) {
+TEST(OtherContainersTest, ProcessesAreReadFromProc) {
   const auto all = list_processes();
   ASSERT_TRUE(test::ok(all));
   const auto self = std::find_if(all->begin(), all->end(),
