@@ -19,9 +19,9 @@
 #include <init/signals.hpp>
 #include <init/stop_at_once.hpp>
 #include <report/status.hpp>
-#include <supervise/announcement.hpp>
 #include <supervise/policy.hpp>
 #include <supervise/promotion.hpp>
+#include <supervise/readiness.hpp>
 #include <supervise/supervision.hpp>
 
 #include <signal.h>
@@ -55,7 +55,7 @@ struct Site {
 
 Result<Site> prepare(const Intent& intent, const Options& options, report::StatusBoard& board) {
   init::adopt_orphans();
-  supervise::Announcement(intent.settings.supervision.ready_file, {}); // of an earlier start
+  supervise::Readiness(intent.settings.supervision.ready_file, {}); // of an earlier start
   if (!intent.rootless) {
     warn(board, host::prepare_host({.cgroup_namespace = intent.settings.cgroup_namespace}));
   }

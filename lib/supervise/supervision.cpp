@@ -10,12 +10,12 @@
 #include <sys/listen.hpp>
 #include <sys/spawn.hpp>
 #include <report/status.hpp>
-#include <supervise/announcement.hpp>
 #include <supervise/backing.hpp>
 #include <supervise/exit_condition.hpp>
 #include <supervise/policy.hpp>
 #include <supervise/post_start.hpp>
 #include <supervise/promotion.hpp>
+#include <supervise/readiness.hpp>
 #include <supervise/stderr_tail.hpp>
 
 #include <sys/prctl.h>
@@ -59,7 +59,7 @@ public:
               const init::SignalSource& signals)
       : state_(std::move(handover)), settings_(state_.settings),
         board_(std::move(status), Clock::time_point(std::chrono::nanoseconds(state_.started_ns))),
-        notify_(std::move(notify)), announcement_(settings_.ready_file, inherited_environment()),
+        notify_(std::move(notify)), readiness_(settings_.ready_file, inherited_environment()),
         supervisor_(signals, policy_of(settings_, ::isatty(0) == 1), service()) {
     board_.publish_in(state_.runtime_dir);
     board_.measure_in(settings_.metrics_file);
@@ -85,7 +85,7 @@ private:
   const config::SupervisionSettings& settings_;
   report::StatusBoard board_;
   daemon::NotifySocket notify_;
-  Announcement announcement_;
+  Readiness readiness_;
   init::Supervisor supervisor_;
   StderrTail stderr_tail_{supervisor_};
   IdleWait idleness_{supervisor_};
@@ -171,7 +171,7 @@ void Supervision::listen() {
     }
   }
   if (said->stopping && supervisor_.lifecycle().stage() != init::Stage::stopping) {
-    announcement_.stopping();
+    readiness_.stopping();
     board_.enter(report::State::stopping, "dockerd stops by itself");
   }
 }
@@ -218,7 +218,7 @@ void Supervision::become_ready(const PostStart& told) {
   }
   board_.enter(report::State::ready);
   log::info("ready: engine {}, {} images, driver {}", status.engine, status.images, status.driver);
-  announcement_.ready();
+  readiness_.ready();
   if (std::exchange(has_been_ready_, true)) {
     return;
   }
@@ -252,17 +252,17 @@ void Supervision::enter(const std::string& why) {
   case Stage::ready:    // `become_ready` does
     return;
   case Stage::draining:
-    announcement_.unready();
+    readiness_.unready();
     return board_.enter(report::State::draining, why);
   case Stage::stopping:
-    announcement_.stopping();
+    readiness_.stopping();
     return board_.enter(report::State::stopping, why);
   case Stage::restarting:
-    announcement_.unready();
+    readiness_.unready();
     board_.status().restarts = supervisor_.lifecycle().restarts();
     return board_.enter(report::State::restarting, why);
   case Stage::ended:
-    announcement_.stopping();
+    readiness_.stopping();
     break;
   }
   const report::State state = board_.status().state;

@@ -1,4 +1,4 @@
-#include <supervise/announcement.hpp>
+#include <supervise/readiness.hpp>
 
 #include <daemon/notify.hpp>
 #include <support/expect.hpp>
@@ -11,30 +11,30 @@
 namespace dind::supervise {
 namespace {
 
-TEST(AnnouncementTest, IsAFileThatIsThereOnlyWhileReady) {
+TEST(ReadinessTest, IsAFileThatIsThereOnlyWhileReady) {
   const test::TempDir run;
   run.write("ready", "of an earlier start");
-  const Announcement announcement((run / "ready").native(), {});
+  const Readiness readiness((run / "ready").native(), {});
   EXPECT_FALSE(run.has("ready"));
-  announcement.ready();
+  readiness.ready();
   EXPECT_TRUE(run.has("ready"));
-  announcement.stopping();
+  readiness.stopping();
   EXPECT_FALSE(run.has("ready"));
-  announcement.stopping(); // twice is once
+  readiness.stopping(); // twice is once
 }
 
-TEST(AnnouncementTest, IsPassedOnToTheSupervisor) {
+TEST(ReadinessTest, IsPassedOnToTheSupervisor) {
   const test::TempDir run;
   const auto socket = daemon::NotifySocket::open(run.path());
   ASSERT_TRUE(test::ok(socket));
   const std::vector<std::string> environment = {"NOTIFY_SOCKET=" + socket->path().native()};
-  const Announcement announcement("", environment);
-  announcement.ready();
+  const Readiness readiness("", environment);
+  readiness.ready();
   const auto ready = socket->receive(::getpid());
   ASSERT_TRUE(test::ok(ready));
   EXPECT_TRUE(ready->ready);
   EXPECT_FALSE(ready->stopping);
-  announcement.stopping();
+  readiness.stopping();
   EXPECT_TRUE(socket->receive(::getpid())->stopping);
 }
 

@@ -1,4 +1,4 @@
-#include <supervise/announcement.hpp>
+#include <supervise/readiness.hpp>
 
 #include <base/environment.hpp>
 #include <base/log.hpp>
@@ -18,13 +18,13 @@ void remove(const std::string& file) {
 
 } // namespace
 
-Announcement::Announcement(std::string ready_file, std::span<const std::string> environment)
+Readiness::Readiness(std::string ready_file, std::span<const std::string> environment)
     : ready_file_(std::move(ready_file)),
       socket_(find_variable(environment, "NOTIFY_SOCKET").value_or("")) {
   remove(ready_file_);
 }
 
-void Announcement::ready() const {
+void Readiness::ready() const {
   notify("READY=1");
   if (ready_file_.empty()) {
     return;
@@ -34,16 +34,16 @@ void Announcement::ready() const {
   }
 }
 
-void Announcement::unready() const {
+void Readiness::unready() const {
   remove(ready_file_);
 }
 
-void Announcement::stopping() const {
+void Readiness::stopping() const {
   remove(ready_file_);
   notify("STOPPING=1");
 }
 
-void Announcement::notify(const char* message) const {
+void Readiness::notify(const char* message) const {
   if (socket_.empty()) {
     return;
   }

@@ -9,10 +9,10 @@ namespace dind::supervise {
 // How others, who neither ask nor watch, learn that the engine is ready: by the file of
 // DIND_READY_FILE, and by the NOTIFY_SOCKET of whoever supervises this program. What fails is
 // logged, and stops nothing.
-class Announcement {
+class Readiness {
 public:
   // Removes a file that an earlier start left.
-  Announcement(std::string ready_file, std::span<const std::string> environment);
+  Readiness(std::string ready_file, std::span<const std::string> environment);
 
   void ready() const;    // to be called last, when everything else is in place
   void unready() const;  // for a while: only the file tells
