@@ -15,9 +15,9 @@
 #include <daemon/notify.hpp>
 #include <host/preparation.hpp>
 #include <host/runtime_dir.hpp>
+#include <init/exit_on_signal.hpp>
 #include <init/reaper.hpp>
 #include <init/signals.hpp>
-#include <init/stop_at_once.hpp>
 #include <report/status.hpp>
 #include <supervise/policy.hpp>
 #include <supervise/promotion.hpp>
@@ -75,7 +75,7 @@ Result<Site> prepare(const Intent& intent, const Options& options, report::Statu
 // A stop, wherever it finds the seeding, has nothing to wait for or to tidy up.
 Result<Seeding> seed_until_stopped(const config::Settings& settings, PublicSockets& sockets,
                                    report::StatusBoard& board) {
-  const auto at_once = TRY(init::StopAtOnce::begin(
+  const auto at_once = TRY(init::ExitOnSignal::begin(
       [&](int code) { return supervise::remapped(settings.supervision, code); }));
   return seed_data_root(settings, Purpose::boot, board,
                         [&](const seed::SeedPlan& plan) { sockets.listen_before(plan); });

@@ -5,7 +5,7 @@
 #include <host/probe.hpp>
 #include <host/subordinate_ids.hpp>
 #include <host/surroundings.hpp>
-#include <init/stop_at_once.hpp>
+#include <init/exit_on_signal.hpp>
 #include <store/layout.hpp>
 #include <store/root_lock.hpp>
 #include <sys/boot_id.hpp>
@@ -131,7 +131,7 @@ Result<void> go_on_loop(const config::Settings& settings, Findings& found,
   }
   const std::string why = found.driver.why;
   found.loop = std::move(mounted).value();
-  init::StopAtOnce::detach_first(found.loop->path);
+  init::ExitOnSignal::detach_first(found.loop->path);
   if (std::string warning = supervise::backing_warning(*found.loop); !warning.empty()) {
     board.warn(std::move(warning));
   }

@@ -1,5 +1,5 @@
+#include <init/exit_on_signal.hpp>
 #include <init/signals.hpp>
-#include <init/stop_at_once.hpp>
 #include <support/child.hpp>
 #include <support/expect.hpp>
 
@@ -18,12 +18,12 @@ using test::holds_in_child;
 using test::ok;
 using test::Pipe;
 
-TEST(StopAtOnceTest, EndsAProcessThatIsBusyInAllOfItsThreads) {
+TEST(ExitOnSignalTest, EndsAProcessThatIsBusyInAllOfItsThreads) {
   for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) {
     const Pipe busy;
     const pid_t child = fork_into([&] {
       const auto signals = SignalSource::open();
-      const auto at_once = StopAtOnce::begin();
+      const auto at_once = ExitOnSignal::begin();
       std::thread other([] { ::pause(); });
       busy.send();
       for (;;) { // with calls, as the thread sanitizer hands signals on in those alone
@@ -37,31 +37,31 @@ TEST(StopAtOnceTest, EndsAProcessThatIsBusyInAllOfItsThreads) {
   }
 }
 
-TEST(StopAtOnceTest, TakesAStopThatCameBefore) {
+TEST(ExitOnSignalTest, TakesAStopThatCameBefore) {
   const pid_t child = fork_into([] {
     const auto signals = SignalSource::open();
     ::raise(SIGTERM);
-    const auto at_once = StopAtOnce::begin();
+    const auto at_once = ExitOnSignal::begin();
     return 0;
   });
   EXPECT_EQ(exit_code_of(child), 143);
 }
 
-TEST(StopAtOnceTest, EndsWithTheCodeThatItIsTold) {
+TEST(ExitOnSignalTest, EndsWithTheCodeThatItIsTold) {
   const pid_t child = fork_into([] {
     const auto signals = SignalSource::open();
     ::raise(SIGINT);
-    const auto at_once = StopAtOnce::begin([](int code) { return code == 130 ? 7 : code; });
+    const auto at_once = ExitOnSignal::begin([](int code) { return code == 130 ? 7 : code; });
     return 0;
   });
   EXPECT_EQ(exit_code_of(child), 7);
 }
 
-TEST(StopAtOnceTest, LeavesSignalsToBeReadAfterwardsAndOthersMeanwhile) {
+TEST(ExitOnSignalTest, LeavesSignalsToBeReadAfterwardsAndOthersMeanwhile) {
   EXPECT_TRUE(holds_in_child([] {
     const auto signals = SignalSource::open();
     {
-      const auto at_once = StopAtOnce::begin();
+      const auto at_once = ExitOnSignal::begin();
       ASSERT_TRUE(ok(at_once));
       ::raise(SIGHUP);
     }

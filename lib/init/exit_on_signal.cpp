@@ -1,4 +1,4 @@
-#include <init/stop_at_once.hpp>
+#include <init/exit_on_signal.hpp>
 
 #include <limits.h>
 #include <sys/mount.h>
@@ -35,7 +35,7 @@ void end_process(int signal) {
 
 } // namespace
 
-Result<StopAtOnce> StopAtOnce::begin(const std::function<int(int)>& exit_code) {
+Result<ExitOnSignal> ExitOnSignal::begin(const std::function<int(int)>& exit_code) {
   for (std::size_t i = 0; i < kStops.size(); ++i) {
     exit_codes[i] = exit_code(kSignalBase + kStops[i]);
   }
@@ -43,7 +43,7 @@ Result<StopAtOnce> StopAtOnce::begin(const std::function<int(int)>& exit_code) {
   action.sa_handler = end_process; // PID 1 gets no signal that has no handler
   sigset_t stops;
   ::sigemptyset(&stops);
-  StopAtOnce stop_at_once;
+  ExitOnSignal stop_at_once;
   for (std::size_t i = 0; i < kStops.size(); ++i) {
     ::sigaddset(&stops, kStops[i]);
     if (::sigaction(kStops[i], &action, &stop_at_once.actions_[i]) == -1) {
@@ -57,7 +57,7 @@ Result<StopAtOnce> StopAtOnce::begin(const std::function<int(int)>& exit_code) {
   return stop_at_once;
 }
 
-void StopAtOnce::detach_first(const std::string& mount) {
+void ExitOnSignal::detach_first(const std::string& mount) {
   mount_told = false;
   if (mount.size() < mount_to_detach.size()) {
     std::copy(mount.begin(), mount.end(), mount_to_detach.begin());
@@ -66,11 +66,11 @@ void StopAtOnce::detach_first(const std::string& mount) {
   }
 }
 
-StopAtOnce::StopAtOnce(StopAtOnce&& other) noexcept
+ExitOnSignal::ExitOnSignal(ExitOnSignal&& other) noexcept
     : before_(other.before_), actions_(other.actions_),
       active_(std::exchange(other.active_, false)) {}
 
-StopAtOnce::~StopAtOnce() {
+ExitOnSignal::~ExitOnSignal() {
   if (!active_) {
     return;
   }

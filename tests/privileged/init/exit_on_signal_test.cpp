@@ -1,5 +1,5 @@
+#include <init/exit_on_signal.hpp>
 #include <init/signals.hpp>
-#include <init/stop_at_once.hpp>
 
 #include <support/child.hpp>
 #include <support/expect.hpp>
@@ -17,7 +17,7 @@ namespace {
 
 using test::ok;
 
-TEST(StopAtOnceTest, DetachesAMountFirst) {
+TEST(ExitOnSignalTest, DetachesAMountFirst) {
   NEEDS(test::enter_mount_namespace(), "mount namespaces");
   const test::TempDir place;
   const auto root = place.make_dir("root");
@@ -25,8 +25,8 @@ TEST(StopAtOnceTest, DetachesAMountFirst) {
   const test::Pipe busy;
   const pid_t child = test::fork_into([&] {
     const auto signals = SignalSource::open();
-    const auto at_once = StopAtOnce::begin();
-    StopAtOnce::detach_first(root.native());
+    const auto at_once = ExitOnSignal::begin();
+    ExitOnSignal::detach_first(root.native());
     busy.send();
     return ::pause();
   });
