@@ -1,10 +1,10 @@
 #include <boot/boot.hpp>
 
 #include <base/log.hpp>
-#include <boot/become.hpp>
 #include <boot/caches.hpp>
 #include <boot/early_end.hpp>
 #include <boot/engine_settings.hpp>
+#include <boot/exec_command.hpp>
 #include <boot/intent.hpp>
 #include <boot/key_making.hpp>
 #include <boot/loading.hpp>
@@ -288,12 +288,12 @@ int run(std::span<const std::string> arguments, std::span<const std::string> env
   log::set_format(options->settings.log_format);
   switch (options->run) {
   case Run::command:
-    return become_command(options->argv, environment, signals->original_mask());
+    return exec_command(options->argv, environment, signals->original_mask());
   case Run::daemon_direct:
-    return become(options->argv, environment, signals->original_mask());
+    return exec_program(options->argv, environment, signals->original_mask());
   case Run::daemon:
     if (::geteuid() != 0) {
-      return become_rootless(*options, arguments, signals->original_mask());
+      return exec_rootless(*options, arguments, signals->original_mask());
     }
     break;
   }

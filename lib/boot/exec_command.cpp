@@ -1,4 +1,4 @@
-#include <boot/become.hpp>
+#include <boot/exec_command.hpp>
 
 #include <base/log.hpp>
 #include <daemon/command.hpp>
@@ -29,8 +29,8 @@ std::vector<char*> pointers_to(std::span<const std::string> words) {
 
 } // namespace
 
-int become(std::span<const std::string> argv, std::span<const std::string> environment,
-           const sigset_t& mask) {
+int exec_program(std::span<const std::string> argv, std::span<const std::string> environment,
+                 const sigset_t& mask) {
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
   ::execvpe(argv[0].c_str(), pointers_to(argv).data(), pointers_to(environment).data());
   const Error failure = errno_error("run {}", argv[0]);
@@ -38,15 +38,15 @@ int become(std::span<const std::string> argv, std::span<const std::string> envir
   return sys::exit_code_for(failure);
 }
 
-int become_command(std::span<const std::string> arguments, std::span<const std::string> environment,
-                   const sigset_t& mask) {
+int exec_command(std::span<const std::string> arguments, std::span<const std::string> environment,
+                 const sigset_t& mask) {
   const auto facts = daemon::look_for_command(arguments, environment);
   const daemon::Command command = daemon::make_command(arguments, environment, facts);
-  return become(command.argv, command.environment, mask);
+  return exec_program(command.argv, command.environment, mask);
 }
 
-int become_rootless(const Options& options, std::span<const std::string> arguments,
-                    const sigset_t& mask) {
+int exec_rootless(const Options& options, std::span<const std::string> arguments,
+                  const sigset_t& mask) {
   const auto& environment = options.invocation.environment;
   const auto facts = daemon::look_for_rootless(environment);
   if (const std::string objection = daemon::rootless_objection(facts); !objection.empty()) {
@@ -59,7 +59,7 @@ int become_rootless(const Options& options, std::span<const std::string> argumen
   const auto command =
       daemon::rootless_command(program ? program->native() : "dind-init", arguments, environment,
                                facts, options.invocation.default_listeners);
-  return become(command.argv, command.environment, mask);
+  return exec_program(command.argv, command.environment, mask);
 }
 
 } // namespace dind::boot
