@@ -2,9 +2,9 @@
 
 #include <base/log.hpp>
 #include <boot/caches.hpp>
-#include <boot/early_end.hpp>
 #include <boot/engine_settings.hpp>
 #include <boot/exec_command.hpp>
+#include <boot/exit.hpp>
 #include <boot/intent.hpp>
 #include <boot/key_making.hpp>
 #include <boot/loading.hpp>
@@ -37,7 +37,7 @@ bool is_stopped() {
   return init::SignalSource::pending_stop().has_value();
 }
 
-EarlyEnd stop_end(std::string when) {
+Exit stop_exit(std::string when) {
   return {kSignalBase + init::SignalSource::pending_stop().value_or(SIGTERM), std::move(when)};
 }
 
@@ -82,8 +82,8 @@ Result<Seeding> seed_until_stopped(const config::Settings& settings, PublicSocke
 }
 
 // Images into the volume, while keys and certificates are made.
-OrEnd<Seeding> fill_volume(const Intent& intent, const Options& options, PublicSockets& sockets,
-                           LoopHold& loop, report::StatusBoard& board) {
+OrExit<Seeding> fill_volume(const Intent& intent, const Options& options, PublicSockets& sockets,
+                            LoopHold& loop, report::StatusBoard& board) {
   constexpr const char* kStopped = "stopped before dockerd was started";
   if (!intent.listeners.certificates.empty()) {
     board.begin("tls");
@@ -97,22 +97,22 @@ OrEnd<Seeding> fill_volume(const Intent& intent, const Options& options, PublicS
     loop.take(seeding->found);
   }
   if (is_stopped()) {
-    return stop_end(kStopped);
+    return stop_exit(kStopped);
   }
   if (!seeding) { // nothing but the lock is left to fail
-    return EarlyEnd{kDataRootLocked, seeding.error().describe()};
+    return Exit{kDataRootLocked, seeding.error().describe()};
   }
   protect(seeding->found.caches);
   const std::string& refusal = seeding->found.driver.refusal;
   if (!refusal.empty()) {
-    return EarlyEnd{kDriverUnavailable, refusal};
+    return Exit{kDriverUnavailable, refusal};
   }
   const auto made_in = certificates.finish();
   if (!made_in && is_stopped()) {
-    return stop_end(kStopped);
+    return stop_exit(kStopped);
   }
   // Never without TLS where it was asked for.
-  board.lengthen("tls", TRY(or_end(kHostUnprepared, made_in)));
+  board.lengthen("tls", TRY(or_exit(kHostUnprepared, made_in)));
   return std::move(seeding).value();
 }
 
@@ -160,31 +160,31 @@ struct Engine {
   daemon::Launch launch;
 };
 
-OrEnd<Engine> configure_engine(const Intent& intent, const Options& options, const Site& site,
-                               const Seeding& seeding, report::StatusBoard& board) {
-  auto notify = TRY(or_end(kHostUnprepared, daemon::NotifySocket::open(site.runtime_dir)));
+OrExit<Engine> configure_engine(const Intent& intent, const Options& options, const Site& site,
+                                const Seeding& seeding, report::StatusBoard& board) {
+  auto notify = TRY(or_exit(kHostUnprepared, daemon::NotifySocket::open(site.runtime_dir)));
   daemon::EngineChoice choice = choice_of(seeding, intent.settings);
   choice.settings = engine_settings(intent.settings.engine, options.flags, intent.file);
-  auto launch = TRY(or_end(kUsage, daemon::configure(site.invocation, options.flags, intent.file,
-                                                     choice, intent.listeners, site.runtime_dir,
-                                                     notify.path().native())));
+  auto launch = TRY(or_exit(kUsage, daemon::configure(site.invocation, options.flags, intent.file,
+                                                      choice, intent.listeners, site.runtime_dir,
+                                                      notify.path().native())));
   warn(board, launch.warnings);
   return Engine{std::move(notify), std::move(choice), std::move(launch)};
 }
 
 // Has the engine load what can only be loaded, and judges what is missing then.
-OrEnd<void> complete_images(const config::Settings& settings, const Seeding& seeding,
-                            const LoadingEngine& how, report::StatusBoard& board) {
+OrExit<void> complete_images(const config::Settings& settings, const Seeding& seeding,
+                             const LoadingEngine& how, report::StatusBoard& board) {
   std::string failure = seeding.failure;
   if (seeding.plan.by_load) {
     const std::string missing = load_images(settings, seeding, how, board, is_stopped);
     failure = missing.empty() ? failure : missing;
     if (is_stopped()) {
-      return stop_end("stopped while images were loaded");
+      return stop_exit("stopped while images were loaded");
     }
   }
   if (!failure.empty() && settings.on_seed_error == config::OnSeedError::fail) {
-    return EarlyEnd{kCacheUnusable, failure};
+    return Exit{kCacheUnusable, failure};
   }
   if (!failure.empty()) {
     // A cold cache is slow; a daemon that does not start is an outage.
@@ -208,19 +208,19 @@ void report(const config::Settings& settings, const Seeding& seeding, const Engi
 
 // Everything between the options and dockerd. Each stage is a function from
 // value to value, and after the probe nobody asks the host again.
-OrEnd<int> boot_daemon(const Options& options, const init::SignalSource& signals,
-                       report::StatusBoard& board) {
+OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signals,
+                        report::StatusBoard& board) {
   board.begin("options");
-  const Intent intent = TRY(or_end(kUsage, understand(options)));
+  const Intent intent = TRY(or_exit(kUsage, understand(options)));
   const config::Settings& settings = intent.settings;
   warn(board, intent.warnings);
 
   board.begin("sockets");
   auto sockets = TRY(
-      or_end(kHostUnprepared, PublicSockets::claim(intent.listeners, settings.engine.activate)));
+      or_exit(kHostUnprepared, PublicSockets::claim(intent.listeners, settings.engine.activate)));
 
   board.begin("prepare");
-  const Site site = TRY(or_end(kHostUnprepared, prepare(intent, options, board)));
+  const Site site = TRY(or_exit(kHostUnprepared, prepare(intent, options, board)));
 
   LoopHold loop; // goes after all that is open on it
   Seeding seeding = TRY(fill_volume(intent, options, sockets, loop, board));
@@ -234,7 +234,7 @@ OrEnd<int> boot_daemon(const Options& options, const init::SignalSource& signals
   report(settings, seeding, engine, board);
 
   supervise::Handover state;
-  state.sockets = TRY(or_end(kHostUnprepared, sockets.hand_over()));
+  state.sockets = TRY(or_exit(kHostUnprepared, sockets.hand_over()));
   state.settings = settings.supervision;
   state.log_level = settings.log_level;
   state.log_format = settings.log_format;

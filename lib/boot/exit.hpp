@@ -16,20 +16,20 @@ inline constexpr int kDataRootLocked = 75;
 inline constexpr int kSignalBase = 128;
 
 // Why a boot ends early, for people, and the exit code that says so.
-struct EarlyEnd {
+struct Exit {
   int code = 0;
   std::string why;
 };
 
 // What a stage of the boot hands to the next one, or the end of the boot.
 template <typename T>
-using OrEnd = Result<T, EarlyEnd>;
+using OrExit = Result<T, Exit>;
 
 // Without this part there is no boot.
 template <typename T>
-OrEnd<T> or_end(int code, Result<T> part) {
+OrExit<T> or_exit(int code, Result<T> part) {
   if (!part) {
-    return EarlyEnd{code, part.error().describe()};
+    return Exit{code, part.error().describe()};
   }
   return std::move(part).value();
 }
