@@ -146,8 +146,8 @@ int run_seed(const SeedArguments& arguments) {
   }
   log::set_level(settings->log_level);
   report::StatusBoard board;
-  const auto purpose = arguments.dry_run ? boot::Purpose::rehearsal : boot::Purpose::seeding;
-  const auto seeding = boot::seed_data_root(*settings, purpose, board);
+  const auto mode = arguments.dry_run ? boot::Mode::dry_run : boot::Mode::seed_only;
+  const auto seeding = boot::seed_data_root(*settings, mode, board);
   if (!seeding) {
     return fail(kVerb, seeding.error());
   }

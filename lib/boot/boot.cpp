@@ -77,7 +77,7 @@ Result<Seeding> seed_until_stopped(const config::Settings& settings, PublicSocke
                                    report::StatusBoard& board) {
   const auto at_once = TRY(init::ExitOnSignal::begin(
       [&](int code) { return supervise::remapped(settings.supervision, code); }));
-  return seed_data_root(settings, Purpose::boot, board,
+  return seed_data_root(settings, Mode::boot, board,
                         [&](const seed::SeedPlan& plan) { sockets.listen_before(plan); });
 }
 

@@ -24,8 +24,8 @@ constexpr mode_t kDataRootMode = 0710; // what dockerd gives it
 // A container that is being replaced may need a while to end.
 constexpr auto kLockPatience = std::chrono::seconds(10);
 
-Result<Fd> open_data_root(const std::string& path, Purpose purpose) {
-  if (purpose == Purpose::rehearsal) { // it need not be there yet
+Result<Fd> open_data_root(const std::string& path, Mode mode) {
+  if (mode == Mode::dry_run) { // it need not be there yet
     return TRY(sys::open_nearest_dir(path)).dir;
   }
   TRY(sys::make_dirs(path, kDataRootMode));
@@ -65,12 +65,11 @@ void find_users(const config::Settings& settings, Findings& found) {
   }
 }
 
-Result<Fd> open_store_root(const config::Settings& settings, Purpose purpose,
-                           const Findings& found) {
-  if (found.store_root != settings.data_root && purpose != Purpose::rehearsal) {
-    TRY(open_data_root(settings.data_root, purpose));
+Result<Fd> open_store_root(const config::Settings& settings, Mode mode, const Findings& found) {
+  if (found.store_root != settings.data_root && mode != Mode::dry_run) {
+    TRY(open_data_root(settings.data_root, mode));
   }
-  Fd root = TRY(open_data_root(found.store_root, purpose));
+  Fd root = TRY(open_data_root(found.store_root, mode));
   if (found.store_group != 0 && ::fchown(root.get(), 0, found.store_group) == -1) {
     return errno_error("set the group of {}", found.store_root);
   }
@@ -78,15 +77,15 @@ Result<Fd> open_store_root(const config::Settings& settings, Purpose purpose,
 }
 
 // What the data root holds and the host can do with it, as it is now.
-Result<void> look(const config::Settings& settings, Purpose purpose, Findings& found) {
+Result<void> look(const config::Settings& settings, Mode mode, Findings& found) {
   found.state = TRY(store::read_state(found.store_root).within(found.store_root));
   if (found.caches.open.empty() && settings.allowed_drivers.empty()) { // nothing to decide
     if (was_seeded(found.store_root)) {
-      found.data_root = TRY(open_store_root(settings, purpose, found));
+      found.data_root = TRY(open_store_root(settings, mode, found));
     }
     return {};
   }
-  found.data_root = TRY(open_store_root(settings, purpose, found));
+  found.data_root = TRY(open_store_root(settings, mode, found));
   const bool has_own = static_cast<bool>(sys::open_dir(own_dir_of(found.store_root)));
   host::ProbeRequest request{.scratch_parent = has_own ? store::kOwnDir : "."};
   request.ids = found.users.shift;
@@ -139,20 +138,20 @@ Result<void> go_on_loop(const config::Settings& settings, Findings& found,
   log::info("data root: {} bytes on {}, {}", found.loop->bytes, found.loop->device,
             found.loop->is_new ? "new" : "from an earlier start");
   auto refused = std::move(found.driver.refused);
-  TRY(look(settings, Purpose::boot, found));
+  TRY(look(settings, Mode::boot, found));
   found.driver = choose(settings, found);
   found.driver.why = why;
   found.driver.refused = std::move(refused);
   return {};
 }
 
-Result<void> hold(const config::Settings& settings, Purpose purpose, Findings& found) {
-  const Fd root = TRY(open_data_root(settings.data_root, purpose));
+Result<void> hold(const config::Settings& settings, Mode mode, Findings& found) {
+  const Fd root = TRY(open_data_root(settings.data_root, mode));
   found.lock = TRY(store::lock_data_root(root, kLockPatience).within(settings.data_root));
   return {};
 }
 
-Result<void> find_out(const config::Settings& settings, Purpose purpose, report::StatusBoard& board,
+Result<void> find_out(const config::Settings& settings, Mode mode, report::StatusBoard& board,
                       Findings& found) {
   if (settings.seed != config::Strategy::off) {
     found.caches = open_caches(settings);
@@ -162,17 +161,17 @@ Result<void> find_out(const config::Settings& settings, Purpose purpose, report:
   }
   const bool has_cache = !found.caches.open.empty();
   find_users(settings, found);
-  if ((has_cache || was_seeded(found.store_root)) && purpose != Purpose::rehearsal) {
-    const auto held = hold(settings, purpose, found);
+  if ((has_cache || was_seeded(found.store_root)) && mode != Mode::dry_run) {
+    const auto held = hold(settings, mode, found);
     if (!held && (has_cache || held.error().is(std::errc::device_or_resource_busy))) {
       return held.error();
     }
   }
-  TRY(look(settings, purpose, found));
+  TRY(look(settings, mode, found));
   found.driver = choose(settings, found);
-  if (found.driver.on_loop && purpose == Purpose::boot) {
+  if (found.driver.on_loop && mode == Mode::boot) {
     TRY(go_on_loop(settings, found, board));
-  } else if (found.driver.on_loop && purpose == Purpose::seeding) {
+  } else if (found.driver.on_loop && mode == Mode::seed_only) {
     // A lower rung would hold the data root to its driver for good.
     found.driver.means = seed::Means::none;
     found.driver.why += ", which dind-init mounts when it boots";
@@ -193,10 +192,9 @@ Result<void> find_out(const config::Settings& settings, Purpose purpose, report:
 
 } // namespace
 
-Result<Findings> find_out(const config::Settings& settings, Purpose purpose,
-                          report::StatusBoard& board) {
+Result<Findings> find_out(const config::Settings& settings, Mode mode, report::StatusBoard& board) {
   Findings found;
-  if (auto done = find_out(settings, purpose, board, found); !done) {
+  if (auto done = find_out(settings, mode, board, found); !done) {
     host::leave_loop_root(found.loop ? found.loop->path : "");
     return std::move(done).error();
   }

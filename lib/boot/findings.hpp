@@ -48,16 +48,15 @@ struct Findings {
 };
 
 // What is looked for: a boot mounts what it needs; seeding alone leaves all mounts as they
-// are; a rehearsal changes nothing at all, and takes no lock.
-enum class Purpose { boot, seeding, rehearsal };
+// are; a dry run changes nothing at all, and takes no lock.
+enum class Mode { boot, seed_only, dry_run };
 
 // Opens the caches, locks the data root, probes the host, chooses the driver and, if that needs
 // one, puts a loop-mounted filesystem at the data root. Layers that seeding made are
 // checked (look_for_flaws), with or without a cache.
 // Warnings go to `board`. EBUSY if another daemon has the data root. Where nothing was ever seeded
 // and there is no cache, nothing is written to the data root.
-Result<Findings> find_out(const config::Settings& settings, Purpose purpose,
-                          report::StatusBoard& board);
+Result<Findings> find_out(const config::Settings& settings, Mode mode, report::StatusBoard& board);
 
 // Undoes that mount when it goes, unless the filesystem was handed on: to be made before what is
 // opened on it.

@@ -149,11 +149,11 @@ std::vector<std::string> images_there(const Seeding& seeding, const report::Stat
   return there;
 }
 
-Result<Seeding> seed_data_root(const config::Settings& settings, Purpose purpose,
+Result<Seeding> seed_data_root(const config::Settings& settings, Mode mode,
                                report::StatusBoard& board, const PlanListener& planned) {
   board.begin("probe");
   Seeding seeding;
-  auto looked = find_out(settings, purpose, board);
+  auto looked = find_out(settings, mode, board);
   if (!looked && looked.error().is(std::errc::device_or_resource_busy)) {
     return std::move(looked).error();
   }
@@ -175,7 +175,7 @@ Result<Seeding> seed_data_root(const config::Settings& settings, Purpose purpose
     planned(seeding.plan);
   }
   const bool makes_layers = seeding.plan.cold_why.empty() && !seeding.plan.by_load;
-  if (!makes_layers && purpose != Purpose::rehearsal && found.driver.refusal.empty()) {
+  if (!makes_layers && mode != Mode::dry_run && found.driver.refusal.empty()) {
     if (auto cleared = clear_flaws(seeding); !cleared) {
       seeding.failure = std::move(cleared).error().within("clear " + settings.data_root).describe();
       board.warn(seeding.failure);
@@ -188,7 +188,7 @@ Result<Seeding> seed_data_root(const config::Settings& settings, Purpose purpose
     }
     return seeding;
   }
-  if (seeding.plan.by_load || purpose == Purpose::rehearsal) {
+  if (seeding.plan.by_load || mode == Mode::dry_run) {
     return seeding;
   }
 

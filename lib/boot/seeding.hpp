@@ -21,10 +21,10 @@ struct Seeding {
 // Finds out what caches, host and data root are like, plans, and seeds, reporting
 // to `board`. A cache that cannot be used is a cold start, told in `failure`, not an
 // error. Images that must be loaded (plan.by_load) are left to who starts the engine.
-// A rehearsal ends with the plan; else `planned` is told of it before anything is done. EBUSY if
+// A dry run ends with the plan; else `planned` is told of it before anything is done. EBUSY if
 // another daemon has the data root. May be killed at any moment: the next call goes on.
 using PlanListener = std::function<void(const seed::SeedPlan&)>;
-Result<Seeding> seed_data_root(const config::Settings& settings, Purpose purpose,
+Result<Seeding> seed_data_root(const config::Settings& settings, Mode mode,
                                report::StatusBoard& board, const PlanListener& planned = nullptr);
 
 // The images of the caches that the engine has by now, and shall go on having, as people call them:
