@@ -2,10 +2,10 @@
 
 #include <base/log.hpp>
 #include <boot/caches.hpp>
+#include <boot/configuration.hpp>
 #include <boot/engine_settings.hpp>
 #include <boot/exec_command.hpp>
 #include <boot/exit.hpp>
-#include <boot/intent.hpp>
 #include <boot/key_making.hpp>
 #include <boot/loading.hpp>
 #include <boot/packet_filter.hpp>
@@ -53,21 +53,22 @@ struct Site {
   daemon::Invocation invocation; // the user's, with the packet filter that works here
 };
 
-Result<Site> prepare(const Intent& intent, const Options& options, report::StatusBoard& board) {
+Result<Site> prepare(const Configuration& configuration, const Options& options,
+                     report::StatusBoard& board) {
   init::adopt_orphans();
-  supervise::Readiness(intent.settings.supervision.ready_file, {}); // of an earlier start
-  if (!intent.rootless) {
-    warn(board, host::prepare_host({.cgroup_namespace = intent.settings.cgroup_namespace}));
+  supervise::Readiness(configuration.settings.supervision.ready_file, {}); // of an earlier start
+  if (!configuration.rootless) {
+    warn(board, host::prepare_host({.cgroup_namespace = configuration.settings.cgroup_namespace}));
   }
   Site site;
   site.runtime_dir =
-      TRY(intent.rootless ? host::make_plain_runtime_dir(intent.rootless->runtime_dir)
-                          : host::make_runtime_dir(intent.settings.data_root));
-  board.measure_in(intent.settings.supervision.metrics_file);
+      TRY(configuration.rootless ? host::make_plain_runtime_dir(configuration.rootless->runtime_dir)
+                                 : host::make_runtime_dir(configuration.settings.data_root));
+  board.measure_in(configuration.settings.supervision.metrics_file);
   board.publish_in(site.runtime_dir);
   site.invocation = options.invocation;
   site.invocation.environment =
-      prepare_packet_filter(filter_use(options.flags, intent.file.settings),
+      prepare_packet_filter(filter_use(options.flags, configuration.file.settings),
                             std::move(site.invocation.environment), site.runtime_dir, board);
   return site;
 }
@@ -82,17 +83,17 @@ Result<Seeding> seed_until_stopped(const config::Settings& settings, PublicSocke
 }
 
 // Images into the volume, while keys and certificates are made.
-OrExit<Seeding> fill_volume(const Intent& intent, const Options& options, PublicSockets& sockets,
-                            LoopHold& loop, report::StatusBoard& board) {
+OrExit<Seeding> fill_volume(const Configuration& configuration, const Options& options,
+                            PublicSockets& sockets, LoopHold& loop, report::StatusBoard& board) {
   constexpr const char* kStopped = "stopped before dockerd was started";
-  if (!intent.listeners.certificates.empty()) {
+  if (!configuration.listeners.certificates.empty()) {
     board.begin("tls");
   }
   KeyMaking certificates(
-      intent.listeners.certificates, intent.settings.engine.tls_key,
+      configuration.listeners.certificates, configuration.settings.engine.tls_key,
       find_variable(options.invocation.environment, "DOCKER_TLS_SAN").value_or(""), is_stopped);
 
-  auto seeding = seed_until_stopped(intent.settings, sockets, board);
+  auto seeding = seed_until_stopped(configuration.settings, sockets, board);
   if (seeding) {
     loop.take(seeding->found);
   }
@@ -160,14 +161,17 @@ struct Engine {
   daemon::Launch launch;
 };
 
-OrExit<Engine> configure_engine(const Intent& intent, const Options& options, const Site& site,
-                                const Seeding& seeding, report::StatusBoard& board) {
+OrExit<Engine> configure_engine(const Configuration& configuration, const Options& options,
+                                const Site& site, const Seeding& seeding,
+                                report::StatusBoard& board) {
   auto notify = TRY(or_exit(kHostUnprepared, daemon::NotifySocket::open(site.runtime_dir)));
-  daemon::EngineChoice choice = choice_of(seeding, intent.settings);
-  choice.settings = engine_settings(intent.settings.engine, options.flags, intent.file);
-  auto launch = TRY(or_exit(kUsage, daemon::configure(site.invocation, options.flags, intent.file,
-                                                      choice, intent.listeners, site.runtime_dir,
-                                                      notify.path().native())));
+  daemon::EngineChoice choice = choice_of(seeding, configuration.settings);
+  choice.settings =
+      engine_settings(configuration.settings.engine, options.flags, configuration.file);
+  auto launch =
+      TRY(or_exit(kUsage, daemon::configure(site.invocation, options.flags, configuration.file,
+                                            choice, configuration.listeners, site.runtime_dir,
+                                            notify.path().native())));
   warn(board, launch.warnings);
   return Engine{std::move(notify), std::move(choice), std::move(launch)};
 }
@@ -211,25 +215,25 @@ void report(const config::Settings& settings, const Seeding& seeding, const Engi
 OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signals,
                         report::StatusBoard& board) {
   board.begin("options");
-  const Intent intent = TRY(or_exit(kUsage, understand(options)));
-  const config::Settings& settings = intent.settings;
-  warn(board, intent.warnings);
+  const Configuration configuration = TRY(or_exit(kUsage, resolve(options)));
+  const config::Settings& settings = configuration.settings;
+  warn(board, configuration.warnings);
 
   board.begin("sockets");
-  auto sockets = TRY(
-      or_exit(kHostUnprepared, PublicSockets::claim(intent.listeners, settings.engine.activate)));
+  auto sockets = TRY(or_exit(
+      kHostUnprepared, PublicSockets::claim(configuration.listeners, settings.engine.activate)));
 
   board.begin("prepare");
-  const Site site = TRY(or_exit(kHostUnprepared, prepare(intent, options, board)));
+  const Site site = TRY(or_exit(kHostUnprepared, prepare(configuration, options, board)));
 
   LoopHold loop; // goes after all that is open on it
-  Seeding seeding = TRY(fill_volume(intent, options, sockets, loop, board));
+  Seeding seeding = TRY(fill_volume(configuration, options, sockets, loop, board));
 
   board.begin("configure");
-  const Engine engine = TRY(configure_engine(intent, options, site, seeding, board));
+  const Engine engine = TRY(configure_engine(configuration, options, site, seeding, board));
   TRY(complete_images(settings, seeding,
-                      {site.invocation, options.flags, intent.file, engine.choice, site.runtime_dir,
-                       engine.notify, signals.original_mask()},
+                      {site.invocation, options.flags, configuration.file, engine.choice,
+                       site.runtime_dir, engine.notify, signals.original_mask()},
                       board));
   report(settings, seeding, engine, board);
 

@@ -14,7 +14,7 @@
 namespace dind::boot {
 
 // What is to be done, by options and dockerd's file together.
-struct Intent {
+struct Configuration {
   std::optional<daemon::RootlessPlaces> rootless; // inside of rootlesskit's namespaces
   daemon::DaemonFile file;
   config::Settings settings;
@@ -24,6 +24,6 @@ struct Intent {
 
 // An error is the user's (exit 64): options that contradict the file or each other, a file that is
 // no JSON or that dockerd would refuse.
-Result<Intent> understand(const Options& options);
+Result<Configuration> resolve(const Options& options);
 
 } // namespace dind::boot
