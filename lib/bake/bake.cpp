@@ -1,7 +1,7 @@
 #include <bake/bake.hpp>
 
+#include <bake/layer_pool.hpp>
 #include <bake/layer_writer.hpp>
-#include <bake/oven.hpp>
 #include <base/readable.hpp>
 #include <sys/file.hpp>
 

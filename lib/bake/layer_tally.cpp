@@ -19,7 +19,7 @@ Result<void> LayerTally::see(const archive::TarEntry& entry) {
   if (archive::base_of(path).starts_with(archive::kWhiteoutPrefix) || notes_.is_node(path)) {
     return {};
   }
-  witnesses_.see(path, entry);
+  sentinels_.see(path, entry);
   facts.only_directories = facts.only_directories && entry.type == archive::EntryType::directory;
   facts.bytes += entry.type == archive::EntryType::file      ? entry.size
                  : entry.type == archive::EntryType::symlink ? entry.link_name.size()
@@ -30,7 +30,7 @@ Result<void> LayerTally::see(const archive::TarEntry& entry) {
 Result<cache::Skeleton> LayerTally::finish(const MakeSentinel& make_sentinel) {
   cache::Layer& facts = layer_.facts;
   facts.copy_reason = notes_.copy_reason();
-  for (const std::string& path : witnesses_.paths(notes_.capable())) {
+  for (const std::string& path : sentinels_.paths(notes_.capable())) {
     facts.sentinels.push_back(TRY(make_sentinel(path)));
   }
   cache::Skeleton skeleton = notes_.take();

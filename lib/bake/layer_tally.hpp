@@ -1,7 +1,7 @@
 #pragma once
 
+#include <bake/sentinel_picker.hpp>
 #include <bake/skeleton_notes.hpp>
-#include <bake/witnesses.hpp>
 #include <images/image.hpp>
 
 #include <functional>
@@ -30,7 +30,7 @@ public:
 private:
   WrittenLayer& layer_;
   SkeletonNotes& notes_;
-  Witnesses witnesses_;
+  SentinelPicker sentinels_;
   std::uint64_t odd_names_ = 0;
   std::string odd_name_;
 };

@@ -1,7 +1,7 @@
 #include <outer/outer_base.hpp>
 
 #include <archive/tar_reader.hpp>
-#include <bake/oven.hpp>
+#include <bake/layer_pool.hpp>
 #include <images/read_ahead.hpp>
 
 #include <utility>

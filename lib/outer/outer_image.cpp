@@ -1,7 +1,7 @@
 #include <outer/outer_image.hpp>
 
 #include <archive/member_header.hpp>
-#include <bake/oven.hpp>
+#include <bake/layer_pool.hpp>
 #include <sys/file.hpp>
 #include <images/oci_descriptor.hpp>
 #include <images/spool.hpp>

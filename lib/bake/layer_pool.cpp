@@ -1,4 +1,4 @@
-#include <bake/oven.hpp>
+#include <bake/layer_pool.hpp>
 
 #include <bake/layer_writer.hpp>
 #include <bake/metered_source.hpp>
@@ -17,10 +17,10 @@ std::string label(const cache::Image& image) {
 }
 
 // Writes the layers of a collection from several threads.
-class Oven {
+class LayerPool {
 public:
-  Oven(const images::Collection& collection, const MakeLayer& make, const KnownLayer& known,
-       Progress& progress, const StopFlag& stop)
+  LayerPool(const images::Collection& collection, const MakeLayer& make, const KnownLayer& known,
+            Progress& progress, const StopFlag& stop)
       : collection_(collection), make_(make), known_(known), progress_(progress), stop_(stop),
         written_(collection.layers().size()), images_left_(count_layers(collection)) {}
 
@@ -147,7 +147,7 @@ Result<std::vector<WrittenLayer>> make_layers(const images::Collection& collecti
                                               const MakeLayer& make, const KnownLayer& known,
                                               std::size_t workers, Progress& progress,
                                               const StopFlag& stop) {
-  return Oven(collection, make, known, progress, stop).run(workers);
+  return LayerPool(collection, make, known, progress, stop).run(workers);
 }
 
 } // namespace dind::bake

@@ -10,7 +10,7 @@ namespace dind::bake {
 // Picks the paths of a layer whose look at boot tells whether something was lost
 // on the way: the first one with a setuid bit, with a capability, with an owner
 // that is not root, and the first hard link; without any of them the first file.
-class Witnesses {
+class SentinelPicker {
 public:
   // In the order of the tar; only what is in the tree.
   void see(const std::string& path, const archive::TarEntry& entry);

@@ -1,4 +1,4 @@
-#include <bake/witnesses.hpp>
+#include <bake/sentinel_picker.hpp>
 
 #include <base/utf8.hpp>
 
@@ -17,7 +17,7 @@ void take(std::string& slot, bool fits, const std::string& path) {
 
 } // namespace
 
-void Witnesses::see(const std::string& path, const archive::TarEntry& entry) {
+void SentinelPicker::see(const std::string& path, const archive::TarEntry& entry) {
   // cache.json can name only UTF-8; the root is never borrowed as such.
   if (path.empty() || !is_utf8(path)) {
     return;
@@ -29,7 +29,7 @@ void Witnesses::see(const std::string& path, const archive::TarEntry& entry) {
   take(file_, is_file, path);
 }
 
-std::vector<std::string> Witnesses::paths(const std::string& capable) const {
+std::vector<std::string> SentinelPicker::paths(const std::string& capable) const {
   std::vector<std::string> paths;
   for (const std::string& path : {setuid_, capable, foreign_, linked_}) {
     if (!path.empty() && is_utf8(path) &&
