@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kMostLooks = 10; // a symlink to a symlink to ...
 
-Result<void> look_at(archive::ByteSource& tar, PathWatch& files) {
+Result<void> look_at(archive::ByteSource& tar, LayeredPaths& files) {
   files.begin_layer();
   archive::TarReader reader(tar);
   for (;;) {
@@ -23,7 +23,7 @@ Result<void> look_at(archive::ByteSource& tar, PathWatch& files) {
   }
 }
 
-Result<void> look_ahead(archive::ByteSource& tar, PathWatch& files) {
+Result<void> look_ahead(archive::ByteSource& tar, LayeredPaths& files) {
   images::ReadAhead ahead(tar);
   return look_at(ahead, files);
 }
@@ -57,7 +57,7 @@ public:
       if (watched.size() == before) {
         return {};
       }
-      made_.files = PathWatch(watched);
+      made_.files = LayeredPaths(watched);
       TRY(for_each_layer([this](archive::ByteSource& stored, const bake::LayerDigests& expected) {
         return look_again(stored, expected);
       }));
@@ -129,7 +129,7 @@ private:
 
 } // namespace
 
-Result<std::vector<OuterDir>> dirs_above(const CachePlace& place, const PathWatch& files) {
+Result<std::vector<OuterDir>> dirs_above(const CachePlace& place, const LayeredPaths& files) {
   std::vector<OuterDir> dirs;
   for (const std::string& path : places_down_to(place.parent_path())) {
     const archive::TarEntry* const found = files.find(path);
@@ -145,7 +145,7 @@ Result<std::vector<OuterDir>> dirs_above(const CachePlace& place, const PathWatc
 
 Result<OuterBase> bring_base(const images::Collection& base, const std::vector<std::string>& paths,
                              const OuterMaking& making) {
-  OuterBase made{.layers = {}, .files = PathWatch(paths)};
+  OuterBase made{.layers = {}, .files = LayeredPaths(paths)};
   Bringer bringer(base, making, made);
   TRY(bringer.bring_layers().within("the base"));
   TRY(bringer.follow_symlinks(paths).within("the base"));

@@ -2,8 +2,8 @@
 
 #include <bake/progress.hpp>
 #include <images/collection.hpp>
+#include <outer/layered_paths.hpp>
 #include <outer/outer_layer.hpp>
-#include <outer/path_watch.hpp>
 #include <outer/previous_image.hpp>
 
 #include <string>
@@ -25,7 +25,7 @@ struct OuterMaking {
 struct OuterBase {
   std::vector<OuterLayer> layers; // base first
   std::size_t layers_taken_over = 0;
-  PathWatch files; // what it has of the paths of interest, and of those that they lead to
+  LayeredPaths files; // what it has of the paths of interest, and of those that they lead to
 };
 
 // Brings the layers of `base`, one image. What a registry has stays as it is; a layer that comes as
@@ -34,6 +34,6 @@ Result<OuterBase> bring_base(const images::Collection& base, const std::vector<s
                              const OuterMaking& making);
 
 // The directories above the cache, as the base has them.
-Result<std::vector<OuterDir>> dirs_above(const CachePlace& place, const PathWatch& files);
+Result<std::vector<OuterDir>> dirs_above(const CachePlace& place, const LayeredPaths& files);
 
 } // namespace dind::outer

@@ -110,7 +110,7 @@ private:
     return {};
   }
 
-  const PathWatch& files() const { return brought_->files; }
+  const LayeredPaths& files() const { return brought_->files; }
 
   Result<void> add_programs() {
     report_.added = look_for_programs(files());

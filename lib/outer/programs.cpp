@@ -51,7 +51,7 @@ bool needs_interpreter(std::string_view elf) {
   return false;
 }
 
-Result<void> put_parents(const PathWatch& base, archive::ByteSink& tar) {
+Result<void> put_parents(const LayeredPaths& base, archive::ByteSink& tar) {
   std::string path;
   for (const auto& part : boost::filesystem::path(kDir)) {
     path += (path.empty() ? "" : "/") + part.native();
@@ -71,7 +71,7 @@ Result<void> put_parents(const PathWatch& base, archive::ByteSink& tar) {
 }
 
 // The first of that name that could be started; empty if there is none.
-std::string find_program(const PathWatch& base, const char* program) {
+std::string find_program(const LayeredPaths& base, const char* program) {
   for (const char* const dir : kSearched) {
     const std::string path = std::string(dir) + "/" + program;
     const auto real = base.resolve(path);
@@ -108,7 +108,7 @@ std::vector<std::string> program_paths() {
   return paths;
 }
 
-Lacking look_for_programs(const PathWatch& base) {
+Lacking look_for_programs(const LayeredPaths& base) {
   const std::string init = find_program(base, kPrograms[0]);
   const bool programs = init.empty() || find_program(base, kPrograms[1]).empty();
   const auto stock = base.resolve(kStockEntrypoint);
@@ -139,7 +139,7 @@ Result<void> check_program(std::string_view elf, std::string_view platform) {
 }
 
 Result<void> write_programs_layer(const boost::filesystem::path& dir, std::string_view platform,
-                                  const PathWatch& base, const Lacking& lacking,
+                                  const LayeredPaths& base, const Lacking& lacking,
                                   archive::ByteSink& tar) {
   TRY(put_parents(base, tar));
   if (lacking.programs) {

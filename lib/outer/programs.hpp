@@ -3,7 +3,7 @@
 #include <archive/byte_sink.hpp>
 #include <base/fd.hpp>
 #include <base/result.hpp>
-#include <outer/path_watch.hpp>
+#include <outer/layered_paths.hpp>
 
 #include <boost/filesystem/path.hpp>
 
@@ -23,7 +23,7 @@ struct Lacking {
 
   bool anything() const { return programs || link; }
 };
-Lacking look_for_programs(const PathWatch& base);
+Lacking look_for_programs(const LayeredPaths& base);
 
 // Whether the bytes are a program that runs on `platform` with no library of its image.
 Result<void> check_program(std::string_view elf, std::string_view platform);
@@ -32,7 +32,7 @@ Result<void> check_program(std::string_view elf, std::string_view platform);
 // entrypoint's name to dind-init, for wrappers and manifests that use it. The directories above
 // look as in the base.
 Result<void> write_programs_layer(const boost::filesystem::path& dir, std::string_view platform,
-                                  const PathWatch& base, const Lacking& lacking,
+                                  const LayeredPaths& base, const Lacking& lacking,
                                   archive::ByteSink& tar);
 
 } // namespace dind::outer

@@ -34,8 +34,8 @@ TarEntry directory(const std::string& name) {
   return {.name = name, .type = EntryType::directory, .mode = 0755};
 }
 
-PathWatch base_of(const std::vector<TarEntry>& entries) {
-  PathWatch base(program_paths());
+LayeredPaths base_of(const std::vector<TarEntry>& entries) {
+  LayeredPaths base(program_paths());
   base.begin_layer();
   for (const TarEntry& entry : entries) {
     EXPECT_TRUE(ok(base.see(entry)));
@@ -103,7 +103,7 @@ TEST(ProgramsTest, AreThereIfTheyCouldBeStarted) {
 TEST(ProgramsTest, GetOnlyTheLinkWhereOnlyThatIsLacking) {
   for (const auto& [dir, target] :
        {std::pair{"usr/local/bin/", "dind-init"}, {"usr/bin/", "/usr/bin/dind-init"}}) {
-    const PathWatch base =
+    const LayeredPaths base =
         base_of({program(std::string(dir) + "dind-init"), program(kBin + "dindctl")});
     TarSink sink;
     ASSERT_TRUE(

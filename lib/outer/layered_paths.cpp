@@ -1,4 +1,4 @@
-#include <outer/path_watch.hpp>
+#include <outer/layered_paths.hpp>
 
 #include <archive/member_path.hpp>
 #include <sys/file.hpp>
@@ -19,7 +19,7 @@ bool is_below(std::string_view path, std::string_view dir) {
 
 } // namespace
 
-PathWatch::PathWatch(const std::vector<std::string>& paths) {
+LayeredPaths::LayeredPaths(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     for (std::string_view at = path; !at.empty(); at = archive::parent_of(at)) {
       watched_.emplace(at, std::nullopt);
@@ -27,7 +27,7 @@ PathWatch::PathWatch(const std::vector<std::string>& paths) {
   }
 }
 
-void PathWatch::remove(std::string_view path) {
+void LayeredPaths::remove(std::string_view path) {
   for (auto& [name, seen] : watched_) {
     if (seen && seen->layer < layer_ && (name == path || is_below(name, path))) {
       seen.reset();
@@ -35,7 +35,7 @@ void PathWatch::remove(std::string_view path) {
   }
 }
 
-Result<void> PathWatch::see(const archive::TarEntry& entry) {
+Result<void> LayeredPaths::see(const archive::TarEntry& entry) {
   if (entry.type == archive::EntryType::global_header) {
     return {};
   }
@@ -64,12 +64,12 @@ Result<void> PathWatch::see(const archive::TarEntry& entry) {
   return {};
 }
 
-const archive::TarEntry* PathWatch::find(const std::string& path) const {
+const archive::TarEntry* LayeredPaths::find(const std::string& path) const {
   const auto found = watched_.find(path);
   return found != watched_.end() && found->second ? &found->second->entry : nullptr;
 }
 
-std::optional<std::string> PathWatch::resolve(const std::string& path) const {
+std::optional<std::string> LayeredPaths::resolve(const std::string& path) const {
   std::deque<std::string> left;
   const auto put_in_front = [&left](const boost::filesystem::path& more) {
     auto at = left.begin();

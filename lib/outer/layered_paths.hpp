@@ -12,10 +12,10 @@
 namespace dind::outer {
 
 // What a few paths of an image are, as its layers' tars tell it, base first.
-class PathWatch {
+class LayeredPaths {
 public:
   // Their parents are watched, too.
-  explicit PathWatch(const std::vector<std::string>& paths);
+  explicit LayeredPaths(const std::vector<std::string>& paths);
 
   void begin_layer() { ++layer_; }
   Result<void> see(const archive::TarEntry& entry);

@@ -1,4 +1,4 @@
-#include <outer/path_watch.hpp>
+#include <outer/layered_paths.hpp>
 
 #include <support/expect.hpp>
 
@@ -10,7 +10,7 @@ namespace {
 using archive::EntryType;
 using test::ok;
 
-class PathWatchTest : public testing::Test {
+class LayeredPathsTest : public testing::Test {
 protected:
   void layer(const std::vector<archive::TarEntry>& entries) {
     watch_.begin_layer();
@@ -25,10 +25,10 @@ protected:
     return {.name = name, .type = EntryType::directory, .mode = 0755};
   }
 
-  PathWatch watch_{{"usr/bin/tool", "var/lib/cache/index"}};
+  LayeredPaths watch_{{"usr/bin/tool", "var/lib/cache/index"}};
 };
 
-TEST_F(PathWatchTest, TellsTheTopmostEntryOfAPathAndOfItsParents) {
+TEST_F(LayeredPathsTest, TellsTheTopmostEntryOfAPathAndOfItsParents) {
   layer({dir("./usr/"), file("usr/bin/tool", 0644), file("usr/bin/other")});
   EXPECT_EQ(watch_.find("usr/bin/tool")->mode, 0644U);
   layer({file("usr/bin/tool", 0755)});
@@ -38,27 +38,27 @@ TEST_F(PathWatchTest, TellsTheTopmostEntryOfAPathAndOfItsParents) {
   EXPECT_EQ(watch_.find("var"), nullptr);
 }
 
-TEST_F(PathWatchTest, FollowsDeletions) {
+TEST_F(LayeredPathsTest, FollowsDeletions) {
   layer({file("usr/bin/tool"), file("var/lib/cache/index")});
   layer({file("usr/.wh.bin"), file("var/lib/cache/.wh..wh..opq")});
   EXPECT_EQ(watch_.find("usr/bin/tool"), nullptr);
   EXPECT_EQ(watch_.find("var/lib/cache/index"), nullptr);
 }
 
-TEST_F(PathWatchTest, KeepsWhatTheLayerOfADeletionHasItself) {
+TEST_F(LayeredPathsTest, KeepsWhatTheLayerOfADeletionHasItself) {
   layer({file("usr/bin/tool", 0644)});
   layer({file("usr/bin/tool", 0700), file("usr/bin/.wh..wh..opq")});
   EXPECT_EQ(watch_.find("usr/bin/tool")->mode, 0700U);
 }
 
-TEST_F(PathWatchTest, LosesWhatIsBelowADirectoryThatBecomesALink) {
+TEST_F(LayeredPathsTest, LosesWhatIsBelowADirectoryThatBecomesALink) {
   layer({file("usr/bin/tool")});
   layer({{.name = "usr/bin", .type = EntryType::symlink, .link_name = "sbin"}});
   EXPECT_EQ(watch_.find("usr/bin/tool"), nullptr);
   EXPECT_EQ(watch_.find("usr/bin")->type, EntryType::symlink);
 }
 
-TEST_F(PathWatchTest, ResolvesSymlinksOfDirectoriesAndFiles) {
+TEST_F(LayeredPathsTest, ResolvesSymlinksOfDirectoriesAndFiles) {
   const auto link = [](const std::string& name, const std::string& target) {
     return archive::TarEntry{.name = name, .type = EntryType::symlink, .link_name = target};
   };
