@@ -213,12 +213,12 @@ Result<Key> generate(config::TlsKey kind, const std::function<bool()>& stopped) 
 
 } // namespace
 
-std::string_view subject_of(Purpose purpose) {
-  return purpose == Purpose::server ? "docker:dind server" : "docker:dind client";
+std::string_view subject_of(Role role) {
+  return role == Role::server ? "docker:dind server" : "docker:dind client";
 }
 
-std::string_view extended_usage_of(Purpose purpose) {
-  return purpose == Purpose::server ? "serverAuth" : "clientAuth";
+std::string_view extended_usage_of(Role role) {
+  return role == Role::server ? "serverAuth" : "clientAuth";
 }
 
 Result<std::string> make_key(config::TlsKey kind, const std::function<bool()>& stopped) {
@@ -243,17 +243,17 @@ Result<std::string> make_ca(const std::string& key_pem) {
   return sign(ca.get(), key.get());
 }
 
-Result<Certificate> make_certificate(Purpose purpose, const std::string& key_pem,
+Result<Certificate> make_certificate(Role role, const std::string& key_pem,
                                      const std::string& names, const std::string& ca_pem,
                                      const std::string& ca_key_pem) {
   const Key key = TRY(read_key(key_pem));
   const Key ca_key = TRY(read_key(ca_key_pem));
   const auto cas = TRY(read_certificates(ca_pem));
   X509* ca = cas.front().get();
-  const Name subject = TRY(make_name(subject_of(purpose)));
+  const Name subject = TRY(make_name(subject_of(role)));
   const Cert certificate = TRY(draft(key.get(), subject.get(), X509_get_subject_name(ca)));
   TRY(add_extensions(certificate.get(), ca,
-                     {{NID_ext_key_usage, std::string(extended_usage_of(purpose))},
+                     {{NID_ext_key_usage, std::string(extended_usage_of(role))},
                       {NID_subject_key_identifier, "hash"},
                       {NID_authority_key_identifier, "keyid:always"}}));
   if (!names.empty()) {

@@ -18,7 +18,7 @@ Result<std::string> make_key(config::TlsKey kind, const std::function<bool()>& s
 // A certificate that signs itself, and others.
 Result<std::string> make_ca(const std::string& key);
 
-enum class Purpose { server, client };
+enum class Role { server, client };
 
 struct Certificate {
   std::string pem;
@@ -27,9 +27,8 @@ struct Certificate {
 
 // `names` are what the server is called, as openssl's subjectAltName has it:
 // "DNS:docker,IP:127.0.0.1".
-Result<Certificate> make_certificate(Purpose purpose, const std::string& key,
-                                     const std::string& names, const std::string& ca,
-                                     const std::string& ca_key);
+Result<Certificate> make_certificate(Role role, const std::string& key, const std::string& names,
+                                     const std::string& ca, const std::string& ca_key);
 
 // Whether `certificate` holds now, was signed by `ca`, and is that of `key`: an error says why not.
 Result<void> check_certificate(const std::string& certificate, const std::string& ca,
@@ -39,7 +38,7 @@ Result<void> check_certificate(const std::string& certificate, const std::string
 Result<void> check_key(const std::string& key);
 
 // "docker:dind server": the common name of a subject.
-std::string_view subject_of(Purpose purpose);
-std::string_view extended_usage_of(Purpose purpose); // "serverAuth"
+std::string_view subject_of(Role role);
+std::string_view extended_usage_of(Role role); // "serverAuth"
 
 } // namespace dind::daemon

@@ -102,9 +102,8 @@ Result<std::string> keep_key(const Folder& folder, const TlsRequest& request, co
   return key;
 }
 
-std::string config_text(Purpose purpose, const std::string& names) {
-  std::string text =
-      fmt::format("[ x509_exts ]\nextendedKeyUsage = {}\n", extended_usage_of(purpose));
+std::string config_text(Role role, const std::string& names) {
+  std::string text = fmt::format("[ x509_exts ]\nextendedKeyUsage = {}\n", extended_usage_of(role));
   return names.empty() ? text : text + fmt::format("subjectAltName = {}\n", names);
 }
 
@@ -126,10 +125,10 @@ Result<void> make_server_folder(const Fd& root, const TlsRequest& request, const
   const Folder folder = TRY(Folder::open(root, "server", Trust::secret));
   const std::string key = TRY(keep_key(folder, request, "server/key.pem"));
   const Certificate made =
-      TRY(make_certificate(Purpose::server, key, request.names, ca.certificate, ca.key)
+      TRY(make_certificate(Role::server, key, request.names, ca.certificate, ca.key)
               .within("server/cert.pem"));
   TRY(folder.write(kRequest, made.request, kPublic));
-  TRY(folder.write(kConfig, config_text(Purpose::server, request.names), kPublic));
+  TRY(folder.write(kConfig, config_text(Role::server, request.names), kPublic));
   TRY(folder.write(kCertificate, made.pem, kPublic));
   return folder.write(kCa, ca.certificate, kPublic);
 }
@@ -155,7 +154,7 @@ Result<void> fill_client_folder(const Folder& folder, const std::string& key,
                                 const Certificate& made, const Ca& ca) {
   TRY(folder.write(kKey, key, kPublic)); // for clients that are not root
   TRY(folder.write(kRequest, made.request, kPublic));
-  TRY(folder.write(kConfig, config_text(Purpose::client, ""), kPublic));
+  TRY(folder.write(kConfig, config_text(Role::client, ""), kPublic));
   TRY(folder.write(kCertificate, made.pem, kPublic));
   return folder.write(kCa, ca.certificate, kPublic);
 }
@@ -166,7 +165,7 @@ Result<void> make_client_folder(const Fd& root, const TlsRequest& request, const
   std::optional<std::string> found = is_there ? usable_client_key(root) : std::nullopt;
   const std::string key = found ? std::move(*found) : TRY(make_key(request.key, request.stopped));
   const Certificate made = TRY(
-      make_certificate(Purpose::client, key, "", ca.certificate, ca.key).within("client/cert.pem"));
+      make_certificate(Role::client, key, "", ca.certificate, ca.key).within("client/cert.pem"));
   if (is_there) { // perhaps a volume, which cannot be renamed
     const Folder folder = TRY(Folder::open(root, name, Trust::shared));
     if (!stays_valid(folder, key, ca)) {

@@ -1,4 +1,4 @@
-#include <daemon/engine_work.hpp>
+#include <daemon/engine_activity.hpp>
 
 #include <base/json.hpp>
 #include <daemon/engine_api.hpp>

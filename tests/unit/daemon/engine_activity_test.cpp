@@ -1,4 +1,4 @@
-#include <daemon/engine_work.hpp>
+#include <daemon/engine_activity.hpp>
 #include <support/expect.hpp>
 
 namespace dind::daemon {
@@ -30,13 +30,13 @@ constexpr const char* kDump = R"(goroutine profile: total 42
 #	0x4	net/http.(*conn).serve+0x606	/usr/lib/go-1.19/src/net/http/server.go:1991
 )";
 
-TEST(EngineWorkTest, CountsRequestsButThisOneAndListenersAndIdleConnections) {
+TEST(EngineActivityTest, CountsRequestsButThisOneAndListenersAndIdleConnections) {
   EXPECT_EQ(count_requests(kDump), 3U);
   EXPECT_EQ(count_requests(""), 0U);
   EXPECT_EQ(count_requests("goroutine profile: total 0"), 0U);
 }
 
-TEST(EngineWorkTest, CountsContainersWithoutTheLabel) {
+TEST(EngineActivityTest, CountsContainersWithoutTheLabel) {
   const auto count = [](std::string_view ignored) {
     const auto counted = count_containers(R"([
       {"Id": "1", "Labels": {"role": "proxy", "ours": ""}},
@@ -55,7 +55,7 @@ TEST(EngineWorkTest, CountsContainersWithoutTheLabel) {
   EXPECT_TRUE(fails_saying("not a list", count_containers("{}", "")));
 }
 
-TEST(EngineWorkTest, SeesEventsButThoseOfContainersWithTheLabel) {
+TEST(EngineActivityTest, SeesEventsButThoseOfContainersWithTheLabel) {
   constexpr const char* kEvents = R"({"Type":"container","Actor":{"Attributes":{"role":"proxy"}}}
 {"Type":"container","Actor":{"Attributes":{"role":"proxy","image":"x"}}}
 )";
