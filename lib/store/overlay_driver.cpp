@@ -71,15 +71,15 @@ Result<void> OverlayDriver::add_borrowed(const Digest& chain_id, const OptionalP
   if (owners_ || style_ == MarkStyle::overlayfs_of_users) {
     return Error("borrow a layer whose files have other owners", EOPNOTSUPP);
   }
-  return add(chain_id, parent, [&](const Fd& staged) -> Result<Skeleton> {
+  return add(chain_id, parent, [&](const Fd& staged) -> Result<HasSkeleton> {
     TRY(sys::symlink_at(tree, {staged, kDiff}));
     if (skeleton.marks() == 0) {
-      return Skeleton::none;
+      return HasSkeleton::no;
     }
     TRY(sys::make_dir_at({staged, kSkeleton}, 0755));
     const Fd dir = TRY(sys::open_dir_at({staged, kSkeleton}));
     TRY(build_skeleton(dir, style_, {staged, kAnchor}, skeleton).within(kSkeleton));
-    return Skeleton::made;
+    return HasSkeleton::yes;
   });
 }
 
@@ -89,11 +89,11 @@ Result<void> OverlayDriver::add_cloned(const Digest& chain_id, const OptionalPar
   if (style_ == MarkStyle::overlayfs_of_users) {
     return Error("clone a layer whose files seem to have other owners", EOPNOTSUPP);
   }
-  return add(chain_id, parent, [&](const Fd& staged) -> Result<Skeleton> {
+  return add(chain_id, parent, [&](const Fd& staged) -> Result<HasSkeleton> {
     const Fd diff = TRY(make_diff(staged));
     TRY(movers.clone(tree, diff, {})); // implied directories are 0755 root, as the tree has them
     TRY(add_marks(diff, style_, {staged, kAnchor}, skeleton));
-    return Skeleton::none;
+    return HasSkeleton::no;
   });
 }
 
@@ -101,13 +101,13 @@ Result<void> OverlayDriver::add_unpacked(const Digest& chain_id, const OptionalP
                                          archive::ByteSource& tar,
                                          const std::function<Result<void>()>& check,
                                          const Movers&) {
-  return add(chain_id, parent, [&](const Fd& staged) -> Result<Skeleton> {
+  return add(chain_id, parent, [&](const Fd& staged) -> Result<HasSkeleton> {
     const Fd diff = TRY(make_diff(staged));
     OverlayMarks marks(diff, style_, {staged, kAnchor});
     std::ignore = TRY(unpack(tar, diff, marks)); // the root's entry counts for nothing
     TRY(marks.finish());
     TRY(check());
-    return Skeleton::none;
+    return HasSkeleton::no;
   });
 }
 
@@ -117,7 +117,8 @@ Result<void> OverlayDriver::add(const Digest& chain_id, const OptionalParent& pa
   const std::string lower = TRY(lower_on(parent));
   const Fd staged = TRY(stage(cache_id));
   const auto made = [&]() -> Result<void> {
-    const Skeleton skeleton = TRY(owners_ ? fill_as_owner(staged, cache_id, fill) : fill(staged));
+    const HasSkeleton has_skeleton =
+        TRY(owners_ ? fill_as_owner(staged, cache_id, fill) : fill(staged));
     return complete(staged, chain_id, lower, skeleton);
   }();
   if (!made) {
@@ -128,13 +129,13 @@ Result<void> OverlayDriver::add(const Digest& chain_id, const OptionalParent& pa
 
 // The directory of a layer is root's, who alone may write what leads to other layers, and the
 // containers' root may pass through it; all in `diff` is the latter's, as he sees it.
-Result<OverlayDriver::Skeleton>
+Result<OverlayDriver::HasSkeleton>
 OverlayDriver::fill_as_owner(const Fd& staged, const std::string& cache_id, const Fill& fill) {
   const sys::At at{staging_, cache_id};
   const auto& [ids, id_shift] = *owners_;
   TRY(sys::set_owner_at(at, ids.root_user(), ids.root_group()));
   const Fd mapped = TRY(sys::open_mapped(staged, id_shift));
-  const Skeleton skeleton = TRY(fill(mapped));
+  const HasSkeleton has_skeleton = TRY(fill(mapped));
   const Fd diff = TRY(sys::open_dir_at({staged, kDiff}));
   TRY(restore_capabilities(mapped, diff, kDiff));
   TRY(sys::set_owner_at(at, 0, ids.root_group()));
@@ -168,18 +169,18 @@ Result<Fd> OverlayDriver::stage(const std::string& cache_id) {
 }
 
 Result<void> OverlayDriver::complete(const Fd& staged, const Digest& chain_id, std::string lower,
-                                     Skeleton skeleton) {
+                                     HasSkeleton has_skeleton) {
   const std::string cache_id = cache_id_of(chain_id);
   const std::string link_id = link_id_of(chain_id);
   const std::string skeleton_link_id = skeleton_link_id_of(chain_id);
-  if (skeleton == Skeleton::made) {
+  if (has_skeleton == HasSkeleton::yes) {
     lower = lower_of_child(skeleton_link_id, lower);
   }
   // Children that were made while this layer was borrowed list its skeleton for ever: an
   // empty one does no harm, and a dangling link fails their mounts.
   const std::string skeleton_target = "../" + cache_id + "/" + kSkeleton;
   const auto old_link = sys::read_link_at({links_, skeleton_link_id});
-  if (skeleton == Skeleton::none && old_link && *old_link == skeleton_target) {
+  if (has_skeleton == HasSkeleton::no && old_link && *old_link == skeleton_target) {
     TRY(sys::make_dir_at({staged, kSkeleton}, 0755));
   }
   TRY(sys::create_file_at({staged, kLink}, link_id, 0644));
@@ -191,7 +192,7 @@ Result<void> OverlayDriver::complete(const Fd& staged, const Digest& chain_id, s
   TRY(sys::create_file_at({staged, kCommitted}, "", 0600));
   TRY(publish(cache_id));
   TRY(ensure_link(link_id, "../" + cache_id + "/" + kDiff));
-  if (skeleton == Skeleton::made) {
+  if (has_skeleton == HasSkeleton::yes) {
     TRY(ensure_link(skeleton_link_id, skeleton_target));
   }
   known_[cache_id] = Lowers{link_id, lower};

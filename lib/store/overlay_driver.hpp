@@ -49,21 +49,22 @@ private:
     std::string link;
     std::string lower;
   };
-  enum class Skeleton { none, made };
+  enum class HasSkeleton { no, yes };
   // Whose files layers have, where the engine maps IDs.
   struct Owners {
     sys::IdMap ids;
     Fd id_shift;
   };
   // Puts diff, and perhaps skeleton, into the staged directory.
-  using Fill = std::function<Result<Skeleton>(const Fd& staged)>;
+  using Fill = std::function<Result<HasSkeleton>(const Fd& staged)>;
 
   Result<void> add(const Digest& chain_id, const OptionalParent& parent, const Fill& fill);
-  Result<Skeleton> fill_as_owner(const Fd& staged, const std::string& cache_id, const Fill& fill);
+  Result<HasSkeleton> fill_as_owner(const Fd& staged, const std::string& cache_id,
+                                    const Fill& fill);
   Result<std::string> lower_on(const OptionalParent& parent);
   Result<Fd> stage(const std::string& cache_id);
   Result<void> complete(const Fd& staged, const Digest& chain_id, std::string lower,
-                        Skeleton skeleton);
+                        HasSkeleton has_skeleton);
   Result<void> publish(const std::string& cache_id);
   Result<void> ensure_link(const std::string& link_id, const std::string& target);
   Result<void> remove_link(const std::string& link_id, const std::string& target);
