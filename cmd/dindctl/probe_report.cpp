@@ -32,7 +32,7 @@ constexpr std::array<Rung, 8> kRungs = {{{"overlay2", &HostFacts::overlay},
                                          {"fuse-overlayfs", &HostFacts::fuse_overlayfs},
                                          {"btrfs", &HostFacts::btrfs},
                                          {"reflink", &HostFacts::reflink},
-                                         {"hardlink", &HostFacts::hard_link},
+                                         {"hardlink", &HostFacts::hardlink},
                                          {"vfs", &HostFacts::writable}}};
 
 struct CacheRung {
@@ -44,7 +44,7 @@ constexpr std::array<CacheRung, 4> kCacheRungs = {
     {{"link", "link", &CacheFacts::borrow},
      {"link by fuse-overlayfs", "fuse_link", &CacheFacts::fuse_borrow},
      {"reflink", "reflink", &CacheFacts::reflink},
-     {"hardlink", "hardlink", &CacheFacts::hard_link}}};
+     {"hardlink", "hardlink", &CacheFacts::hardlink}}};
 
 bool counts_inodes(const sys::FreeSpace& free) {
   return free.inodes != std::numeric_limits<std::uint64_t>::max();

@@ -77,7 +77,7 @@ private:
 };
 
 clone::CloneMethod share_method(const host::HostFacts& facts) {
-  return facts.hard_link.holds ? clone::CloneMethod::hard_link
+  return facts.hardlink.holds  ? clone::CloneMethod::hardlink
          : facts.reflink.holds ? clone::CloneMethod::reflink
                                : clone::CloneMethod::copy;
 }

@@ -43,7 +43,7 @@ struct FileCloner::OpenFile {
 };
 
 Result<void> FileCloner::clone(const CloneSite& site, const sys::DirEntry& entry) {
-  if (method_ == CloneMethod::hard_link) {
+  if (method_ == CloneMethod::hardlink) {
     return link(site, entry);
   }
   return remake(site, entry.name, entry.type == DT_REG);

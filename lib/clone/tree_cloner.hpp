@@ -16,7 +16,7 @@ enum class CloneMethod { reflink, hard_link, copy };
 // Counts of what has been done so far; read from any thread.
 struct CloneProgress {
   std::atomic<std::uint64_t> files{0};   // regular files, each name
-  std::atomic<std::uint64_t> bytes{0};   // of files and symlinks, each inode once; 0 for hard_link
+  std::atomic<std::uint64_t> bytes{0};   // of files and symlinks, each inode once; 0 for hardlink
   std::atomic<std::uint64_t> written{0}; // bytes whose data was copied; holes are none
   std::atomic<std::uint64_t> inodes{0};  // made
 };

@@ -19,7 +19,7 @@ struct CacheFacts {
   Fact borrow;      // an overlay with its lower in the cache and its upper in the data root
   Fact fuse_borrow; // the same through fuse-overlayfs
   Fact reflink;     // a file of the cache cloned into the data root (FICLONE)
-  Fact hard_link;   // a file of the cache linked into the data root
+  Fact hardlink;    // a file of the cache linked into the data root
   // The cache is on the image's own root, which no other container writes to.
   bool on_own_root = false;
 };
@@ -35,7 +35,7 @@ struct HostFacts {
   Fact overlay;         // an overlay wholly inside the data root, with a whiteout honoured
   Fact d_type;          // directory entries tell their type, as overlay2 demands
   Fact reflink;         // inside the data root
-  Fact hard_link;       // inside the data root
+  Fact hardlink;        // inside the data root
   // Probed only where something asks for them; `why` says if not.
   Fact fuse_overlayfs; // a real mount inside the data root
   Fact btrfs;          // a subvolume and a snapshot inside the data root

@@ -60,17 +60,17 @@ private:
     CacheFacts cache;
     cache.fuse_borrow = kNotProbed;
     if (facts_.in_user_namespace) {
-      cache.borrow = cache.reflink = cache.hard_link = kStrangeOwners;
+      cache.borrow = cache.reflink = cache.hardlink = kStrangeOwners;
       return cache;
     }
     cache.reflink =
         fact_of(try_reflink(scratch_, sample, request_.ids), "files of the cache can be cloned");
     if (request_.ids) {
-      cache.borrow = cache.hard_link = kShiftedOwners;
+      cache.borrow = cache.hardlink = kShiftedOwners;
       return cache;
     }
     cache.borrow = overlay(sample, "an overlay over the cache can be mounted in the data root");
-    cache.hard_link = fact_of(try_hard_link(scratch_, sample), "files of the cache can be linked");
+    cache.hardlink = fact_of(try_hardlink(scratch_, sample), "files of the cache can be linked");
     const auto dir = sys::open_dir(sample);
     const auto on_own_root = dir ? is_on_own_root(*dir) : dir.error();
     cache.on_own_root = on_own_root && *on_own_root;
@@ -96,8 +96,8 @@ private:
     facts_.reflink = implied_or(&CacheFacts::reflink, [this] {
       return fact_of(try_reflink(scratch_, ""), "files of the data root can be cloned");
     });
-    facts_.hard_link = implied_or(&CacheFacts::hard_link, [this] {
-      return fact_of(try_hard_link(scratch_, ""), "files of the data root can be linked");
+    facts_.hardlink = implied_or(&CacheFacts::hardlink, [this] {
+      return fact_of(try_hardlink(scratch_, ""), "files of the data root can be linked");
     });
   }
 
@@ -150,7 +150,7 @@ void refuse_all(const Error& error, const ProbeRequest& request, HostFacts& fact
   const Fact refused = {false, Error(error).within("try in the data root").describe()};
   facts.is_full = is_want_of_room(error);
   for (Fact* fact : {&facts.writable, &facts.overlay, &facts.d_type, &facts.reflink,
-                     &facts.hard_link, &facts.fuse_overlayfs, &facts.btrfs, &facts.loop}) {
+                     &facts.hardlink, &facts.fuse_overlayfs, &facts.btrfs, &facts.loop}) {
     *fact = refused;
   }
   if (request.ids) {

@@ -72,7 +72,7 @@ Result<void> try_reflink(const Scratch& outer, const std::string& sample,
   return {};
 }
 
-Result<void> try_hard_link(const Scratch& outer, const std::string& sample) {
+Result<void> try_hardlink(const Scratch& outer, const std::string& sample) {
   const Scratch scratch = TRY(Scratch::make_inside(outer, "link"));
   const Source source = TRY(source_in(scratch, sample));
   // An overlay copies a file of its lower up before it links it: no gain, and trying

@@ -36,7 +36,7 @@ Result<void> try_d_type(const Scratch& outer);
 // With `ids` through a mount that maps them.
 Result<void> try_reflink(const Scratch& outer, const std::string& sample,
                          const std::optional<sys::IdMap>& ids = {});
-Result<void> try_hard_link(const Scratch& outer, const std::string& sample);
+Result<void> try_hardlink(const Scratch& outer, const std::string& sample);
 
 // A directory takes the attribute by which overlayfs knows an opaque one in a user namespace.
 Result<void> try_user_marks(const Scratch& outer);

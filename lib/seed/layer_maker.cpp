@@ -30,7 +30,7 @@ clone::CloneMethod clone_method_of(Method method) {
   case Method::reflink:
     return clone::CloneMethod::reflink;
   case Method::hardlink:
-    return clone::CloneMethod::hard_link;
+    return clone::CloneMethod::hardlink;
   default:
     return clone::CloneMethod::copy;
   }

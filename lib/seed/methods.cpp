@@ -64,7 +64,7 @@ std::string Methods::impossible() const {
       wish = "reflink";
       break;
     case config::Strategy::hardlink:
-      fact = &facts.hard_link;
+      fact = &facts.hardlink;
       wish = "hardlink";
       break;
     default:
@@ -176,7 +176,7 @@ void Methods::own(LayerStep& step, std::string why) const {
       ladder.push_back(Method::reflink);
     }
     // A job could write to an inode that it shares with a cache of other containers.
-    if (facts.hard_link.holds && facts.on_own_root) {
+    if (facts.hardlink.holds && facts.on_own_root) {
       ladder.push_back(Method::hardlink);
     }
     ladder.push_back(Method::copy);

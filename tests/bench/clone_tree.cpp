@@ -16,7 +16,7 @@ int main(int count, char** arguments) {
   using namespace dind;
   const std::map<std::string, clone::CloneMethod> methods = {
       {"reflink", clone::CloneMethod::reflink},
-      {"hard_link", clone::CloneMethod::hard_link},
+      {"hard_link", clone::CloneMethod::hardlink},
       {"copy", clone::CloneMethod::copy}};
   if (count != 5 || !methods.contains(arguments[1])) {
     std::fputs("usage: clone_tree reflink|hard_link|copy JOBS FROM TO\n", stderr);

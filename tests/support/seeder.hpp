@@ -57,7 +57,7 @@ struct Seeder {
                           .boot_id = boot_id,
                           .users = users,
                           .jobs = 2,
-                          .share = clone::CloneMethod::hard_link,
+                          .share = clone::CloneMethod::hardlink,
                           .deadline = deadline,
                           .interrupted = interrupted},
                          root.fd(), progress);

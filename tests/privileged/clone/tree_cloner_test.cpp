@@ -144,7 +144,7 @@ TEST_F(RootTreeClonerTest, CopiesOwnersCapabilitiesAndDevicesOnExt4) {
 }
 
 TEST_F(RootTreeClonerTest, HardLinksOwnersCapabilitiesAndDevicesOnExt4) {
-  expect_equal_on(kExt4, CloneMethod::hard_link);
+  expect_equal_on(kExt4, CloneMethod::hardlink);
 }
 
 TEST_F(RootTreeClonerTest, ReflinksOwnersCapabilitiesAndDevicesOnXfs) {
@@ -187,7 +187,7 @@ TEST_F(RootTreeClonerTest, LinksAndReflinksBetweenFilesystemsAreErrorsThatNameTh
   EXPECT_TRUE(holds([&] {
     ASSERT_NO_FATAL_FAILURE(mount_new(kExt4, "disk", 64));
     dir_.write("from/d/file", "x");
-    for (const CloneMethod method : {CloneMethod::reflink, CloneMethod::hard_link}) {
+    for (const CloneMethod method : {CloneMethod::reflink, CloneMethod::hardlink}) {
       const auto cloned = clone(dir_ / "from", dir_ / "disk", method, progress_);
       EXPECT_TRUE(fails_with(EXDEV, cloned));
       EXPECT_TRUE(fails_saying("d/file: ", cloned));
@@ -221,7 +221,7 @@ TEST_F(RootTreeClonerTest, CopiesAFileThatHasAllItsHardLinksAndLinksTheOthers) {
       ASSERT_EQ(::linkat(from.get(), "full", links.get(), std::to_string(count).c_str(), 0), 0);
     }
     dir_.make_dir("disk/to");
-    ASSERT_TRUE(ok(clone(dir_ / "disk/from", dir_ / "disk/to", CloneMethod::hard_link, progress_)));
+    ASSERT_TRUE(ok(clone(dir_ / "disk/from", dir_ / "disk/to", CloneMethod::hardlink, progress_)));
     EXPECT_EQ(list_tree(dir_ / "disk/to"), list_tree(dir_ / "disk/from"));
     EXPECT_EQ(progress_.written, 4U);
     EXPECT_EQ(progress_.inodes, 1U);

@@ -172,7 +172,7 @@ TEST_P(BackingTest, HoldsLayersOfEveryDriver) {
 
   EXPECT_TRUE(holds(facts.overlay));
   EXPECT_TRUE(holds(facts.d_type));
-  EXPECT_TRUE(holds(facts.hard_link));
+  EXPECT_TRUE(holds(facts.hardlink));
   EXPECT_TRUE(holds(facts.fuse_overlayfs));
   EXPECT_TRUE(holds(facts.loop));
   EXPECT_EQ(facts.reflink.holds, backing.reflinks) << facts.reflink.why;
@@ -231,7 +231,7 @@ TEST_F(ProbeTest, ADataRootThatCannotBeWrittenToRefusesAll) {
   ASSERT_EQ(::mount(nullptr, root_.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
   const HostFacts facts = everything();
   for (const Fact* fact : {&facts.writable, &facts.overlay, &facts.d_type, &facts.reflink,
-                           &facts.hard_link, &facts.fuse_overlayfs, &facts.btrfs, &facts.loop}) {
+                           &facts.hardlink, &facts.fuse_overlayfs, &facts.btrfs, &facts.loop}) {
     EXPECT_TRUE(refuses(*fact, "Read-only file system"));
   }
   EXPECT_FALSE(facts.is_full);

@@ -145,7 +145,7 @@ TEST_P(TreeClonerTest, CountsEachNameAndEachInodeOnce) {
   fill(trees);
   ASSERT_TRUE(ok(trees.clone(options())));
   EXPECT_EQ(trees.progress.files, 7U);
-  const bool linked = GetParam() == CloneMethod::hard_link;
+  const bool linked = GetParam() == CloneMethod::hardlink;
   constexpr std::uint64_t kFiles = 7 + 3'000'000 + 4 + 7;
   constexpr std::uint64_t kSymlinks = 9;
   EXPECT_EQ(trees.progress.bytes, linked ? 0 : kFiles + kSymlinks);
@@ -258,12 +258,12 @@ TEST_P(TreeClonerTest, NamesThePathOfTheFirstError) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Methods, TreeClonerTest,
-                         testing::Values(CloneMethod::reflink, CloneMethod::hard_link,
+                         testing::Values(CloneMethod::reflink, CloneMethod::hardlink,
                                          CloneMethod::copy),
                          [](const auto& method) {
-                           return method.param == CloneMethod::reflink     ? "Reflink"
-                                  : method.param == CloneMethod::hard_link ? "HardLink"
-                                                                           : "Copy";
+                           return method.param == CloneMethod::reflink    ? "Reflink"
+                                  : method.param == CloneMethod::hardlink ? "HardLink"
+                                                                          : "Copy";
                          });
 
 // Descriptors and the length of paths are bounded; trees are not. In memory, as a disk

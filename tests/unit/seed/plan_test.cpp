@@ -207,7 +207,7 @@ TEST_F(PlanTest, DoesExactlyWhatWasAskedForOrSaysThatItCannot) {
   };
   const Row rows[] = {{config::Strategy::link, "link", &host::CacheFacts::borrow},
                       {config::Strategy::reflink, "reflink", &host::CacheFacts::reflink},
-                      {config::Strategy::hardlink, "hardlink", &host::CacheFacts::hard_link}};
+                      {config::Strategy::hardlink, "hardlink", &host::CacheFacts::hardlink}};
   image(100, {1, 2});
   for (const Row& row : rows) {
     settings_.seed = row.wish;
