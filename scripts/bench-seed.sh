@@ -193,7 +193,7 @@ for what; do
   compare "$work/$what" copy 'cp -a'
   compare "$work/$what" copy 'tar | tar'
   compare "$work/$what" copy 'rsync -a'
-  compare "$work/$what" hard_link 'cp -al'
+  compare "$work/$what" hardlink 'cp -al'
   reflinks "$what"
   loads "$what"
   rm -rf "${work:?}/$what"

@@ -72,7 +72,7 @@ stage_valgrind() {
   # pidfd_open(2), and keeps the last real-time signal for itself.
   valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
     --child-silent-after-fork=no build/dev/bin/unit_init \
-    --gtest_filter=-*Thousands*:*ForwardsEverySignalExactlyOnce:*ReapsOrphansToo:*AnErrandWaitsForItsOwnChildren
+    --gtest_filter=-*Thousands*:*ForwardsEverySignalExactlyOnce:*ReapsOrphansToo:*ATaskWaitsForItsOwnChildren
 }
 
 stage_soak() {

@@ -11,7 +11,7 @@
 
 namespace dind::clone {
 
-enum class CloneMethod { reflink, hard_link, copy };
+enum class CloneMethod { reflink, hardlink, copy };
 
 // Counts of what has been done so far; read from any thread.
 struct CloneProgress {

@@ -10,16 +10,16 @@
 #include <string>
 
 // Clones a tree once, for scripts that time it beside other programs.
-//   clone_tree reflink|hard_link|copy JOBS FROM TO     (TO is made)
+//   clone_tree reflink|hardlink|copy JOBS FROM TO     (TO is made)
 // Prints counts and the peak resident set.
 int main(int count, char** arguments) {
   using namespace dind;
   const std::map<std::string, clone::CloneMethod> methods = {
       {"reflink", clone::CloneMethod::reflink},
-      {"hard_link", clone::CloneMethod::hardlink},
+      {"hardlink", clone::CloneMethod::hardlink},
       {"copy", clone::CloneMethod::copy}};
   if (count != 5 || !methods.contains(arguments[1])) {
-    std::fputs("usage: clone_tree reflink|hard_link|copy JOBS FROM TO\n", stderr);
+    std::fputs("usage: clone_tree reflink|hardlink|copy JOBS FROM TO\n", stderr);
     return 64;
   }
   const auto run = [&]() -> Result<void> {

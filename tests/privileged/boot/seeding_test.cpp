@@ -55,9 +55,9 @@ protected:
     return target;
   }
 
-  Seeding run(Purpose purpose) {
+  Seeding run(Mode mode) {
     board_ = report::StatusBoard();
-    auto seeding = seed_data_root(settings_, purpose, board_);
+    auto seeding = seed_data_root(settings_, mode, board_);
     EXPECT_TRUE(ok(seeding));
     return std::move(seeding).value();
   }
@@ -82,21 +82,21 @@ protected:
   report::StatusBoard board_;
 };
 
-TEST_F(SeedingTest, ARehearsalNeedsNoDataRootAndMakesNone) {
+TEST_F(SeedingTest, ADryRunNeedsNoDataRootAndMakesNone) {
   const auto root = mount("tmpfs", "");
   settings_.data_root = (root / "not/yet").native();
-  const Seeding seeding = run(Purpose::rehearsal);
+  const Seeding seeding = run(Mode::dry_run);
   EXPECT_EQ(seeding.plan.cold_why, "");
   EXPECT_EQ(seeding.found.driver.driver, "overlay2");
   EXPECT_EQ(seeding.plan.images.size(), 1U);
   EXPECT_TRUE(boost::filesystem::is_empty(root));
 }
 
-TEST_F(SeedingTest, ARehearsalPlansNothingWhereNothingCanBeWritten) {
+TEST_F(SeedingTest, ADryRunPlansNothingWhereNothingCanBeWritten) {
   const auto root = mount("tmpfs", "");
   ASSERT_EQ(::mount(nullptr, root.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
   settings_.data_root = root.native();
-  const Seeding seeding = run(Purpose::rehearsal);
+  const Seeding seeding = run(Mode::dry_run);
   EXPECT_NE(seeding.plan.cold_why, "");
   EXPECT_EQ(seeding.found.driver.driver, "");
   expect_part(seeding.found.driver.refused.back().why, "Read-only file system");
@@ -112,7 +112,7 @@ TEST_F(SeedingTest, AloneItLeavesALoopDeviceToTheBoot) {
       mount("overlay",
             fmt::format("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", tmpfs.native()));
   settings_.data_root = root.native();
-  const Seeding seeding = run(Purpose::seeding);
+  const Seeding seeding = run(Mode::seed_only);
   NEEDS(seeding.found.facts.loop.holds, "loop devices");
   expect_part(seeding.plan.cold_why, "dind-init mounts when it boots");
   EXPECT_NE(seeding.failure, "");
@@ -124,11 +124,11 @@ TEST_F(SeedingTest, AloneItLeavesALoopDeviceToTheBoot) {
 TEST_F(SeedingTest, AFullDataRootKeepsItsImages) {
   const auto root = mount("tmpfs", "size=1m");
   settings_.data_root = root.native();
-  std::ignore = run(Purpose::seeding);
+  std::ignore = run(Mode::seed_only);
   ASSERT_EQ(board_.status().result, report::Outcome::ok) << board_.status().reason;
 
   fill(root);
-  const Seeding again = run(Purpose::seeding);
+  const Seeding again = run(Mode::seed_only);
   EXPECT_EQ(again.failure, "");
   EXPECT_EQ(board_.status().result, report::Outcome::ok) << board_.status().reason;
   EXPECT_EQ(board_.status().images, 1U);
@@ -138,7 +138,7 @@ TEST_F(SeedingTest, AFullDataRootKeepsItsImages) {
 TEST_F(SeedingTest, AFullDataRootKeepsItsImagesWhenTheKernelBootsAgain) {
   const auto root = mount("tmpfs", "size=1m");
   settings_.data_root = root.native();
-  const std::string boot_id = run(Purpose::seeding).found.boot_id;
+  const std::string boot_id = run(Mode::seed_only).found.boot_id;
   ASSERT_EQ(board_.status().result, report::Outcome::ok) << board_.status().reason;
   const sys::fs::path receipt = root / store::kOwnDir / seed::kReceiptName;
   std::string text = sys::read_file(receipt, 1U << 20U).value();
@@ -146,7 +146,7 @@ TEST_F(SeedingTest, AFullDataRootKeepsItsImagesWhenTheKernelBootsAgain) {
   ASSERT_TRUE(ok(sys::replace_file(receipt, text, 0600, sys::Durable::no)));
 
   fill(root);
-  const Seeding again = run(Purpose::seeding);
+  const Seeding again = run(Mode::seed_only);
   EXPECT_EQ(again.failure, "");
   EXPECT_EQ(board_.status().result, report::Outcome::ok) << board_.status().reason;
   EXPECT_EQ(board_.status().images, 1U);
@@ -160,7 +160,7 @@ TEST_F(SeedingTest, AFullDataRootThatHoldsNothingIsHeldToNoDriver) {
   const auto root = mount("tmpfs", "size=16k");
   settings_.data_root = root.native();
   fill(root);
-  const Seeding seeding = run(Purpose::seeding);
+  const Seeding seeding = run(Mode::seed_only);
   EXPECT_NE(seeding.failure, "");
   EXPECT_EQ(seeding.found.driver.driver, "");
   EXPECT_FALSE(boost::filesystem::exists(root / "vfs"));

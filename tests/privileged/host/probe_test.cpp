@@ -182,12 +182,12 @@ TEST_P(BackingTest, HoldsLayersOfEveryDriver) {
   const CacheFacts& inside = facts.caches[0];
   EXPECT_TRUE(holds(inside.borrow));
   EXPECT_TRUE(holds(inside.fuse_borrow));
-  EXPECT_TRUE(holds(inside.hard_link));
+  EXPECT_TRUE(holds(inside.hardlink));
   EXPECT_EQ(inside.reflink.holds, backing.reflinks) << inside.reflink.why;
   const CacheFacts& outside = facts.caches[1];
   EXPECT_TRUE(holds(outside.borrow));
   EXPECT_TRUE(holds(outside.fuse_borrow));
-  EXPECT_TRUE(refuses(outside.hard_link, "cross-device"));
+  EXPECT_TRUE(refuses(outside.hardlink, "cross-device"));
   EXPECT_FALSE(outside.reflink.holds) << outside.reflink.why;
   EXPECT_FALSE(inside.on_own_root);
 }
@@ -210,7 +210,7 @@ TEST_F(ProbeTest, OnAnOverlayThereIsFuseOverlayfsOrALoopDevice) {
   EXPECT_TRUE(holds(facts.loop));
   EXPECT_TRUE(refuses(facts.btrfs, "no btrfs"));
   EXPECT_TRUE(refuses(facts.caches[0].borrow, "on overlay"));
-  EXPECT_TRUE(refuses(facts.caches[0].hard_link, "would copy"));
+  EXPECT_TRUE(refuses(facts.caches[0].hardlink, "would copy"));
   EXPECT_TRUE(refuses(facts.caches[1].borrow, "on overlay"));
   EXPECT_TRUE(holds(facts.caches[1].fuse_borrow));
 }
