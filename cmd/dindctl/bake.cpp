@@ -20,7 +20,7 @@
 namespace dind::ctl {
 namespace {
 
-constexpr std::string_view kVerb = "bake";
+constexpr std::string_view kBakeVerb = "bake";
 constexpr const char* kExamples = R"(Examples:
   docker save alpine:3.20 node:22 | dindctl bake -o /var/lib/dind-cache -
   dindctl bake -o /var/lib/dind-cache docker-archive:images.tar oci:builder:acme/builder:1.4
@@ -44,29 +44,24 @@ void print_summary(const std::string& target, const bake::BakeReport& report,
              readable_size(report.bytes), std::chrono::duration<double>(took).count());
 }
 
-// Without an errno it is the arguments that do not do.
-int fail_arguments(const Error& error) {
-  return error.code() == 0 ? fail_usage(kVerb, error) : fail(kVerb, error);
-}
-
 int fail_bake(const Error& error) {
-  return fail(kVerb, stop_flag() ? Error("stopped, nothing is left of it") : error);
+  return fail(kBakeVerb, stop_flag() ? Error("stopped, nothing is left of it") : error);
 }
 
 int run_bake(const BakeArguments& arguments) {
   const auto began = std::chrono::steady_clock::now();
   const auto sources = read_sources(arguments.sources);
   if (!sources) {
-    return fail_arguments(sources.error());
+    return fail_arguments(kBakeVerb, sources.error());
   }
   const auto platform = images::parse_platform(arguments.platform).within("--platform");
   if (!platform) {
-    return fail_usage(kVerb, platform.error());
+    return fail_usage(kBakeVerb, platform.error());
   }
   catch_stop_signals();
   auto writer = bake::CacheWriter::create(arguments.target);
   if (!writer) {
-    return fail_arguments(writer.error());
+    return fail_arguments(kBakeVerb, writer.error());
   }
   bake::Progress progress(progress_style(arguments.progress), STDERR_FILENO);
   EngineExports exports;
@@ -84,19 +79,19 @@ int run_bake(const BakeArguments& arguments) {
   for (const std::string& reference : arguments.copies) {
     if (const auto marked = collection->mark_copy(reference); !marked) {
       progress.finish();
-      return fail_usage(kVerb, Error("--copy: " + marked.error().describe()));
+      return fail_usage(kBakeVerb, Error("--copy: " + marked.error().describe()));
     }
   }
   const auto report = bake::bake(**writer, *collection, progress, stop_flag());
   progress.finish();
   for (const std::string& warning : collection->warnings()) {
-    warn(kVerb, warning);
+    warn(kBakeVerb, warning);
   }
   if (!report) {
     return fail_bake(told_where(report.error(), arguments.target));
   }
   for (const std::string& warning : report->warnings) {
-    warn(kVerb, warning);
+    warn(kBakeVerb, warning);
   }
   print_summary(arguments.target, *report, std::chrono::steady_clock::now() - began);
   return kDone;

@@ -14,7 +14,7 @@
 namespace dind::ctl {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kDoctorFooter =
     R"(Looks at what an engine in a container needs of its host: capabilities, confinement, cgroups, an
 overlay in the data root, iptables, devices, names, addresses and the MTU, with the DIND_* variables of
 this environment. A line that begins with "!!" will hurt, one with "! " hurts some. A cgroup and an
@@ -59,7 +59,7 @@ void add_doctor(CLI::App& app, int& exit_code) {
   const auto data_root = std::make_shared<std::string>("/var/lib/docker");
   CLI::App* verb = app.add_subcommand("doctor", "tells what is wrong with this host");
   verb->add_option("--data-root", *data_root, "the engine's data root")->capture_default_str();
-  verb->footer(kFooter);
+  verb->footer(kDoctorFooter);
   verb->callback([data_root, &exit_code] { exit_code = run_doctor(*data_root); });
 }
 

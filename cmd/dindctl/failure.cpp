@@ -28,6 +28,10 @@ int fail_usage(std::string_view verb, const Error& error) {
   return kUsage;
 }
 
+int fail_arguments(std::string_view verb, const Error& error) {
+  return error.code() == 0 ? fail_usage(verb, error) : fail(verb, error);
+}
+
 Error told_where(Error error, std::string_view place) {
   const bool is_full = error.is(std::errc::no_space_on_device) || error.code() == EDQUOT;
   const bool says_so = error.describe().find(place) != std::string::npos;

@@ -13,6 +13,9 @@ int fail(std::string_view verb, const Error& error);
 // The same for what is wrong with the command line.
 int fail_usage(std::string_view verb, const Error& error);
 
+// The same for what the arguments lead to: without an errno, it is they that do not do.
+int fail_arguments(std::string_view verb, const Error& error);
+
 // A full disk with the `place` that is full, unless it says that already; any other error as it is.
 Error told_where(Error error, std::string_view place);
 

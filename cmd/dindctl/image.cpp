@@ -19,7 +19,7 @@
 namespace dind::ctl {
 namespace {
 
-constexpr std::string_view kVerb = "image";
+constexpr std::string_view kImageVerb = "image";
 constexpr const char* kHelp = R"(
 Targets:
   oci:DIR[:REF]              an OCI image layout, made or added to; push it with
@@ -40,12 +40,8 @@ machine and day; an unchanged layer has the same digest in every image.
 
 Exit codes: 0 done; 64 usage; 65 bad input; 74 I/O error. A run that fails leaves nothing.)";
 
-int fail_arguments(const Error& error) {
-  return error.code() == 0 ? fail_usage(kVerb, error) : fail(kVerb, error);
-}
-
 int fail_image(const Error& error) {
-  return fail(kVerb, stop_flag() ? Error("stopped, nothing is left of it") : error);
+  return fail(kImageVerb, stop_flag() ? Error("stopped, nothing is left of it") : error);
 }
 
 bool loads_into_engine(const ImageJob& job) {
@@ -139,12 +135,12 @@ int run_image(const ImageArguments& arguments) {
   const auto began = std::chrono::steady_clock::now();
   const auto job = parse_arguments(arguments);
   if (!job) {
-    return fail_arguments(job.error());
+    return fail_arguments(kImageVerb, job.error());
   }
   catch_stop_signals();
   const auto draft = open_target(*job);
   if (!draft) {
-    return fail_arguments(draft.error());
+    return fail_arguments(kImageVerb, draft.error());
   }
   bake::Progress progress(progress_style(arguments.progress), STDERR_FILENO);
   EngineExports exports;
@@ -154,11 +150,11 @@ int run_image(const ImageArguments& arguments) {
     return fail_image(exports.failure().value_or(report.error()));
   }
   if (!report->nothing_to_reuse.empty()) {
-    note(kVerb, fmt::format("nothing to reuse in {}: {}", job->options.previous.native(),
-                            report->nothing_to_reuse));
+    note(kImageVerb, fmt::format("nothing to reuse in {}: {}", job->options.previous.native(),
+                                 report->nothing_to_reuse));
   }
   for (const std::string& warning : report->warnings) {
-    warn(kVerb, warning);
+    warn(kImageVerb, warning);
   }
   print_summary(arguments, *report, std::chrono::steady_clock::now() - began);
   return kDone;

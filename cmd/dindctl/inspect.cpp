@@ -21,7 +21,7 @@
 namespace dind::ctl {
 namespace {
 
-constexpr std::string_view kVerb = "inspect";
+constexpr std::string_view kInspectVerb = "inspect";
 
 // What one layer adds up to for people.
 struct LayerFacts {
@@ -180,11 +180,11 @@ void print_for_programs(const cache::Cache& cache, const Facts& facts) {
 int run_inspect(const std::string& path, bool as_json) {
   const auto cache = cache::Cache::open(path);
   if (!cache) {
-    return fail(kVerb, cache.error());
+    return fail(kInspectVerb, cache.error());
   }
   const auto facts = gather(*cache);
   if (!facts) {
-    return fail(kVerb, Error(facts.error()).within(path));
+    return fail(kInspectVerb, Error(facts.error()).within(path));
   }
   if (as_json) {
     print_for_programs(*cache, *facts);

@@ -18,8 +18,8 @@
 namespace dind::ctl {
 namespace {
 
-constexpr std::string_view kVerb = "probe";
-constexpr const char* kFooter =
+constexpr std::string_view kProbeVerb = "probe";
+constexpr const char* kProbeFooter =
     R"(Each rung is tried for real, in a scratch directory that is removed again: an overlay, a
 loop device with ext4, fuse-overlayfs and a btrfs subvolume are made in the data root, and for
 each cache of DIND_CACHE_DIR (default /var/lib/dind-cache) an overlay over it, a clone and a
@@ -77,11 +77,11 @@ Result<ProbeReport> make_report(const config::Settings& settings) {
 int run_probe(const ProbeArguments& arguments) {
   const auto settings = wishes_of_environment(arguments.data_root);
   if (!settings) {
-    return fail_usage(kVerb, settings.error());
+    return fail_usage(kProbeVerb, settings.error());
   }
   const auto report = make_report(*settings);
   if (!report) {
-    return fail(kVerb, report.error());
+    return fail(kProbeVerb, report.error());
   }
   if (arguments.json) {
     print_for_programs(*report);
@@ -101,7 +101,7 @@ void add_probe(CLI::App& app, int& exit_code) {
                    "the data root to look at; the default is /var/lib/docker")
       ->type_name("DIR");
   verb->add_flag("--json", arguments->json, "for programs");
-  verb->footer(kFooter);
+  verb->footer(kProbeFooter);
   verb->callback([arguments, &exit_code] { exit_code = run_probe(*arguments); });
 }
 

@@ -54,7 +54,7 @@ Row row_of(std::string_view name, const Fact& fact) {
   return {std::string(name), fact.holds ? "yes" : "no", fact.why};
 }
 
-std::string describe(const store::StoreState& state) {
+std::string describe_state(const store::StoreState& state) {
   std::string text = state.prior_drivers.empty()
                          ? "no layers of a driver"
                          : fmt::format("layers of {}", fmt::join(state.prior_drivers, ", "));
@@ -113,7 +113,7 @@ void print_for_people(const ProbeReport& report) {
   fmt::print("  {} free, {}\n", readable_size(facts.free.bytes),
              counts_inodes(facts.free) ? fmt::format("{} inodes", facts.free.inodes)
                                        : "inodes without limit");
-  fmt::print("  {}\n", describe(report.state));
+  fmt::print("  {}\n", describe_state(report.state));
   fmt::print("  {} CPUs{}\n\n", facts.cpus, facts.in_user_namespace ? ", in a user namespace" : "");
 
   std::vector<Row> rows = {{"RUNG", "HOLDS", "WHY"}};

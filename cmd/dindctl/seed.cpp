@@ -19,8 +19,8 @@
 namespace dind::ctl {
 namespace {
 
-constexpr std::string_view kVerb = "seed";
-constexpr const char* kFooter =
+constexpr std::string_view kSeedVerb = "seed";
+constexpr const char* kSeedFooter =
     R"(Puts the images of the caches (DIND_CACHE_DIR, default /var/lib/dind-cache) into a data root that no
 daemon uses, as dind-init does before it starts dockerd, and by the same variables (DIND_SEED,
 DIND_STORAGE_DRIVER, DIND_SEED_JOBS, ...); dockerd's flags and daemon.json, --userns-remap among them, are not
@@ -96,11 +96,11 @@ void print_plan(const boot::Seeding& seeding) {
 int run_materialise(const config::Settings& settings) {
   auto state = store::read_state(settings.data_root);
   if (!state) {
-    return fail(kVerb, std::move(state).error().within(settings.data_root));
+    return fail(kSeedVerb, std::move(state).error().within(settings.data_root));
   }
   const auto root = sys::open_dir(settings.data_root);
   if (!root) {
-    return fail(kVerb, root.error());
+    return fail(kSeedVerb, root.error());
   }
   int exit_code = kDone;
   std::size_t borrowed = 0;
@@ -118,7 +118,7 @@ int run_materialise(const config::Settings& settings) {
                            .interrupted = []() { return false; }},
                           *root, progress);
     if (!report) {
-      return fail(kVerb, report.error());
+      return fail(kSeedVerb, report.error());
     }
     if (!report->done.empty()) {
       fmt::print("{}: {} of {} layers were borrowed and are the volume's own now, {} bytes\n",
@@ -139,7 +139,7 @@ int run_materialise(const config::Settings& settings) {
 int run_seed(const SeedArguments& arguments) {
   const auto settings = wishes_of_environment(arguments.data_root);
   if (!settings) {
-    return fail_usage(kVerb, settings.error());
+    return fail_usage(kSeedVerb, settings.error());
   }
   if (arguments.materialise) {
     return run_materialise(*settings);
@@ -149,7 +149,7 @@ int run_seed(const SeedArguments& arguments) {
   const auto mode = arguments.dry_run ? boot::Mode::dry_run : boot::Mode::seed_only;
   const auto seeding = boot::seed_data_root(*settings, mode, board);
   if (!seeding) {
-    return fail(kVerb, seeding.error());
+    return fail(kSeedVerb, seeding.error());
   }
   const std::string& refusal = seeding->found.driver.refusal;
   if (!refusal.empty()) {
@@ -184,7 +184,7 @@ void add_seed(CLI::App& app, int& exit_code) {
   verb->add_flag("--materialise", arguments->materialise,
                  "give borrowed layers files of their own, and seed nothing")
       ->excludes(dry_run);
-  verb->footer(kFooter);
+  verb->footer(kSeedFooter);
   verb->callback([arguments, &exit_code] { exit_code = run_seed(*arguments); });
 }
 

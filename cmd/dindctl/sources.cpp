@@ -16,7 +16,7 @@
 namespace dind::ctl {
 namespace {
 
-constexpr std::size_t kListLimit = 1U << 20U;
+constexpr std::size_t kSourcesLimit = 1U << 20U;
 // An engine looks at every layer of an image before the first byte comes, and takes its
 // time after the last one went.
 constexpr auto kPatience = std::chrono::minutes(10);
@@ -40,7 +40,7 @@ Result<std::vector<images::SourceSpec>> read_sources(const std::vector<std::stri
       continue;
     }
     const std::string file = argument.substr(1);
-    const std::string text = TRY(sys::read_file(file, kListLimit));
+    const std::string text = TRY(sys::read_file(file, kSourcesLimit));
     for (images::SourceSpec& spec : TRY(images::parse_source_list(text).within(file))) {
       sources.push_back(std::move(spec));
     }

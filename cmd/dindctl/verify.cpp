@@ -20,8 +20,8 @@
 namespace dind::ctl {
 namespace {
 
-constexpr std::string_view kVerb = "verify";
-constexpr std::size_t kListLimit = 16U << 20U;
+constexpr std::string_view kVerifyVerb = "verify";
+constexpr std::size_t kReferencesLimit = 16U << 20U;
 
 // One reference a line; blank lines and what follows a # do not count.
 std::vector<std::string> parse_list(const std::string& text) {
@@ -39,10 +39,10 @@ std::vector<std::string> parse_list(const std::string& text) {
 
 Result<std::vector<std::string>> read_list(const std::string& path) {
   if (path != "-") {
-    return parse_list(TRY(sys::read_file(path, kListLimit)));
+    return parse_list(TRY(sys::read_file(path, kReferencesLimit)));
   }
   const Fd own(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
-  return parse_list(TRY(sys::read_all(own, kListLimit).within("standard input")));
+  return parse_list(TRY(sys::read_all(own, kReferencesLimit).within("standard input")));
 }
 
 bool has(const std::vector<std::string>& list, const std::string& text) {
@@ -66,13 +66,13 @@ Result<bool> is_in(const cache::Manifest& manifest, const std::string& text) {
 int check_list(const cache::Manifest& manifest, const std::string& path) {
   const auto references = read_list(path);
   if (!references) {
-    return fail(kVerb, references.error());
+    return fail(kVerifyVerb, references.error());
   }
   int code = kDone;
   for (const std::string& reference : *references) {
     const auto found = is_in(manifest, reference);
     if (!found) {
-      return fail(kVerb, Error(found.error()).within(path));
+      return fail(kVerifyVerb, Error(found.error()).within(path));
     }
     if (!*found) {
       fmt::print("{} is not in the cache\n", reference);
@@ -85,7 +85,7 @@ int check_list(const cache::Manifest& manifest, const std::string& path) {
 int run_verify(const std::string& path, const std::string& list) {
   const auto cache = cache::Cache::open(path);
   if (!cache) {
-    return fail(kVerb, cache.error());
+    return fail(kVerifyVerb, cache.error());
   }
   int code = kDone;
   if (!list.empty()) {
@@ -102,7 +102,7 @@ int run_verify(const std::string& path, const std::string& list) {
     }
   });
   if (!flaws) {
-    return fail(kVerb, Error(flaws.error()).within(path));
+    return fail(kVerifyVerb, Error(flaws.error()).within(path));
   }
   for (const cache::Flaw& flaw : *flaws) {
     fmt::print("{}: {}\n", flaw.path, flaw.what);

@@ -17,7 +17,7 @@ namespace dind::archive {
 namespace {
 
 constexpr int kZstdLevel = 3;
-constexpr int kGzipLevel = 6;
+constexpr int kGzipBlockLevel = 6;
 
 // Keeps its context from block to block; one a thread.
 class BlockCodec {
@@ -28,8 +28,9 @@ public:
       ZSTD_CCtx_setParameter(zstd_, ZSTD_c_compressionLevel, kZstdLevel);
       ZSTD_CCtx_setParameter(zstd_, ZSTD_c_checksumFlag, 1);
     } else {
-      [[maybe_unused]] const int made = ::deflateInit2(
-          &gzip_, kGzipLevel, Z_DEFLATED, MAX_WBITS + 16, MAX_MEM_LEVEL - 1, Z_DEFAULT_STRATEGY);
+      [[maybe_unused]] const int made =
+          ::deflateInit2(&gzip_, kGzipBlockLevel, Z_DEFLATED, MAX_WBITS + 16, MAX_MEM_LEVEL - 1,
+                         Z_DEFAULT_STRATEGY);
       assert(made == Z_OK);
     }
   }
@@ -152,7 +153,7 @@ std::string compressor_name(Compression kind) {
   case Compression::zstd:
     return fmt::format("zstd-{} {}", kZstdLevel, ZSTD_versionString());
   case Compression::gzip:
-    return fmt::format("gzip-{} {}", kGzipLevel, ::zlibVersion());
+    return fmt::format("gzip-{} {}", kGzipBlockLevel, ::zlibVersion());
   case Compression::none:
     break;
   }

@@ -14,7 +14,7 @@ namespace dind::archive {
 namespace {
 
 constexpr int kGzipWindow = MAX_WBITS + 16; // zlib: with gzip's header and trailer
-constexpr int kGzipLevel = 5;
+constexpr int kGzipStreamLevel = 5;
 constexpr int kGzipMemory = 8;
 constexpr int kZstdWindowLog = 27; // 128 MiB, zstd's own limit for untrusted input
 constexpr std::size_t kProbe = 4;
@@ -208,7 +208,7 @@ struct GzipWriter::State {
 };
 
 GzipWriter::GzipWriter() : state_(std::make_unique<State>()) {
-  [[maybe_unused]] const int made = ::deflateInit2(&state_->stream, kGzipLevel, Z_DEFLATED,
+  [[maybe_unused]] const int made = ::deflateInit2(&state_->stream, kGzipStreamLevel, Z_DEFLATED,
                                                    kGzipWindow, kGzipMemory, Z_DEFAULT_STRATEGY);
   assert(made == Z_OK);
 }

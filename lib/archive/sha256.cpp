@@ -1,10 +1,13 @@
-#define OPENSSL_SUPPRESS_DEPRECATED
 #include <archive/sha256.hpp>
 
 #include <array>
 #include <string>
 
 namespace dind::archive {
+
+// OpenSSL 3 would have its providers used.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 Sha256::Sha256() {
   SHA256_Init(&context_);
@@ -26,6 +29,8 @@ Digest Sha256::finish() {
   }
   return Digest::from_hex(hex).value();
 }
+
+#pragma GCC diagnostic pop
 
 Digest sha256_of(std::string_view bytes) {
   Sha256 hash;

@@ -5,7 +5,7 @@ namespace {
 
 constexpr std::size_t kMaxExtents = 1U << 20U;              // 16 MiB of memory
 constexpr std::uint64_t kMaxSize = std::uint64_t{1} << 40U; // a terabyte of holes is an attack
-constexpr std::size_t kMaxLine = 20;                        // digits of a 64-bit number
+constexpr std::size_t kMaxDigits = 20;                      // digits of a 64-bit number
 
 // The old GNU layout: entries of two 12-byte numbers, then a flag byte.
 constexpr std::size_t kHeaderMap = 386;
@@ -118,7 +118,7 @@ Result<bool> SparseMapParser::add(TarBlock block) {
     }
     if (byte != std::byte{'\n'}) {
       line_ += static_cast<char>(byte);
-      if (line_.size() > kMaxLine) {
+      if (line_.size() > kMaxDigits) {
         return input_error("the sparse map is malformed");
       }
       continue;

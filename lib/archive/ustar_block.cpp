@@ -10,14 +10,14 @@ namespace dind::archive {
 namespace {
 
 constexpr UstarField kSum = {148, 8};
-constexpr std::size_t kType = 156;
+constexpr std::size_t kTypeAt = 156;
 constexpr UstarField kMagic = {257, 8};
 constexpr unsigned char kBase256 = 0x80;
 
 } // namespace
 
 UstarBlock::UstarBlock(char type) {
-  block_[kType] = static_cast<std::byte>(type);
+  block_[kTypeAt] = static_cast<std::byte>(type);
   put_text(kMagic, std::string_view("ustar\00000", kMagic.size));
 }
 

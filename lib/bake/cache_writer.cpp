@@ -15,7 +15,6 @@ namespace fs = boost::filesystem;
 const std::string kLayers = "layer";
 const std::string kConfigs = "config";
 const std::string kManifest = cache::kManifestName;
-constexpr timespec kEpoch = {0, 0};
 
 // Where an open directory is, as the kernel names it.
 Result<fs::path> path_of(const Fd& dir) {
@@ -42,7 +41,7 @@ Result<void> check_text(const fs::path& plain) {
 // Makes a file or directory look the same whoever bakes it, and when.
 Result<void> settle(const Fd& dir, const std::string& name, mode_t mode) {
   TRY(sys::set_mode_at({dir, name}, mode));
-  return sys::set_times_at({dir, name}, kEpoch, kEpoch);
+  return sys::set_times_at({dir, name}, cache::kFileTime, cache::kFileTime);
 }
 
 } // namespace

@@ -12,7 +12,7 @@
 namespace dind::bake {
 namespace {
 
-std::string label(const cache::Image& image) {
+std::string short_label(const cache::Image& image) {
   return image.names.empty() ? image.id.short_hex() : image.names.front();
 }
 
@@ -109,7 +109,7 @@ private:
       const cache::Image& image = collection_.images()[i].image;
       if (std::find(image.layers.begin(), image.layers.end(), diff_id) != image.layers.end() &&
           --images_left_[i] == 0) {
-        progress_.say(label(image) + " is done");
+        progress_.say(short_label(image) + " is done");
       }
     }
   }

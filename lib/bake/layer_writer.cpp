@@ -14,7 +14,6 @@ namespace {
 const std::string kTree = "tree";
 const std::string kTarSplit = "tar-split.json.gz";
 const std::string kSkeleton = cache::kSkeletonName;
-constexpr timespec kEpoch = {0, 0};
 
 Result<cache::Skeleton> unpack(archive::ByteSource& tar, const Fd& dir, WrittenLayer& layer) {
   TRY(sys::make_dir_at({dir, kTree}, 0755));
@@ -45,7 +44,7 @@ Result<cache::Skeleton> unpack(archive::ByteSource& tar, const Fd& dir, WrittenL
 // Modes and times that do not depend on when and by whom the layer is written.
 Result<void> settle(const Fd& dir, const std::string& name) {
   TRY(sys::set_mode_at({dir, name}, 0644));
-  return sys::set_times_at({dir, name}, kEpoch, kEpoch);
+  return sys::set_times_at({dir, name}, cache::kFileTime, cache::kFileTime);
 }
 
 } // namespace
@@ -66,7 +65,7 @@ Result<WrittenLayer> write_layer(archive::ByteSource& stored, const LayerDigests
   }
   TRY(settle(dir, kTarSplit));
   const std::string here = ".";
-  TRY(sys::set_times_at({dir, here}, kEpoch, kEpoch));
+  TRY(sys::set_times_at({dir, here}, cache::kFileTime, cache::kFileTime));
   return layer;
 }
 

@@ -8,7 +8,7 @@
 namespace dind::bake {
 namespace {
 
-std::uint32_t type_bits(archive::EntryType type) {
+std::uint32_t node_type_bits(archive::EntryType type) {
   switch (type) {
   case archive::EntryType::char_device:
     return S_IFCHR;
@@ -29,7 +29,7 @@ void SkeletonNotes::override_whiteout(const std::string& path) {
 void SkeletonNotes::node(const std::string& path, const archive::TarEntry& entry) {
   node_index_.emplace(path, skeleton_.nodes.size());
   skeleton_.nodes.push_back({.path = path,
-                             .mode = type_bits(entry.type) | entry.mode,
+                             .mode = node_type_bits(entry.type) | entry.mode,
                              .uid = entry.uid,
                              .gid = entry.gid,
                              .major = entry.device_major,

@@ -7,8 +7,11 @@
 #include <utility>
 
 namespace dind::boot {
+namespace {
 
 using Clock = std::chrono::steady_clock;
+
+} // namespace
 
 KeyMaking::KeyMaking(std::string dir, config::TlsKey kind, std::string added,
                      std::function<bool()> stopped) {

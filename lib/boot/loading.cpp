@@ -23,7 +23,7 @@ namespace dind::boot {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kProgressEvery = std::chrono::seconds(5);
+constexpr auto kLoadLineEvery = std::chrono::seconds(5);
 constexpr auto kStartPatience = std::chrono::minutes(2);
 constexpr auto kQuestionTimeout = std::chrono::seconds(30);
 // An engine says nothing while it unpacks a layer, which may be large and its disk slow.
@@ -215,7 +215,7 @@ private:
     if (Clock::now() < next_line_) {
       return;
     }
-    next_line_ = Clock::now() + kProgressEvery;
+    next_line_ = Clock::now() + kLoadLineEvery;
     log::info("loading {}: {} images are there, {} MB were sent in all", cache::label_of(image),
               images_, sent_ / 1'000'000);
   }
@@ -226,7 +226,7 @@ private:
   seed::Receipt receipt_;
   seed::EngineImages engine_;
   std::optional<Clock::time_point> deadline_;
-  Clock::time_point next_line_ = Clock::now() + kProgressEvery;
+  Clock::time_point next_line_ = Clock::now() + kLoadLineEvery;
   std::string why_none_;  // not empty: no image can be loaded
   std::string failure_;   // the first one
   std::set<Digest> held_; // chain IDs of layers that the engine has

@@ -11,7 +11,7 @@ namespace dind::boot {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kPause = std::chrono::milliseconds(20);
+constexpr auto kPollPause = std::chrono::milliseconds(20);
 constexpr auto kKillPatience = std::chrono::seconds(10); // a process may hang in the kernel
 
 } // namespace
@@ -25,7 +25,7 @@ Result<PrivateEngine> PrivateEngine::start(const daemon::Launch& launch,
       TRY(sys::spawn(launch.argv, {.mask = mask, .environment = launch.environment})));
   for (;;) {
     pollfd polled = {notify.fd().get(), POLLIN, 0};
-    ::poll(&polled, 1, static_cast<int>(kPause.count()));
+    ::poll(&polled, 1, static_cast<int>(kPollPause.count()));
     const daemon::Notification said = TRY(notify.receive(engine.pid_));
     if (said.ready) {
       return engine;
@@ -35,8 +35,8 @@ Result<PrivateEngine> PrivateEngine::start(const daemon::Launch& launch,
     }
     const bool is_late = Clock::now() >= deadline;
     if (stopped() || is_late) {
-      constexpr auto kStopPatience = std::chrono::seconds(3);
-      engine.stop(kStopPatience);
+      constexpr auto kEndPatience = std::chrono::seconds(3);
+      engine.stop(kEndPatience);
       return Error("wait for dockerd to serve", is_late ? ETIMEDOUT : ECANCELED);
     }
   }
@@ -81,7 +81,7 @@ bool PrivateEngine::wait_for_end(std::chrono::milliseconds patience) {
     if (Clock::now() >= deadline) {
       return false;
     }
-    std::this_thread::sleep_for(kPause);
+    std::this_thread::sleep_for(kPollPause);
   }
   return true;
 }

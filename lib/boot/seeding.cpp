@@ -12,7 +12,7 @@ namespace dind::boot {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kProgressEvery = std::chrono::seconds(5);
+constexpr auto kSeedLineEvery = std::chrono::seconds(5);
 
 void report_cold(const Findings& found, const seed::SeedPlan& plan, bool wanted,
                  report::Status& status) {
@@ -63,7 +63,7 @@ public:
 
   bool operator()() {
     if (Clock::now() >= next_) {
-      next_ = Clock::now() + kProgressEvery;
+      next_ = Clock::now() + kSeedLineEvery;
       log::info("seeding: {} of {} layers, {} files, {} MB", progress_.layers_done,
                 progress_.layers_in_all, progress_.files.files.load(),
                 progress_.files.bytes.load() / 1'000'000);
@@ -73,7 +73,7 @@ public:
 
 private:
   const seed::SeedProgress& progress_;
-  Clock::time_point next_ = Clock::now() + kProgressEvery;
+  Clock::time_point next_ = Clock::now() + kSeedLineEvery;
 };
 
 clone::CloneMethod share_method(const host::HostFacts& facts) {

@@ -37,7 +37,7 @@ struct Freed {
 using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>>;
 using Cert = std::unique_ptr<X509, Freed<X509_free>>;
-using Request = std::unique_ptr<X509_REQ, Freed<X509_REQ_free>>;
+using SigningRequest = std::unique_ptr<X509_REQ, Freed<X509_REQ_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>>;
 using Name = std::unique_ptr<X509_NAME, Freed<X509_NAME_free>>;
 using Store = std::unique_ptr<X509_STORE, Freed<X509_STORE_free>>;
@@ -176,7 +176,7 @@ Result<std::string> sign(X509* certificate, EVP_PKEY* key) {
 }
 
 Result<std::string> make_request(EVP_PKEY* key, const X509_NAME* subject) {
-  const Request request(X509_REQ_new());
+  const SigningRequest request(X509_REQ_new());
   if (!request || X509_REQ_set_subject_name(request.get(), subject) != 1 ||
       X509_REQ_set_pubkey(request.get(), key) != 1 ||
       X509_REQ_sign(request.get(), key, EVP_sha256()) == 0) {

@@ -121,13 +121,13 @@ constexpr std::string_view kObjects[] = {"builder",  "cluster-store-opts",   "de
                                          "features", "default-network-opts", "log-opts",
                                          "runtimes"};
 
-bool is_among(std::span<const std::string_view> words, std::string_view word) {
+bool is_listed(std::span<const std::string_view> words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
 void judge(std::string_view key, std::vector<UnknownKey>& unknown) {
   constexpr std::size_t kNear = 3;
-  if (!is_among(kKeys, key)) {
+  if (!is_listed(kKeys, key)) {
     const std::size_t most = std::min(kNear, key.size() / 3 + 1);
     unknown.push_back({std::string(key), nearest_word(key, kKeys, most)});
   }
@@ -138,7 +138,7 @@ void judge(std::string_view key, std::vector<UnknownKey>& unknown) {
 std::vector<UnknownKey> unknown_keys(const json::object& settings) {
   std::vector<UnknownKey> unknown;
   for (const auto& member : settings) {
-    if (!member.value().is_object() || is_among(kObjects, member.key())) {
+    if (!member.value().is_object() || is_listed(kObjects, member.key())) {
       judge(member.key(), unknown);
       continue;
     }

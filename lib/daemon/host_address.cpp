@@ -15,7 +15,6 @@ namespace {
 constexpr std::string_view kUnix = "unix://";
 constexpr std::string_view kTcp = "tcp://";
 constexpr std::string_view kScheme = "://";
-constexpr std::uint16_t kPlainPort = 2375;
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";

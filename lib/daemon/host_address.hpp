@@ -6,6 +6,8 @@
 
 namespace dind::daemon {
 
+inline constexpr std::uint16_t kPlainPort = 2375; // dockerd's own, without TLS
+
 // An address of dockerd's --host or "hosts", as far as it can be bound without a name service.
 // Whatever dockerd would look up, complain of, or get from systemd is `other`.
 struct HostAddress {

@@ -17,11 +17,11 @@
 namespace dind::daemon {
 namespace {
 
-constexpr std::size_t kFileLimit = 1U << 20U;
+constexpr std::size_t kNamesLimit = 1U << 20U;
 constexpr std::string_view kSpace = " \t\r\n";
 
 std::string text_of(const char* path) {
-  auto text = sys::read_file(path, kFileLimit);
+  auto text = sys::read_file(path, kNamesLimit);
   return text ? std::move(text).value() : std::string();
 }
 

@@ -68,7 +68,8 @@ Result<Launch> configure_private(const Invocation& invocation, const CommandLine
                                  const DaemonFile& file, const EngineChoice& choice,
                                  const fs::path& dir, std::string_view notify_socket) {
   // dockerd refuses what is in its file and among its flags.
-  constexpr std::array<std::string_view, 4> kOurs = {"host", "pidfile", "config-file", "restart"};
+  constexpr std::array<std::string_view, 4> kPrivate = {"host", "pidfile", "config-file",
+                                                        "restart"};
   Effective effective = TRY(merge(file.settings, flags, choice, Hosts::keep));
   effective.settings.erase("hosts");
   effective.settings.erase("pidfile");
@@ -81,7 +82,7 @@ Result<Launch> configure_private(const Invocation& invocation, const CommandLine
   launch.environment = daemon_environment(invocation.environment, notify_socket);
   launch.api = (dir / "docker.sock").native();
   launch.argv = {"dockerd"};
-  append(launch.argv, without_options(invocation.arguments, kOurs));
+  append(launch.argv, without_options(invocation.arguments, kPrivate));
   append(launch.argv, effective.arguments);
   // --restart is deprecated in favour of policies, and still the one way to overrule
   // those of all containers (moby daemon/daemon.go, AutoRestart).

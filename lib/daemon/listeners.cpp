@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kTlsSettings = {"tls", "tlsverify", "tlscacert",
                                                           "tlscert", "tlskey"};
-constexpr std::uint16_t kPlainPort = 2375;
 constexpr std::uint16_t kTlsPort = 2376;
 
 // Of the TLS settings in the file, the first; "" = there is none.

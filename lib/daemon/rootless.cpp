@@ -16,11 +16,11 @@
 namespace dind::daemon {
 namespace {
 
-constexpr std::size_t kFileLimit = 1U << 20U;
+constexpr std::size_t kProcFileLimit = 1U << 20U;
 constexpr const char* kWho = "error: attempting to run rootless dockerd but";
 
 std::string first_line_of(const char* path) {
-  const auto text = sys::read_file(path, kFileLimit);
+  const auto text = sys::read_file(path, kProcFileLimit);
   return text ? text->substr(0, text->find('\n')) : "";
 }
 

@@ -14,7 +14,7 @@
 namespace dind::daemon {
 namespace {
 
-constexpr std::size_t kFileLimit = 1U << 20U;
+constexpr std::size_t kPemLimit = 1U << 20U;
 constexpr mode_t kSecret = 0600;
 constexpr mode_t kPublic = 0644;
 constexpr mode_t kFolderMode = 0755;
@@ -70,7 +70,7 @@ public:
     if (!is_ours(link) || !is_ours(found) || !S_ISREG(found.st_mode) || others_write) {
       return untrusted(label);
     }
-    std::string text = TRY(sys::read_all(opened, kFileLimit).within(label));
+    std::string text = TRY(sys::read_all(opened, kPemLimit).within(label));
     return text.empty() ? std::optional<std::string>() : std::optional(std::move(text));
   }
 

@@ -9,7 +9,7 @@
 namespace dind::host {
 namespace {
 
-constexpr std::size_t kFileLimit = 16U << 20U;
+constexpr std::size_t kCgroupFileLimit = 16U << 20U;
 constexpr int kRounds = 10;
 constexpr const char* kSubtreeControl = "cgroup.subtree_control";
 
@@ -30,7 +30,7 @@ Result<void> write_to(const fs::path& path, const std::string& text) {
 // Moves what is there now and returns how many went. The kernel takes one pid a
 // write; ESRCH means that the process has ended, EINVAL that it is a kernel thread.
 Result<unsigned> evacuate(const fs::path& root, const Fd& into) {
-  const std::string pids = TRY(sys::read_file(root / "cgroup.procs", kFileLimit));
+  const std::string pids = TRY(sys::read_file(root / "cgroup.procs", kCgroupFileLimit));
   unsigned moved = 0;
   for (const std::string& pid : words(pids)) {
     if (sys::write_all(into, pid)) {
@@ -62,7 +62,7 @@ std::string subtree_request(std::string_view available, std::string_view enabled
 
 Result<Nesting> nest_cgroups(const fs::path& root) {
   Nesting nesting;
-  const auto controllers = sys::read_file(root / "cgroup.controllers", kFileLimit);
+  const auto controllers = sys::read_file(root / "cgroup.controllers", kCgroupFileLimit);
   if (!controllers) {
     if (controllers.error().is(std::errc::no_such_file_or_directory)) {
       return nesting; // cgroup v1, or no cgroups at all
@@ -76,7 +76,7 @@ Result<Nesting> nest_cgroups(const fs::path& root) {
   std::string enabled;
   for (int round = 0; round < kRounds; ++round) {
     nesting.moved += TRY(evacuate(root, procs));
-    enabled = TRY(sys::read_file(root / kSubtreeControl, kFileLimit));
+    enabled = TRY(sys::read_file(root / kSubtreeControl, kCgroupFileLimit));
     const std::string request = subtree_request(*controllers, enabled);
     if (request.empty() || write_to(root / kSubtreeControl, request)) {
       break;
@@ -85,13 +85,13 @@ Result<Nesting> nest_cgroups(const fs::path& root) {
 
   // One request is all or nothing. What is still missing is asked for one by one, so that a
   // controller that cannot be had does not cost the others.
-  enabled = TRY(sys::read_file(root / kSubtreeControl, kFileLimit));
+  enabled = TRY(sys::read_file(root / kSubtreeControl, kCgroupFileLimit));
   for (const std::string& name : missing_controllers(words(*controllers), words(enabled))) {
     if (!write_to(root / kSubtreeControl, "+" + name)) {
       nesting.not_enabled.push_back(name);
     }
   }
-  nesting.enabled = words(TRY(sys::read_file(root / kSubtreeControl, kFileLimit)));
+  nesting.enabled = words(TRY(sys::read_file(root / kSubtreeControl, kCgroupFileLimit)));
   return nesting;
 }
 

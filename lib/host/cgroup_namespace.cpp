@@ -12,7 +12,7 @@
 namespace dind::host {
 namespace {
 
-constexpr std::size_t kFileLimit = 64U << 10U;
+constexpr std::size_t kOwnCgroupLimit = 64U << 10U;
 
 // mount(2) refuses a filesystem where it is mounted already, as it is here.
 Result<void> mount_on_top(const fs::path& root) {
@@ -48,7 +48,7 @@ Result<bool> make_private_cgroup_namespace(const fs::path& root) {
   if (::access((root / "cgroup.controllers").c_str(), F_OK) == -1) {
     return false;
   }
-  const std::string own = TRY(sys::read_file("/proc/self/cgroup", kFileLimit));
+  const std::string own = TRY(sys::read_file("/proc/self/cgroup", kOwnCgroupLimit));
   if (!shares_cgroup_namespace(own)) {
     return false;
   }

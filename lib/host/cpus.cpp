@@ -13,7 +13,7 @@
 namespace dind::host {
 namespace {
 
-constexpr std::size_t kFileLimit = 1U << 20U;
+constexpr std::size_t kQuotaFileLimit = 1U << 20U;
 constexpr const char* kController = "cpu";
 
 // The mask grows with the machine: the kernel refuses one that is too small for it.
@@ -32,18 +32,18 @@ std::optional<unsigned> cpus_of_affinity() {
 }
 
 std::optional<unsigned> quota_in(const std::string& dir) {
-  if (const auto unified = sys::read_file(dir + "/cpu.max", kFileLimit)) {
+  if (const auto unified = sys::read_file(dir + "/cpu.max", kQuotaFileLimit)) {
     return cpus_of_quota(*unified);
   }
-  const auto quota = sys::read_file(dir + "/cpu.cfs_quota_us", kFileLimit);
-  const auto period = sys::read_file(dir + "/cpu.cfs_period_us", kFileLimit);
+  const auto quota = sys::read_file(dir + "/cpu.cfs_quota_us", kQuotaFileLimit);
+  const auto period = sys::read_file(dir + "/cpu.cfs_period_us", kQuotaFileLimit);
   return quota && period ? cpus_of_quota(*quota + " " + *period) : std::nullopt;
 }
 
 // The smallest quota of all that holds for us. Unreadable files set none.
 std::optional<unsigned> cpus_of_quotas() {
   const auto mounts = sys::read_mountinfo();
-  const auto cgroups = sys::read_file("/proc/self/cgroup", kFileLimit);
+  const auto cgroups = sys::read_file("/proc/self/cgroup", kQuotaFileLimit);
   std::optional<unsigned> least;
   if (!mounts || !cgroups) {
     return least;

@@ -25,7 +25,7 @@ constexpr std::uint64_t kLow = kGiB;
 
 constexpr mode_t kDataRootMode = 0710; // what dockerd gives it
 constexpr mode_t kPermissions = 07777;
-constexpr int kDepth = 32; // of folders that hold nothing
+constexpr int kSearchDepth = 32; // of folders that hold nothing
 
 const std::string kOwnDir = ".dind-init";
 const std::string kImage = "data.ext4";
@@ -58,7 +58,7 @@ Result<void> check_holds_nothing(const Fd& root) {
     if (!child) {
       return Error(fmt::format("the mount would hide {}", entry.name), ENOTEMPTY);
     }
-    if (const auto content = TRY(find_content(*child, kDepth))) {
+    if (const auto content = TRY(find_content(*child, kSearchDepth))) {
       return Error(fmt::format("the mount would hide {}/{}", entry.name, *content), ENOTEMPTY);
     }
   }

@@ -12,7 +12,7 @@ namespace {
 constexpr mode_t kShared = 0755;
 constexpr mode_t kPrivate = 0700;
 constexpr mode_t kWritableByOthers = 022;
-constexpr const char* kSource = "dind-init"; // how our tmpfs is named in mountinfo
+constexpr const char* kMountSource = "dind-init"; // how our tmpfs is named in mountinfo
 
 // Opens `path`, making it if it is missing. A symlink, or a directory that
 // somebody else owns or can write to, may be a trap: EPERM.
@@ -32,7 +32,7 @@ Result<Fd> claim_dir(const fs::path& path, mode_t mode) {
 Result<bool> is_our_tmpfs(const fs::path& path) {
   const auto mounts = TRY(sys::read_mountinfo());
   for (const sys::MountEntry& entry : mounts) {
-    if (entry.mount_point == path && entry.source == kSource) {
+    if (entry.mount_point == path && entry.source == kMountSource) {
       return true;
     }
   }
@@ -45,7 +45,7 @@ Result<void> mount_tmpfs(const fs::path& path, const Fd& dir) {
   }
   // By descriptor, so that the mount lands on what was looked at.
   const fs::path target = fmt::format("/proc/self/fd/{}", dir.get());
-  return sys::mount(kSource, target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+  return sys::mount(kMountSource, target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
                     "mode=0755,size=16m");
 }
 

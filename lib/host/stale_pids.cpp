@@ -13,7 +13,7 @@ namespace dind::host {
 namespace {
 
 constexpr std::size_t kPidFileLimit = 4096;
-constexpr int kDepth = 16; // of folders; dockerd's own are 3 deep
+constexpr int kSweepDepth = 16; // of folders; dockerd's own are 3 deep
 
 bool names_a_daemon(std::string name) {
   std::transform(name.begin(), name.end(), name.begin(),
@@ -79,7 +79,7 @@ Result<std::vector<fs::path>> remove_stale_pid_files(const fs::path& dir) {
   }
   const struct stat found = TRY(sys::stat_of(*top));
   Sweep sweep(found.st_dev);
-  TRY(sweep.enter(*top, dir, kDepth));
+  TRY(sweep.enter(*top, dir, kSweepDepth));
   return std::move(sweep).removed();
 }
 

@@ -9,6 +9,7 @@
 
 namespace dind::images {
 
+inline constexpr const char* kOciLayoutFile = "oci-layout";
 inline constexpr const char* kOciIndex = "index.json";
 
 // The images of an OCI image layout (OCI image spec, image-layout.md) for `platform`. A `reference`

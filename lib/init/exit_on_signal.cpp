@@ -1,5 +1,8 @@
 #include <init/exit_on_signal.hpp>
 
+#include <sys/signal_name.hpp>
+#include <init/signals.hpp>
+
 #include <limits.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -12,11 +15,8 @@
 namespace dind::init {
 namespace {
 
-constexpr int kSignalBase = 128;
-constexpr std::array kStops = {SIGTERM, SIGINT, SIGQUIT};
-
 // For a signal's handler: written before it is one.
-std::array<int, kStops.size()> exit_codes{};
+std::array<int, kStopSignals.size()> exit_codes{};
 
 // Likewise: written before `mount_told` says so.
 std::array<char, PATH_MAX> mount_to_detach{};
@@ -26,8 +26,8 @@ void end_process(int signal) {
   if (mount_told) {
     ::umount2(mount_to_detach.data(), MNT_DETACH);
   }
-  for (std::size_t i = 0; i < kStops.size(); ++i) {
-    if (kStops[i] == signal) {
+  for (std::size_t i = 0; i < kStopSignals.size(); ++i) {
+    if (kStopSignals[i] == signal) {
       ::_exit(exit_codes[i]);
     }
   }
@@ -36,18 +36,18 @@ void end_process(int signal) {
 } // namespace
 
 Result<ExitOnSignal> ExitOnSignal::begin(const std::function<int(int)>& exit_code) {
-  for (std::size_t i = 0; i < kStops.size(); ++i) {
-    exit_codes[i] = exit_code(kSignalBase + kStops[i]);
+  for (std::size_t i = 0; i < kStopSignals.size(); ++i) {
+    exit_codes[i] = exit_code(kSignalBase + kStopSignals[i]);
   }
   struct sigaction action {};
   action.sa_handler = end_process; // PID 1 gets no signal that has no handler
   sigset_t stops;
   ::sigemptyset(&stops);
   ExitOnSignal stop_at_once;
-  for (std::size_t i = 0; i < kStops.size(); ++i) {
-    ::sigaddset(&stops, kStops[i]);
-    if (::sigaction(kStops[i], &action, &stop_at_once.actions_[i]) == -1) {
-      return errno_error("handle signal {}", kStops[i]);
+  for (std::size_t i = 0; i < kStopSignals.size(); ++i) {
+    ::sigaddset(&stops, kStopSignals[i]);
+    if (::sigaction(kStopSignals[i], &action, &stop_at_once.actions_[i]) == -1) {
+      return errno_error("handle signal {}", kStopSignals[i]);
     }
   }
   if (const int code = ::pthread_sigmask(SIG_UNBLOCK, &stops, &stop_at_once.before_); code != 0) {
@@ -76,8 +76,8 @@ ExitOnSignal::~ExitOnSignal() {
   }
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   // One that was ignored is so for dockerd, too.
-  for (std::size_t i = 0; i < kStops.size(); ++i) {
-    ::sigaction(kStops[i], &actions_[i], nullptr);
+  for (std::size_t i = 0; i < kStopSignals.size(); ++i) {
+    ::sigaction(kStopSignals[i], &actions_[i], nullptr);
   }
 }
 

@@ -13,7 +13,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kSignalBase = 128;
 constexpr auto kFirstPause = milliseconds(100);
 constexpr auto kLongestPause = milliseconds(10'000);
 // One that has served for so long was not broken to begin with.

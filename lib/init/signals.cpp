@@ -3,8 +3,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <array>
-
 namespace dind::init {
 namespace {
 
@@ -14,8 +12,6 @@ constexpr std::array kFaults = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS
 // Blocked and never read: then a write to the terminal from the background
 // works, and a read fails with EIO, instead of stopping PID 1 for good.
 constexpr std::array kTerminal = {SIGTTIN, SIGTTOU};
-
-constexpr std::array kStops = {SIGTERM, SIGINT, SIGQUIT};
 
 } // namespace
 
@@ -57,7 +53,7 @@ std::optional<int> SignalSource::pending_stop() {
   sigset_t pending;
   ::sigemptyset(&pending);
   ::sigpending(&pending);
-  for (const int stop : kStops) {
+  for (const int stop : kStopSignals) {
     if (::sigismember(&pending, stop) == 1) {
       return stop;
     }

@@ -6,9 +6,13 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <array>
 #include <optional>
 
 namespace dind::init {
+
+// What asks this program to end.
+inline constexpr std::array kStopSignals = {SIGTERM, SIGINT, SIGQUIT};
 
 struct Signal {
   int number = 0;

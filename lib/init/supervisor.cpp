@@ -2,6 +2,7 @@
 
 #include <base/log.hpp>
 #include <init/reaper.hpp>
+#include <init/signal_name.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -18,7 +19,6 @@ namespace {
 
 constexpr short kGone = POLLHUP | POLLRDHUP | POLLERR | POLLNVAL;
 constexpr std::size_t kAnswerLimit = 256U << 10U;
-constexpr int kSignalBase = 128;
 
 int poll_timeout(std::optional<Time> deadline) {
   if (!deadline) {

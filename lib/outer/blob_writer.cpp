@@ -7,13 +7,13 @@
 namespace dind::outer {
 namespace {
 
-constexpr mode_t kFileMode = 0644;
+constexpr mode_t kBlobMode = 0644;
 
 } // namespace
 
 Result<std::unique_ptr<BlobWriter>> BlobWriter::create(const Fd& dir) {
   std::string name = ".blob-" + sys::random_hex(8);
-  Fd fd = TRY(sys::open_at({dir, name}, O_WRONLY | O_CREAT | O_EXCL, kFileMode));
+  Fd fd = TRY(sys::open_at({dir, name}, O_WRONLY | O_CREAT | O_EXCL, kBlobMode));
   return std::unique_ptr<BlobWriter>(new BlobWriter(dir, std::move(name), std::move(fd)));
 }
 
@@ -26,7 +26,7 @@ BlobWriter::~BlobWriter() {
 Result<StoredBlob> BlobWriter::finish() {
   const std::uint64_t size = hashed_.bytes();
   StoredBlob blob{hashed_.finish(), size};
-  TRY(sys::set_mode_at({dir_, name_}, kFileMode)); // whatever the umask
+  TRY(sys::set_mode_at({dir_, name_}, kBlobMode)); // whatever the umask
   TRY(sys::rename_at({dir_, name_}, {dir_, blob.digest.hex()}));
   name_.clear();
   return blob;

@@ -1,6 +1,7 @@
 #include <outer/image_draft.hpp>
 
 #include <bake/metered_source.hpp>
+#include <images/oci_layout.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
 #include <sys/locked_dir.hpp>
@@ -17,9 +18,8 @@ namespace {
 
 namespace fs = boost::filesystem;
 
-const std::string kLayoutFile = "oci-layout";
 const std::string kLayoutDraft = ".draft-";
-constexpr mode_t kFileMode = 0644;
+constexpr mode_t kArchiveMode = 0644;
 constexpr int kAttempts = 10;
 
 bool is_stdout(const ImageTarget& target) {
@@ -133,7 +133,7 @@ Result<void> ImageDraft::open_layout() {
 
 Result<void> ImageDraft::check_layout() const {
   const Fd lock = TRY(lock_layout(parent_));
-  if (TRY(sys::exists_at({parent_, kLayoutFile}))) {
+  if (TRY(sys::exists_at({parent_, kOciLayoutFile}))) {
     return check_layout_index(parent_);
   }
   const auto entries = TRY(sys::list_dir(parent_));
@@ -188,11 +188,11 @@ Result<void> ImageDraft::store(const FinishedImage& image, bake::Progress& progr
 Result<void> ImageDraft::store_file(const FinishedImage& image, bake::Progress& progress,
                                     const StopFlag& stop) {
   const std::string partial = "archive";
-  const Fd file = TRY(sys::open_at({dir_, partial}, O_WRONLY | O_CREAT | O_EXCL, kFileMode));
+  const Fd file = TRY(sys::open_at({dir_, partial}, O_WRONLY | O_CREAT | O_EXCL, kArchiveMode));
   archive::FdSink sink(file);
   const ArchiveStream archive = TRY(stream(image));
   TRY(pour_archive(archive, sink, progress, stop));
-  TRY(sys::set_mode_at({dir_, partial}, kFileMode)); // whatever the umask
+  TRY(sys::set_mode_at({dir_, partial}, kArchiveMode)); // whatever the umask
   const std::string name = path_.filename().native();
   return stop ? stopped() : sys::rename_at({dir_, partial}, {parent_, name});
 }

@@ -15,7 +15,7 @@ namespace dind::outer {
 namespace {
 
 constexpr std::uint32_t kDirMode = 0755;
-constexpr std::uint32_t kFileMode = 0644;
+constexpr std::uint32_t kMemberMode = 0644;
 
 Result<void> put_dir(archive::ByteSink& tar, const OuterDir& dir) {
   return tar.write_text(archive::print_member_header({.name = dir.path,
@@ -29,7 +29,7 @@ Result<void> put_dir(archive::ByteSink& tar, const OuterDir& dir) {
 
 Result<void> put_file(archive::ByteSink& tar, const std::string& name, std::string_view content) {
   TRY(tar.write_text(
-      archive::print_member_header({.name = name, .mode = kFileMode, .size = content.size()})));
+      archive::print_member_header({.name = name, .mode = kMemberMode, .size = content.size()})));
   TRY(tar.write_text(content));
   return tar.write_text(archive::member_padding(content.size()));
 }
@@ -37,7 +37,7 @@ Result<void> put_file(archive::ByteSink& tar, const std::string& name, std::stri
 Result<void> put_file(archive::ByteSink& tar, const std::string& name, const Fd& content) {
   const auto size = static_cast<std::uint64_t>(TRY(sys::stat_of(content)).st_size);
   TRY(tar.write_text(
-      archive::print_member_header({.name = name, .mode = kFileMode, .size = size})));
+      archive::print_member_header({.name = name, .mode = kMemberMode, .size = size})));
   archive::RangeSource source(content, 0, size);
   TRY(archive::pour(source, tar));
   return tar.write_text(archive::member_padding(size));

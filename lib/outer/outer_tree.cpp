@@ -45,7 +45,7 @@ private:
   std::uint64_t written_ = 0;
 };
 
-std::uint32_t type_bits(archive::EntryType type) {
+std::uint32_t file_type_bits(archive::EntryType type) {
   return type == archive::EntryType::directory ? S_IFDIR
          : type == archive::EntryType::symlink ? S_IFLNK
                                                : S_IFREG;
@@ -88,7 +88,7 @@ archive::TarEntry OuterTree::translate(const archive::Spot& spot, const archive:
   inode.gid = entry.gid;
   inode.capability = !member.xattrs.empty();
   if (entry.type != archive::EntryType::hard_link) {
-    inode.mode = type_bits(entry.type);
+    inode.mode = file_type_bits(entry.type);
     inode.size = entry.size;
     inode.time = time;
   }

@@ -64,7 +64,7 @@ json::array phases_of(const Status& status) {
   return items;
 }
 
-Result<double> milliseconds(const json::object& members, std::string_view key) {
+Result<double> read_milliseconds(const json::object& members, std::string_view key) {
   const json::value* found = members.if_contains(key);
   boost::json::error_code failure;
   const double ms = found ? found->to_number<double>(failure) : 0;
@@ -93,8 +93,8 @@ Result<void> read_phases(const json::Fields& fields, Status& status) {
   for (const json::value& item : *items) {
     const json::Fields phase = TRY(json::Fields::of(item));
     const json::object& members = item.get_object();
-    const double start = TRY(milliseconds(members, "start_ms"));
-    const double duration = TRY(milliseconds(members, "duration_ms"));
+    const double start = TRY(read_milliseconds(members, "start_ms"));
+    const double duration = TRY(read_milliseconds(members, "duration_ms"));
     status.phases.push_back({TRY(phase.text("name")), start, duration});
   }
   return {};
@@ -108,7 +108,7 @@ Result<void> read_state(const json::Fields& fields, const json::object& members,
   }
   status.state = *known;
   if (fields.has("state_since_ms")) {
-    status.state_since_ms = TRY(milliseconds(members, "state_since_ms"));
+    status.state_since_ms = TRY(read_milliseconds(members, "state_since_ms"));
   }
   status.state_reason = TRY(fields.text_or("state_reason", ""));
   status.restarts = TRY(fields.number_or("restarts", 0));

@@ -11,14 +11,13 @@
 namespace dind::store {
 namespace {
 
-constexpr std::size_t kSmallFile = 64U << 10U;
 constexpr std::size_t kConfigLimit = 16U << 20U;
 
-const std::string kDiff = "diff";
+const std::string kDiffName = "diff";
 
 // A small text file without the white space that dockerd trims as well; "" if it is not there.
 std::string text_of(const Fd& dir, const std::string& name) {
-  auto text = sys::read_file_at({dir, name}, kSmallFile);
+  auto text = sys::read_file_at({dir, name}, kSmallFileLimit);
   if (!text) {
     return "";
   }
@@ -51,12 +50,12 @@ public:
     }
     // `diff` may be a symlink into a cache, and is then followed on purpose.
     struct stat diff {};
-    const bool found = ::fstatat(own->get(), kDiff.c_str(), &diff, 0) == 0;
+    const bool found = ::fstatat(own->get(), kDiffName.c_str(), &diff, 0) == 0;
     if (!found && !is_absence(errno)) {
-      return errno_error("stat {}", kDiff);
+      return errno_error("stat {}", kDiffName);
     }
     layer.reachable = found && S_ISDIR(diff.st_mode);
-    auto target = sys::read_link_at({*own, kDiff});
+    auto target = sys::read_link_at({*own, kDiffName});
     layer.borrowed_from = target ? std::move(target).value() : "";
     const std::string lower = text_of(*own, "lower");
     const auto colons = std::count(lower.begin(), lower.end(), ':');
@@ -90,7 +89,7 @@ Result<void> look_up(const LayerDirs& dirs, const Fd& record, PresentLayer& laye
 
 // nullopt for a record that dockerd would not load (moby layer/filestore.go).
 std::optional<PresentLayer> read_layer(const Fd& record, const Digest& chain_id) {
-  const auto diff_id = Digest::parse(text_of(record, kDiff));
+  const auto diff_id = Digest::parse(text_of(record, kDiffName));
   std::string cache_id = text_of(record, "cache-id");
   if (!diff_id || !is_name(cache_id)) {
     return std::nullopt;

@@ -26,7 +26,6 @@
 namespace dind::store {
 namespace {
 
-constexpr std::size_t kSmallFile = 64U << 10U;
 constexpr std::size_t kBuffer = 1U << 20U;
 
 // Something is not as it was, or not there; anything else is a failure to look.
@@ -240,7 +239,7 @@ private:
   }
 
   static Result<std::string> text_in(const Fd& dir, const std::string& name) {
-    return sys::read_file_at({dir, name}, kSmallFile);
+    return sys::read_file_at({dir, name}, kSmallFileLimit);
   }
   // A base has none.
   static std::string lower_in(const Fd& dir) {

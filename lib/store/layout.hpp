@@ -26,6 +26,7 @@ std::string metadata_by_diff_id_dir(const std::string& driver);
 std::string layers_dir(const std::string& driver);
 inline constexpr const char* kRepositoriesName = "repositories.json";
 inline constexpr const char* kTarSplitName = "tar-split.json.gz"; // in a layer's record
+inline constexpr std::size_t kSmallFileLimit = 64U << 10U; // of a file that holds a name or a few
 
 // Our own corner of a data root, which dockerd ignores.
 inline constexpr const char* kOwnDir = ".dind-init";

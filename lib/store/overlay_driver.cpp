@@ -14,8 +14,6 @@
 namespace dind::store {
 namespace {
 
-constexpr std::size_t kSmallFile = 64U << 10U;
-
 const std::string kDiff = "diff";
 const std::string kLink = "link";
 const std::string kLower = "lower";
@@ -152,8 +150,8 @@ Result<std::string> OverlayDriver::lower_on(const OptionalParent& parent) {
   }
   const Fd dir = TRY(sys::open_dir_at({driver_, parent->cache_id}));
   Lowers lowers;
-  lowers.link = TRY(sys::read_file_at({dir, kLink}, kSmallFile));
-  auto lower = sys::read_file_at({dir, kLower}, kSmallFile);
+  lowers.link = TRY(sys::read_file_at({dir, kLink}, kSmallFileLimit));
+  auto lower = sys::read_file_at({dir, kLower}, kSmallFileLimit);
   if (!lower && !lower.error().is(std::errc::no_such_file_or_directory)) {
     return std::move(lower).error();
   }
@@ -232,7 +230,7 @@ Result<void> OverlayDriver::remove(const std::string& cache_id) {
   }
   // The link first: without the directory nobody would know it any more. That of its skeleton
   // stays, for children may list it for ever: see complete().
-  const auto link = sys::read_file_at({*layer, kLink}, kSmallFile);
+  const auto link = sys::read_file_at({*layer, kLink}, kSmallFileLimit);
   if (link) {
     TRY(remove_link(*link, "../" + cache_id + "/" + kDiff));
   }

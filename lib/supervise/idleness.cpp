@@ -12,11 +12,10 @@ namespace dind::supervise {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
 
-constexpr auto kTimeout = milliseconds(2000);
-constexpr auto kShortestPause = milliseconds(300);
-constexpr auto kLongestPause = milliseconds(5000);
+constexpr auto kAnswerTimeout = std::chrono::milliseconds(2000);
+constexpr auto kShortestPause = std::chrono::milliseconds(300);
+constexpr auto kLongestPause = std::chrono::milliseconds(5000);
 
 timespec now() {
   timespec time{};
@@ -40,15 +39,15 @@ Result<std::string> work_of(const daemon::EngineApi& engine, const std::string& 
 
 } // namespace
 
-void wait_until_idle(const IdleRequest& setting) {
-  const daemon::EngineApi engine(setting.api, kTimeout);
-  const auto pause = std::clamp(setting.quiet / 10, kShortestPause, kLongestPause);
+void wait_until_idle(const IdleRequest& request) {
+  const daemon::EngineApi engine(request.api, kAnswerTimeout);
+  const auto pause = std::clamp(request.quiet / 10, kShortestPause, kLongestPause);
   std::string told;
   timespec looked = now();
   auto quiet_since = Clock::now();
   for (;;) {
     const timespec before = now();
-    const auto work = work_of(engine, setting.ignored, looked);
+    const auto work = work_of(engine, request.ignored, looked);
     looked = before;
     const std::string busy = work ? *work : work.error().describe();
     if (!busy.empty()) {
@@ -57,7 +56,7 @@ void wait_until_idle(const IdleRequest& setting) {
         log::debug("not idle: {}", busy);
         told = busy;
       }
-    } else if (Clock::now() - quiet_since >= setting.quiet) {
+    } else if (Clock::now() - quiet_since >= request.quiet) {
       return;
     }
     std::this_thread::sleep_for(pause);

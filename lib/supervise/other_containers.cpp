@@ -17,7 +17,7 @@
 namespace dind::supervise {
 namespace {
 
-constexpr auto kPause = std::chrono::milliseconds(500);
+constexpr auto kLookPause = std::chrono::milliseconds(500);
 constexpr std::size_t kNameLimit = 4096;
 
 std::string name_of(pid_t pid) {
@@ -106,18 +106,19 @@ Result<std::string> wait_for_others_to_end() {
       return ended;
     }
     if (others.empty()) {
-      std::this_thread::sleep_for(kPause);
+      std::this_thread::sleep_for(kLookPause);
       continue;
     }
     const Fd watched(static_cast<int>(::syscall(SYS_pidfd_open, others.front(), 0)));
     if (!watched) {
-      std::this_thread::sleep_for(kPause); // it has gone, or cannot be watched: the next look tells
+      std::this_thread::sleep_for(
+          kLookPause); // it has gone, or cannot be watched: the next look tells
       continue;
     }
     pollfd polled{watched.get(), POLLIN, 0};
     // A runtime's own program is there first, for some milliseconds.
     std::string name = name_of(others.front());
-    if (::poll(&polled, 1, static_cast<int>(kPause.count())) == 0) {
+    if (::poll(&polled, 1, static_cast<int>(kLookPause.count())) == 0) {
       name = name_of(others.front());
     }
     ended = fmt::format("{} (process {})", name, others.front());

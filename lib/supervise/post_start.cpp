@@ -5,7 +5,7 @@
 namespace dind::supervise {
 namespace {
 
-constexpr auto kTimeout = std::chrono::seconds(2);
+constexpr auto kVersionTimeout = std::chrono::seconds(2);
 
 std::string line(std::string_view key, std::string_view value) {
   return fmt::format("{}={}\n", key, value);
@@ -17,7 +17,7 @@ PostStart run_post_start(const std::string& api, const HookSetting& hooks) {
   PostStart told;
   told.failures = run_hooks(hooks);
   if (!api.empty()) {
-    const daemon::EngineApi engine(api, kTimeout);
+    const daemon::EngineApi engine(api, kVersionTimeout);
     const auto version = engine.version();
     told.engine = version ? *version : "";
     const auto driver = engine.driver(); // its own choice, where the choice was left to it

@@ -23,7 +23,7 @@ Result<bool> is_written(const Fd& file, std::uint64_t size) {
   std::uint64_t end = 0;
   while (end < size) {
     alignas(fiemap) std::array<std::byte, kBytes> room{};
-    auto* map = new (room.data()) fiemap{};
+    auto* map = new (room.data()) fiemap();
     map->fm_start = end;
     map->fm_length = size - end;
     map->fm_extent_count = kAtOnce;

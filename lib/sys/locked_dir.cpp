@@ -10,7 +10,7 @@ namespace dind::sys {
 namespace {
 
 constexpr std::size_t kRandomBytes = 4;
-constexpr int kAttempts = 10;
+constexpr int kLockAttempts = 10;
 
 bool is_hex_digit(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
@@ -19,7 +19,7 @@ bool is_hex_digit(char c) {
 } // namespace
 
 Result<LockedDir> make_locked_dir(const Fd& parent, const std::string& prefix) {
-  for (int i = 0; i < kAttempts; ++i) {
+  for (int i = 0; i < kLockAttempts; ++i) {
     LockedDir made{prefix + random_hex(kRandomBytes), Fd()};
     TRY(make_dir_at({parent, made.name}, 0700));
     auto opened = open_dir_at({parent, made.name});

@@ -21,7 +21,7 @@ constexpr unsigned kMiscMajor = 10;
 constexpr unsigned kControlMinor = 237; // Documentation/admin-guide/devices.txt
 constexpr mode_t kNodeMode = 0600;
 // Others may take the free device between the question and its use.
-constexpr int kAttempts = 64;
+constexpr int kDeviceAttempts = 64;
 
 // The minor is not the device's number where the module was loaded with max_part.
 dev_t device_number(int number) {
@@ -77,7 +77,7 @@ Result<LoopDevice> LoopDevice::attach(const Fd& file) {
   const DeviceNode control_node =
       TRY(DeviceNode::ensure(kControl, S_IFCHR, ::makedev(kMiscMajor, kControlMinor)));
   const Fd control = TRY(open_path(kControl, O_RDWR));
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kDeviceAttempts; ++attempt) {
     const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
     if (number == -1) {
       return errno_error("find a free loop device");

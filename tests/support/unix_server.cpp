@@ -1,5 +1,7 @@
 #include <support/unix_server.hpp>
 
+#include <fmt/format.h>
+
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -59,6 +61,12 @@ void UnixServer::serve() {
   }
   // A client may have heard enough and be gone.
   ::send(client.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
+}
+
+std::string response(std::string_view status, std::string_view body) {
+  return fmt::format(
+      "HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", status,
+      body.size(), body);
 }
 
 } // namespace dind::test

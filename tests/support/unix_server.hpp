@@ -5,6 +5,7 @@
 #include <boost/filesystem/path.hpp>
 
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace dind::test {
@@ -38,5 +39,8 @@ private:
   Fd listener_;
   std::thread thread_;
 };
+
+// An answer of the engine, whole.
+std::string response(std::string_view status, std::string_view body);
 
 } // namespace dind::test

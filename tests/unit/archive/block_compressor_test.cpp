@@ -10,7 +10,7 @@ namespace {
 
 using test::ok;
 
-class StringSink final : public ByteSink {
+class TextSink final : public ByteSink {
 public:
   Result<void> write(std::span<const std::byte> bytes) override {
     text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -30,7 +30,7 @@ std::string sample(std::size_t size) {
 }
 
 std::string compress(CompressorPool& pool, const std::string& text, std::size_t piece) {
-  StringSink sink;
+  TextSink sink;
   BlockCompressor compressor(pool, sink);
   for (std::size_t at = 0; at < text.size(); at += piece) {
     EXPECT_TRUE(ok(compressor.write_text(std::string_view(text).substr(at, piece))));
@@ -39,11 +39,11 @@ std::string compress(CompressorPool& pool, const std::string& text, std::size_t 
   return sink.text;
 }
 
-std::string unpacked(const std::string& bytes) {
+std::string plain_text(const std::string& bytes) {
   MemorySource raw(bytes);
   auto plain = decompress(raw);
   EXPECT_TRUE(ok(plain));
-  StringSink sink;
+  TextSink sink;
   EXPECT_TRUE(ok(pour(*plain->source, sink)));
   return sink.text;
 }
@@ -55,7 +55,7 @@ TEST_P(BlockCompressorTest, GivesBackWhatItGotWhateverItsSize) {
   for (const std::size_t size :
        {std::size_t{0}, std::size_t{1}, BlockCompressor::kBlock, BlockCompressor::kBlock * 4 + 1}) {
     const std::string text = sample(size);
-    EXPECT_TRUE(unpacked(compress(pool, text, 100'000)) == text) << size;
+    EXPECT_TRUE(plain_text(compress(pool, text, 100'000)) == text) << size;
   }
 }
 
@@ -84,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(Every, BlockCompressorTest,
 
 TEST(BlockCompressorTest, AStreamMayBeGivenUp) {
   CompressorPool pool(Compression::zstd, 1);
-  StringSink sink;
+  TextSink sink;
   BlockCompressor compressor(pool, sink);
   EXPECT_TRUE(ok(compressor.write_text(sample(BlockCompressor::kBlock * 3))));
 }

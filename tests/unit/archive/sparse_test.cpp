@@ -15,7 +15,7 @@ using test::PaxList;
 using test::TarBuilder;
 using test::TarMember;
 
-const std::string kGnu("ustar  \0", 8);
+const std::string kGnuMagic("ustar  \0", 8);
 
 TarMember sparse(const PaxList& pax, std::string stored) {
   return {.name = "GNUSparseFile.1/x", .content = std::move(stored), .pax = pax};
@@ -127,7 +127,7 @@ TEST(SparseTest, RefusesSparseDirectoriesAndForeignFormats) {
                              .type = '5',
                              .pax = {{"GNU.sparse.numblocks", "1"}, {"GNU.sparse.map", "0,0"}}}))));
   EXPECT_TRUE(fails_saying("not GNU's", members_of(one_member({.name = "s", .type = 'S'}))));
-  EXPECT_TRUE(ok(members_of(one_member({.name = "s", .type = 'S', .magic = kGnu}))));
+  EXPECT_TRUE(ok(members_of(one_member({.name = "s", .type = 'S', .magic = kGnuMagic}))));
 }
 
 } // namespace

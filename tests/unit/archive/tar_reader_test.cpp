@@ -15,9 +15,9 @@ using test::TarBuilder;
 using test::TarMember;
 
 // Puts the pieces into a string of the right size; what never comes stays '.'.
-class StringSink final : public PayloadSink {
+class PayloadText final : public PayloadSink {
 public:
-  explicit StringSink(std::size_t size) : content(size, '.') {}
+  explicit PayloadText(std::size_t size) : content(size, '.') {}
   Result<void> data(std::uint64_t offset, std::span<const std::byte> bytes) override {
     content.replace(offset, bytes.size(), reinterpret_cast<const char*>(bytes.data()),
                     bytes.size());
@@ -35,7 +35,7 @@ Result<std::string> content_of(std::string_view tar, std::string_view name) {
       return input_error("no such member");
     }
     if (entry->name == name) {
-      StringSink sink(entry->size);
+      PayloadText sink(entry->size);
       TRY(reader.read_payload(sink));
       return sink.content;
     }

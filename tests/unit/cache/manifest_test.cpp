@@ -1,5 +1,6 @@
 #include <cache/manifest.hpp>
 
+#include <support/digest.hpp>
 #include <support/expect.hpp>
 
 #include <gtest/gtest.h>
@@ -9,14 +10,11 @@
 namespace dind::cache {
 namespace {
 
+using test::digest;
 using test::fails_saying;
 using test::ok;
 
-Digest digest(char digit) {
-  return Digest::from_hex(std::string(64, digit)).value();
-}
-
-Manifest sample() {
+Manifest sample_manifest() {
   Layer layer{.diff_id = digest('b'), .entries = 3, .bytes = 42, .tar_bytes = 4096};
   layer.marks = 2;
   layer.mark_dirs = 1;
@@ -51,16 +49,16 @@ Manifest sample() {
 
 // The sample's text with one part of it replaced.
 std::string altered(const std::string& from, const std::string& to) {
-  std::string text = print_manifest(sample());
+  std::string text = print_manifest(sample_manifest());
   const auto at = text.find(from);
   EXPECT_NE(at, std::string::npos) << from;
   return text.replace(at, from.size(), to);
 }
 
 TEST(ManifestTest, ReadsBackWhatItPrints) {
-  const auto parsed = parse_manifest(print_manifest(sample()));
+  const auto parsed = parse_manifest(print_manifest(sample_manifest()));
   ASSERT_TRUE(ok(parsed));
-  EXPECT_EQ(*parsed, sample());
+  EXPECT_EQ(*parsed, sample_manifest());
 }
 
 TEST(ManifestTest, SaysThatANewerFormatNeedsANewerProgram) {
@@ -90,7 +88,7 @@ TEST(ManifestTest, RefusesNamesThatDockerWouldNotWrite) {
 }
 
 TEST(ManifestTest, RefusesMoreLayersThanAnImageCanHave) {
-  Manifest manifest = sample();
+  Manifest manifest = sample_manifest();
   manifest.images[0].layers.assign(kMaxDepth + 1, digest('b'));
   EXPECT_TRUE(fails_saying("at most 125", parse_manifest(print_manifest(manifest))));
 }

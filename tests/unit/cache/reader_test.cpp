@@ -1,6 +1,7 @@
 #include <cache/reader.hpp>
 
 #include <archive/sha256.hpp>
+#include <support/digest.hpp>
 #include <support/expect.hpp>
 #include <support/temp_dir.hpp>
 
@@ -14,16 +15,13 @@
 namespace dind::cache {
 namespace {
 
+using test::digest;
 using test::fails_saying;
 using test::fails_with;
 using test::ok;
 using test::TempDir;
 
 const std::string kConfig = R"({"rootfs":{}})";
-
-Digest digest(char digit) {
-  return Digest::from_hex(std::string(64, digit)).value();
-}
 
 class ReaderTest : public testing::Test {
 protected:

@@ -14,7 +14,7 @@ namespace {
 using test::fails_saying;
 using test::ok;
 
-Skeleton sample() {
+Skeleton sample_skeleton() {
   Skeleton skeleton;
   skeleton.whiteouts = {"etc/motd", "raw/\xff\xfe", "a/b/c"};
   skeleton.opaque = {"", "var/cache"};
@@ -32,13 +32,13 @@ Skeleton sample() {
 }
 
 TEST(SkeletonTest, ReadsBackWhatItPrintsRawNamesIncluded) {
-  const auto parsed = parse_skeleton(print_skeleton(sample()));
+  const auto parsed = parse_skeleton(print_skeleton(sample_skeleton()));
   ASSERT_TRUE(ok(parsed));
-  EXPECT_EQ(*parsed, sample());
+  EXPECT_EQ(*parsed, sample_skeleton());
 }
 
 TEST(SkeletonTest, KnowsTheDirectoriesThatHoldItsMarksParentsFirst) {
-  EXPECT_EQ(sample().mark_dirs(),
+  EXPECT_EQ(sample_skeleton().mark_dirs(),
             (std::vector<std::string>{"a", "a/b", "dev", "etc", "raw", "var", "var/cache"}));
 }
 

@@ -30,19 +30,19 @@ TEST_P(CommandTest, IsWhatTheStockScriptRuns) {
   EXPECT_EQ(command.environment, expected);
 }
 
-constexpr const char* kSocket = "DOCKER_HOST=unix:///var/run/docker.sock";
+constexpr const char* kHostVariable = "DOCKER_HOST=unix:///var/run/docker.sock";
 
 const CommandCase kCommands[] = {
-    {"PlainCommand", {"echo", "Hello"}, {}, {.socket = true}, {"echo", "Hello"}, {kSocket}},
+    {"PlainCommand", {"echo", "Hello"}, {}, {.socket = true}, {"echo", "Hello"}, {kHostVariable}},
     {"VerbOfDocker",
      {"ps", "-a"},
      {},
      {.docker_knows_verb = true, .socket = true},
      {"docker", "ps", "-a"},
-     {kSocket}},
-    {"FlagOfDocker", {"--version"}, {}, {.socket = true}, {"docker", "--version"}, {kSocket}},
+     {kHostVariable}},
+    {"FlagOfDocker", {"--version"}, {}, {.socket = true}, {"docker", "--version"}, {kHostVariable}},
     {"HostOfTheUser", {"sh"}, {"DOCKER_HOST=tcp://other:1"}, {.socket = true}, {"sh"}, {}},
-    {"EmptyHostIsUnset", {"sh"}, {"DOCKER_HOST="}, {.socket = true}, {"sh"}, {kSocket}},
+    {"EmptyHostIsUnset", {"sh"}, {"DOCKER_HOST="}, {.socket = true}, {"sh"}, {kHostVariable}},
     {"SocketOfTheUser",
      {"sh"},
      {"XDG_RUNTIME_DIR=/run/user/1"},

@@ -1,13 +1,13 @@
 #include <daemon/convenience.hpp>
 
+#include <support/json_text.hpp>
+
 #include <gtest/gtest.h>
 
 namespace dind::daemon {
 namespace {
 
-std::string text_of(const json::object& members) {
-  return json::print(members, json::Style::compact);
-}
+using test::text_of;
 
 TEST(ConvenienceTest, AsksForNothingByItself) {
   EXPECT_EQ(text_of(settings_of({}, {})), "{}");

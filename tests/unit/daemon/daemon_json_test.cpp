@@ -1,6 +1,7 @@
 #include <daemon/daemon_json.hpp>
 
 #include <support/expect.hpp>
+#include <support/json_text.hpp>
 #include <support/temp_dir.hpp>
 
 #include <gtest/gtest.h>
@@ -11,14 +12,11 @@ namespace {
 using test::fails_saying;
 using test::fails_with;
 using test::ok;
+using test::text_of;
 using Words = std::vector<std::string>;
 
 json::object settings(std::string_view text) {
   return parse_daemon_json(text).value();
-}
-
-std::string text_of(const json::object& members) {
-  return json::print(members, json::Style::compact);
 }
 
 struct MergeCase {

@@ -1,6 +1,7 @@
 #include <daemon/effective_file.hpp>
 
 #include <support/expect.hpp>
+#include <support/json_text.hpp>
 #include <support/temp_dir.hpp>
 
 #include <gtest/gtest.h>
@@ -10,27 +11,24 @@ namespace {
 
 using test::fails_saying;
 using test::ok;
+using test::text_of;
 
-json::object settings(std::string_view text) {
+json::object parsed(std::string_view text) {
   return parse_daemon_json(text).value();
-}
-
-std::string text_of(const json::object& members) {
-  return json::print(members, json::Style::compact);
 }
 
 TEST(LayUnderTest, LetsTheUsersWin) {
   const json::object ours =
-      settings(R"({"mtu":1400,"dns":["1.1.1.1"],"features":{"a":false,"b":true}})");
-  EXPECT_EQ(text_of(lay_under(settings("{}"), ours)), text_of(ours));
-  EXPECT_EQ(text_of(lay_under(settings(R"({"mtu":9000,"dns":null,"features":{"a":true}})"), ours)),
+      parsed(R"({"mtu":1400,"dns":["1.1.1.1"],"features":{"a":false,"b":true}})");
+  EXPECT_EQ(text_of(lay_under(parsed("{}"), ours)), text_of(ours));
+  EXPECT_EQ(text_of(lay_under(parsed(R"({"mtu":9000,"dns":null,"features":{"a":true}})"), ours)),
             R"({"mtu":9000,"dns":["1.1.1.1"],"features":{"a":true,"b":true}})");
 }
 
 TEST(AdditionsTest, AreWhatMakesTheOneTheOther) {
-  const json::object user = settings(R"({"debug":true,"features":{"a":true},"dns":null})");
+  const json::object user = parsed(R"({"debug":true,"features":{"a":true},"dns":null})");
   const json::object effective =
-      settings(R"({"debug":true,"features":{"a":true,"b":false},"dns":["8.8.8.8"],"mtu":1})");
+      parsed(R"({"debug":true,"features":{"a":true,"b":false},"dns":["8.8.8.8"],"mtu":1})");
   const json::object added = additions(user, effective);
   EXPECT_EQ(text_of(added), R"({"features":{"b":false},"dns":["8.8.8.8"],"mtu":1})");
   EXPECT_EQ(text_of(lay_under(user, added)), text_of(effective));
@@ -39,7 +37,7 @@ TEST(AdditionsTest, AreWhatMakesTheOneTheOther) {
 
 TEST(RecipeTest, IsReadAsItWasWritten) {
   const Recipe recipe{"/etc/docker/daemon.json", "/run/x/daemon.json",   "/etc/x",
-                      settings(R"({"mtu":1})"),  {"hosts", "tlsverify"}, "{\n}\n"};
+                      parsed(R"({"mtu":1})"),    {"hosts", "tlsverify"}, "{\n}\n"};
   const auto read = parse_recipe(print_recipe(recipe));
   ASSERT_TRUE(ok(read));
   EXPECT_EQ(read->users, recipe.users);
@@ -61,12 +59,8 @@ TEST(RenewTest, DoesNothingWhereNothingWasPlaced) {
 class UnmountedTest : public testing::Test {
 protected:
   UnmountedTest() {
-    Recipe recipe{etc_ / "daemon.json",
-                  run_ / "daemon.json",
-                  "",
-                  settings(R"({"mtu":1400})"),
-                  {"hosts"},
-                  "{}"};
+    Recipe recipe{
+        etc_ / "daemon.json", run_ / "daemon.json", "", parsed(R"({"mtu":1400})"), {"hosts"}, "{}"};
     run_.write("daemon.json", "{}");
     run_.write("daemon.recipe.json", print_recipe(recipe));
   }

@@ -12,13 +12,8 @@ namespace {
 using test::fails_saying;
 using test::fails_with;
 using test::ok;
+using test::response;
 using test::UnixServer;
-
-std::string response(std::string_view status, std::string_view body) {
-  return fmt::format(
-      "HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", status,
-      body.size(), body);
-}
 
 TEST(EngineApiTest, PingsWithOneRequest) {
   const test::TempDir run;

@@ -17,15 +17,10 @@ using namespace std::chrono_literals;
 using test::fails_saying;
 using test::fails_with;
 using test::ok;
+using test::response;
 using test::UnixServer;
 
 const std::function<bool()> kNever = []() { return false; };
-
-std::string response(std::string_view status, std::string_view body) {
-  return fmt::format(
-      "HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", status,
-      body.size(), body);
-}
 
 // Hands out `bytes` of 'a', a hundred thousand at a time, and then `end`.
 BodyReader archive_of(std::size_t bytes, Result<std::size_t> end = std::size_t{0},

@@ -15,7 +15,7 @@ using test::fails_with;
 using test::ok;
 using test::UnixServer;
 
-const std::function<bool()> kNever = []() { return false; };
+const std::function<bool()> kGoOn = []() { return false; };
 
 class EngineSaveTest : public testing::Test {
 protected:
@@ -36,7 +36,7 @@ TEST_F(EngineSaveTest, HandsOnAChunkedArchive) {
                     fmt::format("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                                 "{0:x}\r\n{1}\r\n{0:x}\r\n{1}\r\n0\r\n\r\n",
                                 half.size(), half));
-  EXPECT_TRUE(ok(EngineApi(server.path()).save("a/b:1", into_text(), kNever)));
+  EXPECT_TRUE(ok(EngineApi(server.path()).save("a/b:1", into_text(), kGoOn)));
   EXPECT_TRUE(text_ == half + half);
   const std::string request = server.request();
   EXPECT_TRUE(request.starts_with("GET /images/get?names=a%2Fb%3A1 HTTP/1.1\r\n")) << request;
@@ -46,8 +46,8 @@ TEST_F(EngineSaveTest, TellsTheEnginesOwnWords) {
   UnixServer server(run_ / "sock", "HTTP/1.1 404 Not Found\r\nContent-Length: 33\r\n\r\n"
                                    R"({"message":"no such image: a:1"}
 )");
-  EXPECT_TRUE(fails_saying("no such image: a:1",
-                           EngineApi(server.path()).save("a:1", into_text(), kNever)));
+  EXPECT_TRUE(
+      fails_saying("no such image: a:1", EngineApi(server.path()).save("a:1", into_text(), kGoOn)));
   EXPECT_EQ(text_, "");
 }
 
@@ -56,12 +56,12 @@ TEST_F(EngineSaveTest, EndsWithTheErrorOfWhoeverTakesTheArchive) {
   const BodyWriter full = [](std::span<const std::byte>) -> Result<void> {
     return Error("write", ENOSPC);
   };
-  EXPECT_TRUE(fails_with(ENOSPC, EngineApi(server.path()).save("a", full, kNever)));
+  EXPECT_TRUE(fails_with(ENOSPC, EngineApi(server.path()).save("a", full, kGoOn)));
 }
 
 TEST_F(EngineSaveTest, ACutArchiveIsAnError) {
   UnixServer server(run_ / "sock", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabcd");
-  EXPECT_FALSE(EngineApi(server.path()).save("a", into_text(), kNever));
+  EXPECT_FALSE(EngineApi(server.path()).save("a", into_text(), kGoOn));
 }
 
 TEST_F(EngineSaveTest, EndsWhenItIsNotWantedAnyMore) {

@@ -17,7 +17,8 @@ Digest digest(const std::string& of) {
   return archive::sha256_of(of);
 }
 
-SourceImage image(const std::string& id, Names names, const std::vector<std::string>& layers) {
+SourceImage source_image(const std::string& id, Names names,
+                         const std::vector<std::string>& layers) {
   SourceImage made{.image = {.id = digest(id)}, .config = id, .layers = {}};
   made.image.names = std::move(names);
   for (const std::string& layer : layers) {
@@ -44,9 +45,9 @@ Collection collection_of(std::vector<SourceImage> images) {
 }
 
 TEST(CollectionTest, HasEachImageAndEachLayerOnceInTheOrderOfFirstUse) {
-  const auto collection =
-      collection_of({image("1", {"a:1"}, {"x", "y", "y"}), image("2", {"b:1"}, {"z", "x"}),
-                     image("1", {"a:2"}, {"x", "y", "y"})});
+  const auto collection = collection_of({source_image("1", {"a:1"}, {"x", "y", "y"}),
+                                         source_image("2", {"b:1"}, {"z", "x"}),
+                                         source_image("1", {"a:2"}, {"x", "y", "y"})});
   ASSERT_EQ(collection.images().size(), 2U);
   EXPECT_EQ(collection.images()[0].image.names, (Names{"a:1", "a:2"}));
   ASSERT_EQ(collection.layers().size(), 3U);
@@ -59,7 +60,8 @@ TEST(CollectionTest, HasEachImageAndEachLayerOnceInTheOrderOfFirstUse) {
 }
 
 TEST(CollectionTest, MovesANameToTheLaterImageAndSaysSo) {
-  const auto collection = collection_of({image("1", {"a:1", "b:1"}, {}), image("2", {"a:1"}, {})});
+  const auto collection =
+      collection_of({source_image("1", {"a:1", "b:1"}, {}), source_image("2", {"a:1"}, {})});
   EXPECT_EQ(collection.images()[0].image.names, Names{"b:1"});
   EXPECT_EQ(collection.images()[1].image.names, Names{"a:1"});
   ASSERT_EQ(collection.warnings().size(), 1U);
@@ -67,10 +69,10 @@ TEST(CollectionTest, MovesANameToTheLaterImageAndSaysSo) {
 }
 
 TEST(CollectionTest, ReadsEachStoredFormOfALayerOnce) {
-  const auto collection =
-      collection_of({image("1", {"a:1"}, {"x"}), with_blobs(image("2", {"b:1"}, {"x"}), "gzip"),
-                     with_blobs(image("3", {"quay.io/c/d:1"}, {"x"}), "gzip"),
-                     with_blobs(image("4", {"b:2"}, {"x"}), "zstd")});
+  const auto collection = collection_of(
+      {source_image("1", {"a:1"}, {"x"}), with_blobs(source_image("2", {"b:1"}, {"x"}), "gzip"),
+       with_blobs(source_image("3", {"quay.io/c/d:1"}, {"x"}), "gzip"),
+       with_blobs(source_image("4", {"b:2"}, {"x"}), "zstd")});
   const PlannedLayer& layer = collection.layers()[0];
   EXPECT_EQ(layer.origins.size(), 3U);
   ASSERT_EQ(layer.blobs.size(), 2U);
@@ -80,7 +82,7 @@ TEST(CollectionTest, ReadsEachStoredFormOfALayerOnce) {
 }
 
 TEST(CollectionTest, NamesDigestsByEachRepository) {
-  SourceImage made = image("1", {"a:1", "a:2", "quay.io/c/d:1"}, {});
+  SourceImage made = source_image("1", {"a:1", "a:2", "quay.io/c/d:1"}, {});
   made.image.manifest = digest("manifest");
   made.image.index = digest("index");
   Names expected = {"a@" + digest("manifest").text(), "a@" + digest("index").text(),
@@ -91,27 +93,27 @@ TEST(CollectionTest, NamesDigestsByEachRepository) {
 }
 
 TEST(CollectionTest, KeepsAParentOnlyIfItIsBakedToo) {
-  SourceImage child = image("child", {"a:1"}, {});
+  SourceImage child = source_image("child", {"a:1"}, {});
   child.image.parent = digest("parent");
   EXPECT_FALSE(collection_of({child}).images()[0].image.parent.has_value());
-  const auto both = collection_of({child, image("parent", {}, {})});
+  const auto both = collection_of({child, source_image("parent", {}, {})});
   EXPECT_EQ(both.images()[0].image.parent, digest("parent"));
   EXPECT_TRUE(both.warnings().empty()) << "a parent needs no name";
 }
 
 TEST(CollectionTest, WarnsOfAnImageWithoutAName) {
-  const auto collection = collection_of({image("1", {}, {})});
+  const auto collection = collection_of({source_image("1", {}, {})});
   ASSERT_EQ(collection.warnings().size(), 1U);
   EXPECT_NE(collection.warnings()[0].find(digest("1").text()), std::string::npos);
 }
 
 TEST(CollectionTest, MarksForCopyByNameDigestOrId) {
-  SourceImage made = image("1", {"a:1"}, {});
+  SourceImage made = source_image("1", {"a:1"}, {});
   made.image.manifest = digest("manifest");
   for (const std::string& reference :
        {std::string("a:1"), std::string("docker.io/library/a:1"), "a@" + digest("manifest").text(),
         digest("1").text(), digest("1").hex()}) {
-    auto collection = collection_of({made, image("2", {"b:1"}, {})});
+    auto collection = collection_of({made, source_image("2", {"b:1"}, {})});
     ASSERT_TRUE(ok(collection.mark_copy(reference))) << reference;
     EXPECT_TRUE(collection.images()[0].image.copy) << reference;
     EXPECT_FALSE(collection.images()[1].image.copy) << reference;

@@ -23,7 +23,7 @@ using test::Packing;
 const std::string kBase = test::TarBuilder().file("base", "b").finish();
 const std::string kTop = test::TarBuilder().file("top", "t").finish();
 
-ImageSpec image(const std::string& name, std::vector<std::string> layers) {
+ImageSpec layered_image(const std::string& name, std::vector<std::string> layers) {
   return {name, std::move(layers), host_platform().substr(6)};
 }
 
@@ -45,7 +45,8 @@ protected:
 };
 
 TEST_F(DockerArchiveTest, ReadsTheLayoutOfOldWithItsSharedLayers) {
-  const std::vector<ImageSpec> specs = {image("a:1", {kBase, kTop}), image("b:1", {kTop, kBase})};
+  const std::vector<ImageSpec> specs = {layered_image("a:1", {kBase, kTop}),
+                                        layered_image("b:1", {kTop, kBase})};
   const auto images = read(old_docker_archive(specs));
   ASSERT_TRUE(ok(images));
   ASSERT_EQ(images->size(), 2U);
@@ -62,7 +63,7 @@ TEST_F(DockerArchiveTest, ReadsTheLayoutOfOldWithItsSharedLayers) {
 }
 
 TEST_F(DockerArchiveTest, IgnoresManifestsThatAGraphDriversSaveInvented) {
-  const auto images = read(new_docker_archive({image("a:1", {kBase})}, Packing::plain));
+  const auto images = read(new_docker_archive({layered_image("a:1", {kBase})}, Packing::plain));
   ASSERT_TRUE(ok(images));
   const SourceImage& made = images->front();
   EXPECT_FALSE(made.image.manifest.has_value());
@@ -72,7 +73,7 @@ TEST_F(DockerArchiveTest, IgnoresManifestsThatAGraphDriversSaveInvented) {
 }
 
 TEST_F(DockerArchiveTest, KeepsTheDigestsThatAContainerdStoreSaves) {
-  const auto images = read(new_docker_archive({image("a:1", {kBase})}, Packing::gzip));
+  const auto images = read(new_docker_archive({layered_image("a:1", {kBase})}, Packing::gzip));
   ASSERT_TRUE(ok(images));
   const SourceImage& made = images->front();
   EXPECT_EQ(made.image.names, std::vector<std::string>{"a:1"});
@@ -83,7 +84,7 @@ TEST_F(DockerArchiveTest, KeepsTheDigestsThatAContainerdStoreSaves) {
 }
 
 TEST_F(DockerArchiveTest, WarnsIfTheIndexBesideItIsBroken) {
-  Files files = new_docker_archive({image("a:1", {kBase})}, Packing::gzip);
+  Files files = new_docker_archive({layered_image("a:1", {kBase})}, Packing::gzip);
   files.contents["index.json"] = "{}";
   ASSERT_TRUE(ok(read(files)));
   ASSERT_EQ(warnings_.size(), 1U);
@@ -91,7 +92,7 @@ TEST_F(DockerArchiveTest, WarnsIfTheIndexBesideItIsBroken) {
 }
 
 TEST_F(DockerArchiveTest, NormalisesNamesAndKeepsTheParent) {
-  ImageSpec spec = image("docker.io/library/a:1", {kBase});
+  ImageSpec spec = layered_image("docker.io/library/a:1", {kBase});
   spec.parent = archive::sha256_of("parent").text();
   const auto images = read(old_docker_archive({spec}));
   ASSERT_TRUE(ok(images));
@@ -100,8 +101,8 @@ TEST_F(DockerArchiveTest, NormalisesNamesAndKeepsTheParent) {
 }
 
 TEST_F(DockerArchiveTest, PicksByNameOrId) {
-  const ImageSpec a = image("a:latest", {kBase});
-  const ImageSpec b = image("b:1", {kTop});
+  const ImageSpec a = layered_image("a:latest", {kBase});
+  const ImageSpec b = layered_image("b:1", {kTop});
   const Files files = old_docker_archive({a, b});
   for (const std::string& reference :
        {std::string("a"), std::string("docker.io/library/a:latest"), a.id().text()}) {
@@ -113,7 +114,7 @@ TEST_F(DockerArchiveTest, PicksByNameOrId) {
   EXPECT_TRUE(fails_saying("no image c: there is a:latest, b:1", read(files, "c")));
 }
 
-struct Damage {
+struct ArchiveDamage {
   const char* what;
   std::function<void(Files&, const ImageSpec&)> inflict;
   const char* complaint;
@@ -123,7 +124,7 @@ std::string manifest_with(const std::string& members) {
   return "[{" + members + "}]";
 }
 
-const Damage kDamages[] = {
+const ArchiveDamage kArchiveDamages[] = {
     {"a changed configuration",
      [](Files& files, const ImageSpec& spec) { files.contents[spec.id().hex() + ".json"] += " "; },
      "its digest is"},
@@ -162,8 +163,8 @@ const Damage kDamages[] = {
 };
 
 TEST_F(DockerArchiveTest, SaysWhatIsWrongWithAnArchive) {
-  const ImageSpec spec = image("a:1", {kBase});
-  for (const Damage& damage : kDamages) {
+  const ImageSpec spec = layered_image("a:1", {kBase});
+  for (const ArchiveDamage& damage : kArchiveDamages) {
     Files files = old_docker_archive({spec});
     damage.inflict(files, spec);
     const auto images = read(files);

@@ -25,7 +25,7 @@ std::string host_architecture() {
   return host_platform().substr(6); // "linux/"
 }
 
-ImageSpec image(const std::string& name, const std::string& content = "x") {
+ImageSpec one_layer_image(const std::string& name, const std::string& content = "x") {
   return {name, {test::TarBuilder().file("f", content).finish()}, host_architecture()};
 }
 
@@ -38,8 +38,8 @@ protected:
   }
   static Files named(const std::string& annotations) {
     Files files;
-    files.contents["index.json"] = index_of(
-        {add_manifest(files, image(""), Packing::gzip, ",\"annotations\":" + annotations)});
+    files.contents["index.json"] = index_of({add_manifest(files, one_layer_image(""), Packing::gzip,
+                                                          ",\"annotations\":" + annotations)});
     return files;
   }
 
@@ -49,7 +49,7 @@ protected:
 };
 
 TEST_F(OciLayoutTest, DescribesAnImageWithAllItsDigests) {
-  const ImageSpec spec = image("a/b:1");
+  const ImageSpec spec = one_layer_image("a/b:1");
   const Files files = oci_layout({spec}, Packing::gzip);
   const auto images = read(files);
   ASSERT_TRUE(ok(images));
@@ -114,8 +114,8 @@ TEST_F(OciLayoutTest, TakesADigestThatTheLayoutDoesNotKnow) {
 }
 
 TEST_F(OciLayoutTest, PicksOneOfSeveralImages) {
-  const ImageSpec second = image("b:2", "second");
-  const Files files = oci_layout({image("a:1"), second}, Packing::zstd);
+  const ImageSpec second = one_layer_image("b:2", "second");
+  const Files files = oci_layout({one_layer_image("a:1"), second}, Packing::zstd);
   EXPECT_EQ(read(files)->size(), 2U);
   const auto picked = read(files, "b:2");
   ASSERT_TRUE(ok(picked));
@@ -126,23 +126,25 @@ TEST_F(OciLayoutTest, PicksOneOfSeveralImages) {
 
 TEST_F(OciLayoutTest, DoesNotGuessAmongImagesWithoutAName) {
   Files files;
-  files.contents["index.json"] = index_of({add_manifest(files, image("", "1"), Packing::plain),
-                                           add_manifest(files, image("", "2"), Packing::plain)});
+  files.contents["index.json"] =
+      index_of({add_manifest(files, one_layer_image("", "1"), Packing::plain),
+                add_manifest(files, one_layer_image("", "2"), Packing::plain)});
   EXPECT_TRUE(fails_saying("may be any of 2", read(files, "a:1")));
 }
 
 TEST_F(OciLayoutTest, TakesTheHostsPlatformOfAnIndexAndNoAttestation) {
   Files files;
-  ImageSpec foreign = image("");
+  ImageSpec foreign = one_layer_image("");
   foreign.architecture = "vax";
-  const ImageSpec ours = image("");
+  const ImageSpec ours = one_layer_image("");
   const auto platform = [](const std::string& os, const std::string& architecture) {
     return fmt::format(R"(,"platform":{{"os":"{}","architecture":"{}"}})", os, architecture);
   };
-  const std::string inner = index_of(
-      {add_manifest(files, foreign, Packing::gzip, platform("linux", "vax")),
-       add_manifest(files, ours, Packing::gzip, platform("linux", host_architecture())),
-       add_manifest(files, image("", "sbom"), Packing::gzip, platform("unknown", "unknown"))});
+  const std::string inner =
+      index_of({add_manifest(files, foreign, Packing::gzip, platform("linux", "vax")),
+                add_manifest(files, ours, Packing::gzip, platform("linux", host_architecture())),
+                add_manifest(files, one_layer_image("", "sbom"), Packing::gzip,
+                             platform("unknown", "unknown"))});
   const std::string descriptor =
       files.add_blob(inner, "application/vnd.oci.image.index.v1+json",
                      R"(,"annotations":{"io.containerd.image.name":"docker.io/library/a:1"})");
@@ -156,14 +158,14 @@ TEST_F(OciLayoutTest, TakesTheHostsPlatformOfAnIndexAndNoAttestation) {
 }
 
 TEST_F(OciLayoutTest, WarnsOfAnImageForAnotherMachine) {
-  ImageSpec foreign = image("a:1");
+  ImageSpec foreign = one_layer_image("a:1");
   foreign.architecture = "vax";
   ASSERT_TRUE(ok(read(oci_layout({foreign}, Packing::plain))));
   ASSERT_EQ(warnings_.size(), 1U);
   EXPECT_NE(warnings_[0].find("linux/vax"), std::string::npos) << warnings_[0];
 }
 
-struct Damage {
+struct LayoutDamage {
   const char* what;
   std::function<void(Files&)> inflict;
   const char* complaint;
@@ -178,7 +180,7 @@ std::string& blob_with(Files& files, const std::string& text) {
   std::abort();
 }
 
-const Damage kDamages[] = {
+const LayoutDamage kLayoutDamages[] = {
     {"a changed configuration",
      [](Files& files) { blob_with(files, "diff_ids").replace(2, 1, "A"); }, "its digest is"},
     {"a longer manifest", [](Files& files) { blob_with(files, "schemaVersion") += " "; },
@@ -222,8 +224,8 @@ const Damage kDamages[] = {
 };
 
 TEST_F(OciLayoutTest, SaysWhatIsWrongWithALayout) {
-  for (const Damage& damage : kDamages) {
-    Files files = oci_layout({image("a:1")}, Packing::gzip);
+  for (const LayoutDamage& damage : kLayoutDamages) {
+    Files files = oci_layout({one_layer_image("a:1")}, Packing::gzip);
     damage.inflict(files);
     EXPECT_TRUE(fails_saying(damage.complaint, read(files))) << damage.what;
   }

@@ -8,33 +8,35 @@ namespace {
 
 using test::fails_saying;
 using test::ok;
-using Kind = SourceSpec::Kind;
+using SourceKind = SourceSpec::Kind;
 
-struct Form {
+struct SourceForm {
   const char* text;
   SourceSpec meaning;
 };
 
-const Form kForms[] = {
-    {"docker-archive:a.tar", {Kind::docker_archive, "a.tar", ""}},
-    {"docker-archive:/x/a.tar:alpine:3.20", {Kind::docker_archive, "/x/a.tar", "alpine:3.20"}},
+const SourceForm kForms[] = {
+    {"docker-archive:a.tar", {SourceKind::docker_archive, "a.tar", ""}},
+    {"docker-archive:/x/a.tar:alpine:3.20",
+     {SourceKind::docker_archive, "/x/a.tar", "alpine:3.20"}},
     {"docker-archive:a.tar:localhost:5000/a/b:1",
-     {Kind::docker_archive, "a.tar", "localhost:5000/a/b:1"}},
-    {"docker-archive:a.tar:alpine@sha256:00", {Kind::docker_archive, "a.tar", "alpine@sha256:00"}},
-    {"docker-archive:-", {Kind::docker_archive, "-", ""}},
-    {"docker-archive:-:a:1", {Kind::docker_archive, "-", "a:1"}},
-    {"oci:dir", {Kind::oci_layout, "dir", ""}},
-    {"oci:dir:3.20", {Kind::oci_layout, "dir", "3.20"}},
-    {"oci-archive:a.tar:b", {Kind::oci_archive, "a.tar", "b"}},
-    {"oci-archive:-", {Kind::oci_archive, "-", ""}},
-    {"-", {Kind::docker_archive, "-", ""}},
-    {"docker-daemon:localhost:5000/a/b:1", {Kind::docker_daemon, "", "localhost:5000/a/b:1"}},
-    {"a.tar", {Kind::any, "a.tar", ""}},
-    {"./oci:odd", {Kind::any, "./oci:odd", ""}},
+     {SourceKind::docker_archive, "a.tar", "localhost:5000/a/b:1"}},
+    {"docker-archive:a.tar:alpine@sha256:00",
+     {SourceKind::docker_archive, "a.tar", "alpine@sha256:00"}},
+    {"docker-archive:-", {SourceKind::docker_archive, "-", ""}},
+    {"docker-archive:-:a:1", {SourceKind::docker_archive, "-", "a:1"}},
+    {"oci:dir", {SourceKind::oci_layout, "dir", ""}},
+    {"oci:dir:3.20", {SourceKind::oci_layout, "dir", "3.20"}},
+    {"oci-archive:a.tar:b", {SourceKind::oci_archive, "a.tar", "b"}},
+    {"oci-archive:-", {SourceKind::oci_archive, "-", ""}},
+    {"-", {SourceKind::docker_archive, "-", ""}},
+    {"docker-daemon:localhost:5000/a/b:1", {SourceKind::docker_daemon, "", "localhost:5000/a/b:1"}},
+    {"a.tar", {SourceKind::any, "a.tar", ""}},
+    {"./oci:odd", {SourceKind::any, "./oci:odd", ""}},
 };
 
 TEST(SourceSpecTest, ReadsEachForm) {
-  for (const Form& form : kForms) {
+  for (const SourceForm& form : kForms) {
     const auto spec = parse_source_spec(form.text);
     ASSERT_TRUE(ok(spec)) << form.text;
     EXPECT_EQ(*spec, form.meaning) << form.text;
@@ -66,9 +68,9 @@ TEST(SourceSpecTest, ReadsAListALine) {
   const auto specs =
       parse_source_list("# all\n\n  a.tar # the first\r\noci:dir:1\n\t\ndocker-daemon:a:1");
   ASSERT_TRUE(ok(specs));
-  EXPECT_EQ(*specs, (std::vector<SourceSpec>{{Kind::any, "a.tar", ""},
-                                             {Kind::oci_layout, "dir", "1"},
-                                             {Kind::docker_daemon, "", "a:1"}}));
+  EXPECT_EQ(*specs, (std::vector<SourceSpec>{{SourceKind::any, "a.tar", ""},
+                                             {SourceKind::oci_layout, "dir", "1"},
+                                             {SourceKind::docker_daemon, "", "a:1"}}));
   EXPECT_TRUE(fails_saying("line 2: oci:: no path", parse_source_list("a.tar\noci:\n")));
 }
 
@@ -76,8 +78,8 @@ TEST(SourceSpecTest, TakesAListAsEditorsWriteIt) {
   const auto specs = parse_source_list("\xEF\xBB\xBF"
                                        "a#1.tar#x\t# comment\r\n#a\n b.tar #");
   ASSERT_TRUE(ok(specs));
-  EXPECT_EQ(*specs,
-            (std::vector<SourceSpec>{{Kind::any, "a#1.tar#x", ""}, {Kind::any, "b.tar", ""}}));
+  EXPECT_EQ(*specs, (std::vector<SourceSpec>{{SourceKind::any, "a#1.tar#x", ""},
+                                             {SourceKind::any, "b.tar", ""}}));
   using namespace std::string_view_literals;
   EXPECT_TRUE(fails_saying("line 2: a NUL byte", parse_source_list("a.tar\nb\0.tar\n"sv)));
 }

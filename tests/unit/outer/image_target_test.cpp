@@ -9,23 +9,23 @@ namespace {
 
 using test::fails_saying;
 using test::ok;
-using Kind = ImageTarget::Kind;
+using TargetKind = ImageTarget::Kind;
 
-struct Form {
+struct TargetForm {
   const char* text;
-  Kind kind;
+  TargetKind kind;
   const char* path;
   const char* reference;
 };
 
 TEST(ImageTargetTest, ReadsEveryForm) {
-  const Form forms[] = {{"oci:out", Kind::oci_layout, "out", ""},
-                        {"oci:/a/b:ci:1", Kind::oci_layout, "/a/b", "ci:1"},
-                        {"oci-archive:f.tar:1", Kind::oci_archive, "f.tar", "1"},
-                        {"docker-archive:f.tar", Kind::docker_archive, "f.tar", ""},
-                        {"docker-archive:-", Kind::docker_archive, "-", ""},
-                        {"docker-daemon:", Kind::docker_daemon, "", ""}};
-  for (const Form& form : forms) {
+  const TargetForm forms[] = {{"oci:out", TargetKind::oci_layout, "out", ""},
+                              {"oci:/a/b:ci:1", TargetKind::oci_layout, "/a/b", "ci:1"},
+                              {"oci-archive:f.tar:1", TargetKind::oci_archive, "f.tar", "1"},
+                              {"docker-archive:f.tar", TargetKind::docker_archive, "f.tar", ""},
+                              {"docker-archive:-", TargetKind::docker_archive, "-", ""},
+                              {"docker-daemon:", TargetKind::docker_daemon, "", ""}};
+  for (const TargetForm& form : forms) {
     const auto target = parse_image_target(form.text);
     ASSERT_TRUE(ok(target)) << form.text;
     EXPECT_EQ(target->kind, form.kind) << form.text;

@@ -11,7 +11,7 @@ namespace {
 using test::fails_saying;
 using test::ok;
 
-constexpr const char* kBase =
+constexpr const char* kBaseConfig =
     R"({"architecture":"amd64","os":"linux","created":"2026-01-02T03:04:05Z","config":{"Env":["PATH=/bin"],)"
     R"("Entrypoint":["dockerd-entrypoint.sh"],"Cmd":["x"],"Volumes":{"/var/lib/docker":{},"/data":{}},)"
     R"("ExposedPorts":{"2375/tcp":{}},"Labels":{"a":"b"}},"history":[{"created_by":"one"},)"
@@ -25,7 +25,7 @@ OuterChanges changes() {
 }
 
 TEST(OuterConfigTest, KeepsTheBaseAndAddsOurs) {
-  const auto made = make_outer_config(kBase, changes());
+  const auto made = make_outer_config(kBaseConfig, changes());
   ASSERT_TRUE(ok(made));
   EXPECT_EQ(
       *made,
@@ -56,18 +56,18 @@ TEST(OuterConfigTest, NamesACacheThatIsElsewhere) {
   OuterChanges elsewhere = changes();
   elsewhere.place = "/opt/cache";
   elsewhere.created = "1970-01-01T00:00:00Z";
-  const auto made = make_outer_config(kBase, elsewhere);
+  const auto made = make_outer_config(kBaseConfig, elsewhere);
   ASSERT_TRUE(ok(made));
   EXPECT_NE(made->find(R"("Env":["PATH=/bin","DIND_CACHE_DIR=/opt/cache"])"), std::string::npos);
   EXPECT_NE(made->find(R"("created":"1970-01-01T00:00:00Z","config")"), std::string::npos);
 }
 
 TEST(OuterConfigTest, RefusesACacheBelowAVolumeOfTheBase) {
-  EXPECT_TRUE(ok(check_volumes(kBase, "/var/lib/dind-cache")));
-  EXPECT_TRUE(ok(check_volumes(kBase, "/database")));
+  EXPECT_TRUE(ok(check_volumes(kBaseConfig, "/var/lib/dind-cache")));
+  EXPECT_TRUE(ok(check_volumes(kBaseConfig, "/database")));
   EXPECT_TRUE(fails_saying("/data/cache is in /data, a VOLUME of the base",
-                           check_volumes(kBase, "/data/cache")));
-  EXPECT_TRUE(fails_saying("VOLUME", check_volumes(kBase, "/data")));
+                           check_volumes(kBaseConfig, "/data/cache")));
+  EXPECT_TRUE(fails_saying("VOLUME", check_volumes(kBaseConfig, "/data")));
   EXPECT_TRUE(fails_saying("VOLUME", check_volumes("{}", "/var/lib/docker/cache")));
   EXPECT_TRUE(ok(check_volumes(R"({"config":{"Volumes":null}})", "/data")));
 }

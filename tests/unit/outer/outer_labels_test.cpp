@@ -11,7 +11,7 @@ const Digest kId = archive::sha256_of("config");
 const Digest kManifest = archive::sha256_of("manifest");
 const Digest kIndex = archive::sha256_of("index");
 
-cache::Image image(std::vector<std::string> names, std::vector<std::string> digests = {}) {
+cache::Image named_image(std::vector<std::string> names, std::vector<std::string> digests = {}) {
   return {.id = kId,
           .names = std::move(names),
           .digests = std::move(digests),
@@ -23,7 +23,7 @@ cache::Image image(std::vector<std::string> names, std::vector<std::string> dige
 }
 
 std::string label(const std::string& key, const std::vector<cache::Image>& images,
-                  const cache::Image& base = image({})) {
+                  const cache::Image& base = named_image({})) {
   for (const auto& [name, value] : make_labels({.images = images, .layers = {}}, base)) {
     if (name == key) {
       return value;
@@ -33,7 +33,7 @@ std::string label(const std::string& key, const std::vector<cache::Image>& image
 }
 
 TEST(OuterLabelsTest, SayTheDigestThatARegistryHas) {
-  cache::Image pulled = image({"a:1"});
+  cache::Image pulled = named_image({"a:1"});
   pulled.manifest = kManifest;
   EXPECT_EQ(label("dind-init.images", {pulled}), "a:1@" + kManifest.text());
   pulled.index = kIndex;
@@ -44,14 +44,14 @@ TEST(OuterLabelsTest, SayTheDigestThatARegistryHas) {
 
 TEST(OuterLabelsTest, SayTheDigestThatAnEngineKnowsOfTheSameRepository) {
   const cache::Image of_engine =
-      image({"a:1"}, {"b@" + kIndex.text(), "docker.io/library/a@" + kManifest.text()});
+      named_image({"a:1"}, {"b@" + kIndex.text(), "docker.io/library/a@" + kManifest.text()});
   EXPECT_EQ(label("dind-init.images", {of_engine}), "a:1@" + kManifest.text());
   EXPECT_EQ(label("org.opencontainers.image.base.digest", {}, of_engine), kManifest.text());
 }
 
 TEST(OuterLabelsTest, MarkAnIdByWhichNobodyCanPull) {
-  const cache::Image saved = image({"a:1"}, {"b@" + kIndex.text()});
-  EXPECT_EQ(label("dind-init.images", {saved, image({})}),
+  const cache::Image saved = named_image({"a:1"}, {"b@" + kIndex.text()});
+  EXPECT_EQ(label("dind-init.images", {saved, named_image({})}),
             "a:1,id=" + kId.text() + " id=" + kId.text());
   EXPECT_EQ(label("org.opencontainers.image.base.digest", {}, saved), "none");
   EXPECT_EQ(label("org.opencontainers.image.base.name", {}, saved), "a:1");

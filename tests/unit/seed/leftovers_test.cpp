@@ -1,5 +1,7 @@
 #include <seed/leftovers.hpp>
 
+#include <support/digest.hpp>
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -8,9 +10,7 @@
 namespace dind::seed {
 namespace {
 
-Digest number(unsigned n) {
-  return Digest::from_hex(fmt::format("{:064x}", n)).value();
-}
+using test::number;
 
 // A data root with images whose layers were borrowed from a cache that has gone, or were not.
 class LeftoversTest : public testing::Test {

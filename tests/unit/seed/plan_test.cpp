@@ -1,5 +1,7 @@
 #include <seed/plan.hpp>
 
+#include <support/digest.hpp>
+
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -9,9 +11,7 @@
 namespace dind::seed {
 namespace {
 
-Digest number(unsigned n) {
-  return Digest::from_hex(fmt::format("{:064x}", n)).value();
-}
+using test::number;
 
 // A cache that is put together image by image, on a host where everything works.
 class PlanTest : public testing::Test {

@@ -1,5 +1,6 @@
 #include <seed/receipt.hpp>
 
+#include <support/digest.hpp>
 #include <support/expect.hpp>
 #include <support/temp_dir.hpp>
 
@@ -8,12 +9,9 @@
 namespace dind::seed {
 namespace {
 
+using test::number;
 using test::ok;
 using test::TempDir;
-
-Digest number(unsigned n) {
-  return Digest::from_hex(fmt::format("{:064x}", n)).value();
-}
 
 Receipt sample() {
   Receipt receipt{.boot_id = "b-1", .driver = "overlay2"};

@@ -1,5 +1,6 @@
 #include <store/image_metadata.hpp>
 
+#include <support/digest.hpp>
 #include <support/expect.hpp>
 #include <support/temp_dir.hpp>
 
@@ -13,13 +14,10 @@
 namespace dind::store {
 namespace {
 
+using test::digest;
 using test::fails_saying;
 using test::ok;
 using test::TempDir;
-
-Digest digest(char digit) {
-  return Digest::from_hex(std::string(64, digit)).value();
-}
 
 class ImageMetadataTest : public testing::Test {
 protected:

@@ -2,6 +2,7 @@
 
 #include <store/image_metadata.hpp>
 #include <store/layout.hpp>
+#include <support/digest.hpp>
 #include <support/expect.hpp>
 #include <support/temp_dir.hpp>
 
@@ -14,12 +15,9 @@
 namespace dind::store {
 namespace {
 
+using test::digest;
 using test::ok;
 using test::TempDir;
-
-Digest digest(char digit) {
-  return Digest::from_hex(std::string(64, digit)).value();
-}
 
 class StateTest : public testing::Test {
 protected:
