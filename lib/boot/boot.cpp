@@ -18,6 +18,7 @@
 #include <init/exit_on_signal.hpp>
 #include <init/reaper.hpp>
 #include <init/signals.hpp>
+#include <sys/signal_name.hpp>
 #include <report/status.hpp>
 #include <supervise/policy.hpp>
 #include <supervise/promotion.hpp>
@@ -38,7 +39,7 @@ bool is_stopped() {
 }
 
 Exit stop_exit(std::string when) {
-  return {kSignalBase + init::SignalSource::pending_stop().value_or(SIGTERM), std::move(when)};
+  return {sys::kSignalBase + init::SignalSource::pending_stop().value_or(SIGTERM), std::move(when)};
 }
 
 void warn(report::StatusBoard& board, const std::vector<std::string>& warnings) {

@@ -7,13 +7,13 @@
 
 namespace dind::boot {
 
-// Exit codes of a boot that ends before dockerd runs (sysexits.h); 128 + N after signal N.
+// Exit codes of a boot that ends before dockerd runs (sysexits.h); sys::kSignalBase + N after
+// signal N.
 inline constexpr int kUsage = 64;
 inline constexpr int kCacheUnusable = 65;
 inline constexpr int kDriverUnavailable = 69;
 inline constexpr int kHostUnprepared = 71;
 inline constexpr int kDataRootLocked = 75;
-inline constexpr int kSignalBase = 128;
 
 // Why a boot ends early, for people, and the exit code that says so.
 struct Exit {

@@ -1,7 +1,7 @@
 #include <init/exit_on_signal.hpp>
 
-#include <sys/signal_name.hpp>
 #include <init/signals.hpp>
+#include <sys/signal_name.hpp>
 
 #include <limits.h>
 #include <sys/mount.h>
@@ -37,7 +37,7 @@ void end_process(int signal) {
 
 Result<ExitOnSignal> ExitOnSignal::begin(const std::function<int(int)>& exit_code) {
   for (std::size_t i = 0; i < kStopSignals.size(); ++i) {
-    exit_codes[i] = exit_code(kSignalBase + kStopSignals[i]);
+    exit_codes[i] = exit_code(sys::kSignalBase + kStopSignals[i]);
   }
   struct sigaction action {};
   action.sa_handler = end_process; // PID 1 gets no signal that has no handler

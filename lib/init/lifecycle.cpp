@@ -46,7 +46,7 @@ int Lifecycle::sent_for(int signal) const {
 }
 
 std::string Lifecycle::how_it_ended(int code) const {
-  const int signal = code - kSignalBase;
+  const int signal = code - sys::kSignalBase;
   return signal > 0 && signal < NSIG
              ? fmt::format("{} ended with {} ({})", policy_.name, code, sys::signal_name(signal))
              : fmt::format("{} ended with {}", policy_.name, code);
@@ -80,7 +80,7 @@ Decision Lifecycle::signal(int number, Time now) {
   }
   if (is_stop(number) || is_stop(sent)) {
     if (stage_ == Stage::restarting) {
-      return end(kSignalBase + number,
+      return end(sys::kSignalBase + number,
                  fmt::format("{} while {} did not run", sys::signal_name(number), policy_.name));
     }
     if (stage_ == Stage::ready && number == SIGTERM && policy_.drain.count() > 0) {
@@ -121,7 +121,7 @@ Decision Lifecycle::stop(int signal, std::string why, Time now) {
   deadline_.reset();
   auto patience = policy_.stop_timeout;
   if (!has_been_ready_) {
-    verdict_ = verdict_.value_or(kSignalBase + signal);
+    verdict_ = verdict_.value_or(sys::kSignalBase + signal);
     patience =
         patience.count() > 0 ? std::min(patience, policy_.early_patience) : policy_.early_patience;
   }

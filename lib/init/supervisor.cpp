@@ -2,7 +2,7 @@
 
 #include <base/log.hpp>
 #include <init/reaper.hpp>
-#include <init/signal_name.hpp>
+#include <sys/signal_name.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -47,7 +47,7 @@ Supervisor::Supervisor(const SignalSource& signals, Policy policy, Service servi
 int Supervisor::run() {
   if (const auto stop = SignalSource::pending_stop()) {
     log::warn("stopped before it was started");
-    return kSignalBase + *stop;
+    return sys::kSignalBase + *stop;
   }
   start_main();
   while (!code_) {

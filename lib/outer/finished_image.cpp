@@ -218,14 +218,15 @@ Result<void> store_oci_layout(const Fd& layout, const Fd& draft, const FinishedI
   for (const auto& [digest, size] : blobs_of(image)) {
     TRY(sys::rename_at({draft, digest.hex()}, {sha, digest.hex()}));
   }
-  TRY(sys::replace_file_at({layout, kOciLayoutFile}, kLayoutText, 0644, sys::Durable::no));
+  TRY(sys::replace_file_at({layout, images::kOciLayoutFile}, kLayoutText, 0644, sys::Durable::no));
   return sys::replace_file_at({layout, images::kOciIndex}, index, 0644, sys::Durable::yes);
 }
 
 Result<ArchiveStream> stream_archive(const Fd& draft, const FinishedImage& image, bool docker_too) {
   // Documents first, so that a reader knows early what it gets.
   std::vector<std::pair<std::string, std::string>> texts = {
-      {kOciLayoutFile, std::string(kLayoutText)}, {images::kOciIndex, TRY(add_to_index("", image))}};
+      {images::kOciLayoutFile, std::string(kLayoutText)},
+      {images::kOciIndex, TRY(add_to_index("", image))}};
   if (docker_too) {
     texts.emplace_back(images::kDockerManifest, print_docker_manifest(image));
   }

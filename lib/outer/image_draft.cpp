@@ -1,10 +1,10 @@
 #include <outer/image_draft.hpp>
 
 #include <bake/metered_source.hpp>
-#include <images/oci_layout.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
 #include <sys/locked_dir.hpp>
+#include <images/oci_layout.hpp>
 #include <images/patient_pipe.hpp>
 
 #include <unistd.h>
@@ -133,7 +133,7 @@ Result<void> ImageDraft::open_layout() {
 
 Result<void> ImageDraft::check_layout() const {
   const Fd lock = TRY(lock_layout(parent_));
-  if (TRY(sys::exists_at({parent_, kOciLayoutFile}))) {
+  if (TRY(sys::exists_at({parent_, images::kOciLayoutFile}))) {
     return check_layout_index(parent_);
   }
   const auto entries = TRY(sys::list_dir(parent_));

@@ -117,7 +117,7 @@ Result<void> OverlayDriver::add(const Digest& chain_id, const OptionalParent& pa
   const auto made = [&]() -> Result<void> {
     const HasSkeleton has_skeleton =
         TRY(owners_ ? fill_as_owner(staged, cache_id, fill) : fill(staged));
-    return complete(staged, chain_id, lower, skeleton);
+    return complete(staged, chain_id, lower, has_skeleton);
   }();
   if (!made) {
     std::ignore = sys::remove_tree_at({staging_, cache_id}); // it may hold what fills the volume
@@ -137,7 +137,7 @@ OverlayDriver::fill_as_owner(const Fd& staged, const std::string& cache_id, cons
   const Fd diff = TRY(sys::open_dir_at({staged, kDiff}));
   TRY(restore_capabilities(mapped, diff, kDiff));
   TRY(sys::set_owner_at(at, 0, ids.root_group()));
-  return skeleton;
+  return has_skeleton;
 }
 
 Result<std::string> OverlayDriver::lower_on(const OptionalParent& parent) {

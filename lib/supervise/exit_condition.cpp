@@ -7,11 +7,11 @@
 
 namespace dind::supervise {
 
-void IdleWait::begin(IdleRequest setting, std::function<void()> then) {
+void IdleWait::begin(IdleRequest request, std::function<void()> then) {
   cancel();
   child_ = supervisor_.run_in_child(
-      [setting = std::move(setting)]() {
-        wait_until_idle(setting);
+      [request = std::move(request)]() {
+        wait_until_idle(request);
         return std::string("idle");
       },
       [this, then = std::move(then)](const std::string& answer) {

@@ -14,6 +14,6 @@ struct IdleRequest {
 // Blocks until no container has run, no build or other request has been served and no event
 // has happened for as long as wished. An engine that does not answer is not idle. What
 // holds it up goes to the log when it changes.
-void wait_until_idle(const IdleRequest& setting);
+void wait_until_idle(const IdleRequest& request);
 
 } // namespace dind::supervise

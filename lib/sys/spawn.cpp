@@ -2,6 +2,7 @@
 
 #include <sys/file.hpp>
 #include <sys/listen_fds.hpp>
+#include <sys/signal_name.hpp>
 
 #include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
@@ -193,7 +194,6 @@ Result<ExitStatus> wait_for(pid_t pid) {
 } // namespace
 
 ExitStatus ExitStatus::from_wait(int raw) {
-  constexpr int kSignalBase = 128;
   return {WIFSIGNALED(raw) ? kSignalBase + WTERMSIG(raw) : WEXITSTATUS(raw)};
 }
 
