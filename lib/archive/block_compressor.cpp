@@ -1,5 +1,7 @@
 #include <archive/block_compressor.hpp>
 
+#include <sys/workers.hpp>
+
 #include <fmt/format.h>
 
 #include <zlib.h>
@@ -91,7 +93,7 @@ struct CompressorPool::State {
   std::condition_variable finished;
   std::deque<std::shared_ptr<Job>> jobs;
   bool closing = false;
-  std::vector<std::thread> threads;
+  std::vector<std::jthread> threads; // last: they use all of the above
 
   void work(Compression kind) {
     BlockCodec codec(kind);
@@ -115,9 +117,7 @@ struct CompressorPool::State {
 
 CompressorPool::CompressorPool(Compression kind, unsigned threads)
     : kind_(kind), state_(std::make_unique<State>()) {
-  for (unsigned i = 0; i < threads; ++i) {
-    state_->threads.emplace_back([this] { state_->work(kind_); });
-  }
+  state_->threads = sys::start_threads(threads, [this] { state_->work(kind_); });
 }
 
 CompressorPool::~CompressorPool() {
@@ -127,12 +127,12 @@ CompressorPool::~CompressorPool() {
     state_->jobs.clear(); // of streams that were given up
   }
   state_->wanted.notify_all();
-  for (std::thread& thread : state_->threads) {
-    thread.join();
-  }
 }
 
 std::shared_ptr<CompressorPool::Job> CompressorPool::submit(std::string block) {
+  if (state_->threads.empty()) {
+    return std::make_shared<Job>(Job{BlockCodec(kind_).compress(block), true});
+  }
   auto job = std::make_shared<Job>(Job{std::move(block)});
   {
     const std::lock_guard lock(state_->mutex);

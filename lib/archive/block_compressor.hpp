@@ -9,7 +9,8 @@
 
 namespace dind::archive {
 
-// Threads that compress blocks for any number of streams.
+// Threads that compress blocks for any number of streams. Where none can be had, `submit`
+// compresses.
 class CompressorPool {
 public:
   CompressorPool(Compression kind, unsigned threads);

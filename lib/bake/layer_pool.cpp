@@ -2,6 +2,7 @@
 
 #include <bake/layer_writer.hpp>
 #include <bake/metered_source.hpp>
+#include <sys/workers.hpp>
 
 #include <algorithm>
 #include <mutex>
@@ -25,16 +26,10 @@ public:
         written_(collection.layers().size()), images_left_(count_layers(collection)) {}
 
   Result<std::vector<WrittenLayer>> run(std::size_t most_workers) {
-    const std::size_t workers = std::min<std::size_t>(
-        {most_workers, std::max(1U, std::thread::hardware_concurrency()), written_.size()});
-    std::vector<std::thread> threads;
-    for (std::size_t i = 1; i < workers; ++i) {
-      threads.emplace_back([this] { work(); });
-    }
-    work();
-    for (std::thread& thread : threads) {
-      thread.join();
-    }
+    sys::run_on_workers(
+        std::min<std::size_t>(
+            {most_workers, std::max(1U, std::thread::hardware_concurrency()), written_.size()}),
+        [this] { work(); });
     if (failure_) {
       return std::move(*failure_);
     }

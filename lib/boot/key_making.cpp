@@ -3,6 +3,7 @@
 #include <base/log.hpp>
 #include <daemon/host_names.hpp>
 #include <daemon/tls.hpp>
+#include <sys/workers.hpp>
 
 #include <utility>
 
@@ -18,8 +19,8 @@ KeyMaking::KeyMaking(std::string dir, config::TlsKey kind, std::string added,
   if (dir.empty()) {
     return;
   }
-  thread_ = std::jthread([this, dir = std::move(dir), kind, added = std::move(added),
-                          stopped = std::move(stopped)](const std::stop_token& token) {
+  const auto make = [this, dir = std::move(dir), kind, added = std::move(added),
+                     stopped = std::move(stopped)](const std::stop_token& token) {
     const auto start = Clock::now();
     const std::string names = daemon::subject_alt_names(daemon::read_host_names(), added);
     log::info("TLS: keys and certificates are in {}; the server is {}", dir, names);
@@ -27,12 +28,16 @@ KeyMaking::KeyMaking(std::string dir, config::TlsKey kind, std::string added,
                                    return token.stop_requested() || stopped();
                                  }});
     duration_ = Clock::now() - start;
-  });
+  };
+  thread_ = sys::start_thread(make);
+  if (!thread_) {
+    make({});
+  }
 }
 
 Result<std::chrono::duration<double, std::milli>> KeyMaking::finish() {
-  if (thread_.joinable()) {
-    thread_.join();
+  if (thread_ && thread_->joinable()) {
+    thread_->join();
   }
   TRY(std::move(made_));
   return duration_;

@@ -5,12 +5,14 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 
 namespace dind::boot {
 
-// Keys and certificates for TLS, made on a thread of their own while the volume is seeded.
+// Keys and certificates for TLS, made on a thread of their own while the volume is seeded. Where
+// no thread can be had, they are made before it.
 class KeyMaking {
 public:
   // `dir` is DOCKER_TLS_CERTDIR, or "": there is nothing to make. `added` is DOCKER_TLS_SAN.
@@ -27,7 +29,7 @@ public:
 private:
   Result<void> made_;
   std::chrono::duration<double, std::milli> duration_{0};
-  std::jthread thread_; // the last member: it is joined before what it writes to goes
+  std::optional<std::jthread> thread_; // last: it is joined before what it writes to goes
 };
 
 } // namespace dind::boot

@@ -9,6 +9,7 @@
 #include <cache/expected_tree.hpp>
 #include <cache/tree_check.hpp>
 #include <sys/file.hpp>
+#include <sys/workers.hpp>
 #include <sys/xattr.hpp>
 
 #include <algorithm>
@@ -17,7 +18,6 @@
 #include <mutex>
 #include <optional>
 #include <set>
-#include <system_error>
 #include <thread>
 
 namespace dind::cache {
@@ -234,19 +234,10 @@ std::vector<Verdict> check_layers(const Cache& cache, const VerifyProgress& prog
       }
     }
   };
-  std::vector<std::thread> threads;
-  const std::size_t workers = std::min<std::size_t>(
-      {kMaxWorkers, std::max(1U, std::thread::hardware_concurrency()), layers.size()});
-  try {
-    while (threads.size() + 1 < workers) {
-      threads.emplace_back(work);
-    }
-  } catch (const std::system_error&) { // a pids limit; fewer threads do as well
-  }
-  work();
-  for (std::thread& thread : threads) {
-    thread.join();
-  }
+  sys::run_on_workers(
+      std::min<std::size_t>(
+          {kMaxWorkers, std::max(1U, std::thread::hardware_concurrency()), layers.size()}),
+      work);
   return verdicts;
 }
 

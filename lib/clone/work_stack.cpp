@@ -1,8 +1,9 @@
 #include <clone/work_stack.hpp>
 
+#include <sys/workers.hpp>
+
 #include <chrono>
 #include <exception>
-#include <thread>
 #include <utility>
 
 namespace dind::clone {
@@ -42,55 +43,50 @@ void WorkStack::stop(Error error) {
   finished_.notify_all();
 }
 
-void WorkStack::work_until_done() {
+bool WorkStack::do_next() {
   std::unique_lock lock(mutex_);
-  for (;;) {
-    pushed_.wait(lock, [this] { return !waiting_.empty() || unfinished_ == 0 || stopping_; });
-    if (stopping_ || waiting_.empty()) {
-      return;
-    }
-    Work work = std::move(waiting_.back());
-    waiting_.pop_back();
-    lock.unlock();
-    auto done = carry_out(work);
-    work = nullptr; // what it holds goes before it counts as finished
-    if (!done) {
-      stop(std::move(done).error());
-    }
-    lock.lock();
-    if (--unfinished_ == 0) {
-      pushed_.notify_all();
-      finished_.notify_all();
-    }
+  pushed_.wait(lock, [this] { return !waiting_.empty() || unfinished_ == 0 || stopping_; });
+  if (stopping_ || waiting_.empty()) {
+    return false;
+  }
+  Work work = std::move(waiting_.back());
+  waiting_.pop_back();
+  lock.unlock();
+  auto done = carry_out(work);
+  work = nullptr; // what it holds goes before it counts as finished
+  if (!done) {
+    stop(std::move(done).error());
+  }
+  lock.lock();
+  if (--unfinished_ == 0) {
+    pushed_.notify_all();
+    finished_.notify_all();
+  }
+  return true;
+}
+
+void WorkStack::stop_if(const std::function<bool()>& interrupted) {
+  if (interrupted()) {
+    stop(Error("clone", ECANCELED));
   }
 }
 
 Result<void> WorkStack::run(unsigned threads, const std::function<bool()>& interrupted) {
-  std::vector<std::thread> workers;
-  workers.reserve(threads);
-  for (unsigned number = 0; number < threads; ++number) {
-    try {
-      workers.emplace_back([this] { work_until_done(); });
-    } catch (const std::system_error& error) { // a pids limit; fewer threads do as well
-      if (workers.empty()) {
-        stop(Error("start a thread", error.code().value()));
-      }
-      break;
-    }
-  }
   {
+    const auto workers = sys::start_threads(threads, [this] {
+      while (do_next()) {
+      }
+    });
+    while (workers.empty() && do_next()) {
+      stop_if(interrupted);
+    }
     std::unique_lock lock(mutex_);
     while (unfinished_ > 0 && !stopping_) {
       finished_.wait_for(lock, kPoll);
       lock.unlock(); // `interrupted` is not ours, and may take its time
-      if (interrupted()) {
-        stop(Error("clone", ECANCELED));
-      }
+      stop_if(interrupted);
       lock.lock();
     }
-  }
-  for (std::thread& worker : workers) {
-    worker.join();
   }
   waiting_.clear();
   return error_ ? Result<void>(*error_) : Result<void>();

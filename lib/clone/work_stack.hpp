@@ -20,15 +20,17 @@ public:
 
   void push(Work work);
 
-  // Does everything, on `threads` threads that are gone when it returns. The calling
-  // thread asks `interrupted` every 20 ms; then the error is ECANCELED.
+  // Does everything, on up to `threads` threads that are gone when it returns. The calling thread
+  // asks `interrupted` every 20 ms; then the error is ECANCELED. Where no thread can be had, it
+  // does the work itself, and asks between one piece and the next.
   Result<void> run(unsigned threads, const std::function<bool()>& interrupted);
 
   // True once it is in vain to go on; asked between pieces of long work.
   bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
 
 private:
-  void work_until_done();
+  bool do_next(); // waits for work; false once there is no more
+  void stop_if(const std::function<bool()>& interrupted);
   void stop(Error error);
 
   std::mutex mutex_;

@@ -1,5 +1,7 @@
 #include <images/read_ahead.hpp>
 
+#include <sys/workers.hpp>
+
 #include <algorithm>
 #include <condition_variable>
 #include <cstring>
@@ -23,7 +25,7 @@ struct ReadAhead::State {
     for (auto& buffer : empty) {
       buffer.resize(kBufferSize);
     }
-    thread = std::thread([this] { fill_buffers(); });
+    thread = sys::start_thread([this] { fill_buffers(); });
   }
 
   ~State() {
@@ -32,7 +34,6 @@ struct ReadAhead::State {
       abandoned = true;
     }
     changed.notify_all();
-    thread.join();
   }
 
   struct Filled {
@@ -80,7 +81,7 @@ struct ReadAhead::State {
   bool abandoned = false;
   Filled current; // the reader's own
   std::size_t used = 0;
-  std::thread thread; // last: it uses all of the above
+  std::optional<std::jthread> thread; // last: it uses all of the above
 };
 
 ReadAhead::ReadAhead(archive::ByteSource& inner) : state_(std::make_unique<State>(inner)) {}
@@ -88,6 +89,9 @@ ReadAhead::~ReadAhead() = default;
 
 Result<std::size_t> ReadAhead::read(std::span<std::byte> into) {
   State& s = *state_;
+  if (!s.thread) {
+    return s.inner.read(into);
+  }
   if (s.used == s.current.size) {
     std::unique_lock lock(s.mutex);
     if (!s.current.bytes.empty()) {

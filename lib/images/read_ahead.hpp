@@ -8,7 +8,8 @@ namespace dind::images {
 
 // Reads `inner` on a thread of its own, a few buffers ahead, so that decompressing
 // and hashing go on while the reader writes files. Errors come where the bytes
-// would have. The reader may leave early; `inner` is read no further then.
+// would have. The reader may leave early; `inner` is read no further then. Where no
+// thread can be had, nothing is read ahead.
 class ReadAhead final : public archive::ByteSource {
 public:
   // `inner` must outlive this object and is not to be touched meanwhile.

@@ -1,15 +1,12 @@
 #include <seed/record_writer.hpp>
 
 #include <store/layout.hpp>
+#include <sys/workers.hpp>
 
 namespace dind::seed {
 
-RecordWriter::RecordWriter(const store::ImageMetadata& metadata) : metadata_(metadata) {
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error&) { // a pids limit: each is written as it is added
-  }
-}
+RecordWriter::RecordWriter(const store::ImageMetadata& metadata)
+    : metadata_(metadata), thread_(sys::start_thread([this] { run(); })) {}
 
 RecordWriter::~RecordWriter() {
   {
@@ -20,7 +17,7 @@ RecordWriter::~RecordWriter() {
 }
 
 void RecordWriter::add(Entry entry) {
-  if (!thread_.joinable()) {
+  if (!thread_) {
     record(entry);
     return;
   }
@@ -35,8 +32,8 @@ std::map<Digest, std::string> RecordWriter::finish() {
     finishing_ = true;
     changed_.notify_one();
   }
-  if (thread_.joinable()) {
-    thread_.join();
+  if (thread_ && thread_->joinable()) {
+    thread_->join();
   }
   return std::move(failed_);
 }

@@ -56,7 +56,7 @@ private:
   std::deque<Entry> waiting_;            // under the mutex
   bool finishing_ = false;               // under the mutex
   std::map<Digest, std::string> failed_; // under the mutex
-  std::thread thread_;
+  std::optional<std::jthread> thread_;   // last: it uses all of the above
 };
 
 } // namespace dind::seed

@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,6 +72,20 @@ testing::AssertionResult holds_in_child(const std::function<void()>& body) {
     return testing::AssertionSuccess();
   }
   return testing::AssertionFailure() << "the child ended with " << code;
+}
+
+testing::AssertionResult holds_without_threads(const std::function<void()>& body) {
+  return holds_in_child([&] {
+    const rlimit one{1, 1};
+    must(::setrlimit(RLIMIT_NPROC, &one) == 0, "setrlimit");
+    must(::setresuid(65534, 0, 0) == 0, "setresuid");
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> held{};
+    must(::syscall(SYS_capget, &header, held.data()) == 0, "capget");
+    held[0].effective &= ~((1U << CAP_SYS_ADMIN) | (1U << CAP_SYS_RESOURCE));
+    must(::syscall(SYS_capset, &header, held.data()) == 0, "capset");
+    body();
+  });
 }
 
 void wait_until_zombie(pid_t child) {

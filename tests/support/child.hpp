@@ -23,6 +23,10 @@ int exit_code_of(pid_t child);
 // (signal masks, subreapers, descriptors) and must not spread to other tests.
 testing::AssertionResult holds_in_child(const std::function<void()>& body);
 
+// The same where no thread can be had: as a user who may have no more processes. Needs root, which
+// has no such limit of its own; the child keeps its capabilities but those that lift it.
+testing::AssertionResult holds_without_threads(const std::function<void()>& body);
+
 // Waits until `child` is dead, and leaves it to be reaped.
 void wait_until_zombie(pid_t child);
 

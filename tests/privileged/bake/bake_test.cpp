@@ -2,6 +2,7 @@
 #include <bake/bake.hpp>
 #include <cache/reader.hpp>
 #include <cache/verify.hpp>
+#include <support/child.hpp>
 #include <support/expect.hpp>
 #include <support/image_builder.hpp>
 #include <support/tar_builder.hpp>
@@ -112,6 +113,15 @@ protected:
   const ImageSpec first_ = {"a:1", layers_};
   const ImageSpec second_ = {"b:2", {layers_[0], layers_[2], layers_[2]}};
 };
+
+TEST_F(BakeTest, GivesTheSameLayersWhereNoThreadCanBeHad) {
+  dir_.write("oci.tar", test::oci_layout({first_, second_}, Packing::zstd).tar());
+  ASSERT_TRUE(ok(bake_to(dir_ / "expected", {source("oci-archive", "oci.tar")})));
+  EXPECT_TRUE(test::holds_without_threads(
+      [&] { EXPECT_TRUE(ok(bake_to(dir_ / "cache", {source("oci-archive", "oci.tar")}))); }));
+  EXPECT_EQ(layers_of("cache"), layers_of("expected"));
+  expect_whole("cache");
+}
 
 TEST_F(BakeTest, GivesTheSameLayersFromEveryFormOfAnArchive) {
   const std::vector<ImageSpec> images = {first_, second_};

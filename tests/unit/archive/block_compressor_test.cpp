@@ -1,7 +1,10 @@
 #include <archive/block_compressor.hpp>
+#include <support/child.hpp>
 #include <support/expect.hpp>
 
 #include <gtest/gtest.h>
+
+#include <unistd.h>
 
 #include <thread>
 
@@ -65,6 +68,20 @@ TEST_P(BlockCompressorTest, DependsNeitherOnThreadsNorOnPieces) {
   CompressorPool many(GetParam(), 5);
   const std::string expected = compress(one, text, text.size());
   EXPECT_TRUE(compress(many, text, 12'345) == expected);
+}
+
+TEST_P(BlockCompressorTest, GivesTheSameWhereNoThreadCanBeHad) {
+  NEEDS(::geteuid() == 0, "root");
+  const std::string text = sample(BlockCompressor::kBlock * 3 / 2);
+  std::string expected;
+  {
+    CompressorPool pool(GetParam(), 2);
+    expected = compress(pool, text, text.size());
+  }
+  EXPECT_TRUE(test::holds_without_threads([&] {
+    CompressorPool pool(GetParam(), 2);
+    EXPECT_TRUE(compress(pool, text, text.size()) == expected);
+  }));
 }
 
 TEST_P(BlockCompressorTest, SharesAPoolAmongStreams) {

@@ -1,8 +1,11 @@
 #include <clone/work_stack.hpp>
 
+#include <support/child.hpp>
 #include <support/expect.hpp>
 
 #include <gtest/gtest.h>
+
+#include <unistd.h>
 
 #include <atomic>
 #include <new>
@@ -11,6 +14,7 @@ namespace dind::clone {
 namespace {
 
 using test::fails_saying;
+using test::fails_with;
 using test::ok;
 
 bool never() {
@@ -43,6 +47,27 @@ TEST(WorkStackTest, TakesAnExceptionForAnError) {
   WorkStack stack;
   stack.push([]() -> Result<void> { throw std::bad_alloc(); });
   EXPECT_TRUE(fails_saying("bad_alloc", stack.run(2, never)));
+}
+
+TEST(WorkStackTest, DoesTheWorkItselfWhereNoThreadCanBeHad) {
+  NEEDS(::geteuid() == 0, "root");
+  EXPECT_TRUE(test::holds_without_threads([] {
+    WorkStack stack;
+    int done = 0;
+    stack.push([&]() -> Result<void> {
+      for (int piece = 0; piece < 3; ++piece) {
+        stack.push([&]() -> Result<void> {
+          ++done;
+          return {};
+        });
+      }
+      return {};
+    });
+    EXPECT_TRUE(ok(stack.run(2, never)));
+    EXPECT_EQ(done, 3);
+    stack.push([]() -> Result<void> { return {}; });
+    EXPECT_TRUE(fails_with(ECANCELED, stack.run(2, [] { return true; })));
+  }));
 }
 
 } // namespace

@@ -1,8 +1,11 @@
+#include <support/child.hpp>
 #include <support/expect.hpp>
 #include <support/layer.hpp>
 #include <images/read_ahead.hpp>
 
 #include <gtest/gtest.h>
+
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -63,6 +66,18 @@ TEST(ReadAheadTest, CanBeLeftInTheMiddle) {
   ReadAhead ahead(inner);
   std::byte one{};
   EXPECT_EQ(ahead.read({&one, 1}).value(), 1U);
+}
+
+TEST(ReadAheadTest, ReadsWithoutAThreadWhereNoneCanBeHad) {
+  NEEDS(::geteuid() == 0, "root");
+  EXPECT_TRUE(test::holds_without_threads([] {
+    const std::string bytes = pattern(std::size_t{1} << 20U);
+    archive::MemorySource inner(bytes);
+    ReadAhead ahead(inner);
+    const auto read = test::read_whole(ahead);
+    ASSERT_TRUE(ok(read));
+    EXPECT_TRUE(*read == bytes);
+  }));
 }
 
 } // namespace
