@@ -18,7 +18,7 @@ config:     base sys |
 clone:      base sys |
 host:       base sys | boost/filesystem/path.hpp
 cache:      base sys archive | boost/filesystem/path.hpp
-store:      base sys archive cache | boost/filesystem/path.hpp
+store:      base sys archive clone cache | boost/filesystem/path.hpp
 images:     base sys archive cache | boost/filesystem/path.hpp
 bake:       base sys archive cache images | boost/filesystem/path.hpp
 outer:      base sys archive cache images bake | boost/filesystem/path.hpp

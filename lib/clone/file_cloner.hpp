@@ -3,7 +3,7 @@
 #include <clone/data_copier.hpp>
 #include <clone/link_groups.hpp>
 #include <clone/metadata.hpp>
-#include <clone/tree_cloner.hpp>
+#include <clone/options.hpp>
 #include <clone/work_stack.hpp>
 
 #include <sys/dir.hpp>

@@ -66,11 +66,11 @@ Result<void> LayerMaker::clone(const LayerStep& step, Method method,
   const cache::Cache& cache = *caches_[step.cache];
   const Fd tree = TRY(cache.open_tree(step.diff_id));
   const cache::Skeleton skeleton = TRY(cache.read_skeleton(step.diff_id));
-  store::Movers movers = this->movers(clone_method_of(method));
+  store::Cloning cloning = this->cloning(clone_method_of(method));
   if (method != Method::hardlink) { // which looks at no file
-    movers.clone = checked(std::move(movers.clone), *cache.manifest().find(step.diff_id));
+    cloning.bytes = cache.manifest().find(step.diff_id)->bytes;
   }
-  return driver_.add_cloned(step.chain_id, parent, tree, skeleton, movers);
+  return driver_.add_cloned(step.chain_id, parent, tree, skeleton, cloning);
 }
 
 // Makes the layer's tar again and unpacks it. The diff ID proves that all of it,
@@ -95,33 +95,15 @@ Result<void> LayerMaker::unpack(const LayerStep& step,
     return {};
   };
   return driver_.add_unpacked(step.chain_id, parent, hashed, check,
-                              movers(clone::CloneMethod::copy));
+                              cloning(clone::CloneMethod::copy));
 }
 
-// What a cache has lost since it was verified is seen for nothing where all of it is read.
-store::CloneTree LayerMaker::checked(store::CloneTree clone, const cache::Layer& layer) {
-  return [this, clone = std::move(clone), bytes = layer.bytes](
-             const Fd& from, const Fd& to, const std::set<std::string>& keep) -> Result<void> {
-    const std::uint64_t before = progress_.bytes;
-    TRY(clone(from, to, keep));
-    const std::uint64_t found = progress_.bytes - before;
-    return found == bytes ? Result<void>()
-                          : input_error("the cache has {} bytes of it, not {}", found, bytes);
-  };
-}
-
-store::Movers LayerMaker::movers(clone::CloneMethod method) {
-  const auto mover = [this](clone::CloneMethod how) {
-    return [this, how](const Fd& from, const Fd& to, const std::set<std::string>& keep) {
-      return clone::clone_tree(from, to,
-                               {.method = how,
-                                .jobs = settings_.jobs,
-                                .interrupted = settings_.interrupted,
-                                .keep = &keep},
-                               progress_);
-    };
-  };
-  return {.clone = mover(method), .share = mover(settings_.share)};
+store::Cloning LayerMaker::cloning(clone::CloneMethod method) const {
+  return {.method = method,
+          .share = settings_.share,
+          .jobs = settings_.jobs,
+          .interrupted = settings_.interrupted,
+          .progress = progress_};
 }
 
 } // namespace dind::seed

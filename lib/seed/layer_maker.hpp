@@ -3,7 +3,7 @@
 #include <cache/reader.hpp>
 #include <seed/plan.hpp>
 #include <store/graph_driver.hpp>
-#include <clone/tree_cloner.hpp>
+#include <clone/options.hpp>
 
 #include <functional>
 #include <vector>
@@ -33,8 +33,7 @@ private:
   Result<void> clone(const LayerStep& step, Method method,
                      const store::GraphDriver::OptionalParent& parent);
   Result<void> unpack(const LayerStep& step, const store::GraphDriver::OptionalParent& parent);
-  store::Movers movers(clone::CloneMethod method);
-  store::CloneTree checked(store::CloneTree clone, const cache::Layer& layer);
+  store::Cloning cloning(clone::CloneMethod method) const;
 
   store::GraphDriver& driver_;
   const std::vector<const cache::Cache*>& caches_;

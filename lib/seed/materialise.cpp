@@ -6,6 +6,7 @@
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
 #include <sys/lock.hpp>
+#include <clone/tree_cloner.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -66,7 +66,7 @@ Result<std::set<std::string>> kept_directories(ParentDirs& parents,
 } // namespace
 
 Result<void> apply_layer(const Fd& tree, const Fd& layer, const cache::Skeleton& skeleton,
-                         const CloneTree& clone) {
+                         const Cloning& cloning, Cloning::Way way) {
   ParentDirs parents(tree);
   for (const auto* paths : {&skeleton.whiteouts, &skeleton.overridden_whiteouts}) {
     for (const std::string& path : *paths) {
@@ -78,7 +78,7 @@ Result<void> apply_layer(const Fd& tree, const Fd& layer, const cache::Skeleton&
   }
   const auto kept = TRY(kept_directories(parents, skeleton.implied));
   TRY(parents.finish());
-  TRY(clone(layer, tree, kept));
+  TRY(cloning.run(way, layer, tree, kept));
   for (const cache::Node& node : skeleton.nodes) {
     TRY(remove_name(parents, node.path));
   }

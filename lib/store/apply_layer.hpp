@@ -3,7 +3,7 @@
 #include <base/fd.hpp>
 #include <base/result.hpp>
 #include <cache/skeleton.hpp>
-#include <store/graph_driver.hpp>
+#include <store/cloning.hpp>
 
 namespace dind::store {
 
@@ -15,7 +15,9 @@ namespace dind::store {
 //
 // A directory that the layer implies where the parent has a symlink would be, for dockerd,
 // that which the symlink leads to; here it is an error (EOPNOTSUPP), as nothing is followed.
+//
+// `way` is the one in which the files of `layer` get there.
 Result<void> apply_layer(const Fd& tree, const Fd& layer, const cache::Skeleton& skeleton,
-                         const CloneTree& clone);
+                         const Cloning& cloning, Cloning::Way way);
 
 } // namespace dind::store

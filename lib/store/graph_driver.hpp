@@ -5,29 +5,16 @@
 #include <base/fd.hpp>
 #include <base/result.hpp>
 #include <cache/skeleton.hpp>
+#include <store/cloning.hpp>
 #include <sys/id_map.hpp>
 
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 
 namespace dind::store {
-
-// Puts everything of the directory `from` onto the directory `to`, exactly: a directory
-// onto a directory merges and takes its metadata, unless its path is in `keep` ("" is
-// `to` itself); anything else takes the place of what has its name. How (by reflink,
-// hard link or copy) is the caller's to decide.
-using CloneTree =
-    std::function<Result<void>(const Fd& from, const Fd& to, const std::set<std::string>& keep)>;
-
-// Ways for files to get into a layer.
-struct Movers {
-  CloneTree clone; // from a cache
-  CloneTree share; // from one layer of the data root into another, neither ever written again
-};
 
 // Makes layers in the layout of one of the engine's graph drivers, as the driver
 // itself would have unpacked them. A layer is made in a staging directory and appears
@@ -55,14 +42,14 @@ public:
   // Clones `tree` and makes the skeleton's marks.
   virtual Result<void> add_cloned(const Digest& chain_id, const OptionalParent& parent,
                                   const Fd& tree, const cache::Skeleton& skeleton,
-                                  const Movers& movers) = 0;
+                                  const Cloning& cloning) = 0;
 
   // Unpacks `tar`, the layer's own, to its end. The bytes are trusted only as far as the
   // caller checks them: nothing appears if `check` fails afterwards.
   virtual Result<void> add_unpacked(const Digest& chain_id, const OptionalParent& parent,
                                     archive::ByteSource& tar,
                                     const std::function<Result<void>()>& check,
-                                    const Movers& movers) = 0;
+                                    const Cloning& cloning) = 0;
 
   // Removes a layer that dockerd does not know (any more). A missing one is fine.
   virtual Result<void> remove(const std::string& cache_id) = 0;

@@ -83,13 +83,14 @@ Result<void> OverlayDriver::add_borrowed(const Digest& chain_id, const OptionalP
 
 Result<void> OverlayDriver::add_cloned(const Digest& chain_id, const OptionalParent& parent,
                                        const Fd& tree, const cache::Skeleton& skeleton,
-                                       const Movers& movers) {
+                                       const Cloning& cloning) {
   if (style_ == MarkStyle::overlayfs_of_users) {
     return Error("clone a layer whose files seem to have other owners", EOPNOTSUPP);
   }
   return add(chain_id, parent, [&](const Fd& staged) -> Result<HasSkeleton> {
     const Fd diff = TRY(make_diff(staged));
-    TRY(movers.clone(tree, diff, {})); // implied directories are 0755 root, as the tree has them
+    TRY(cloning.run(Cloning::Way::clone, tree,
+                    diff)); // implied directories are 0755 root, as the tree has them
     TRY(add_marks(diff, style_, {staged, kAnchor}, skeleton));
     return HasSkeleton::no;
   });
@@ -98,7 +99,7 @@ Result<void> OverlayDriver::add_cloned(const Digest& chain_id, const OptionalPar
 Result<void> OverlayDriver::add_unpacked(const Digest& chain_id, const OptionalParent& parent,
                                          archive::ByteSource& tar,
                                          const std::function<Result<void>()>& check,
-                                         const Movers&) {
+                                         const Cloning&) {
   return add(chain_id, parent, [&](const Fd& staged) -> Result<HasSkeleton> {
     const Fd diff = TRY(make_diff(staged));
     OverlayMarks marks(diff, style_, {staged, kAnchor});

@@ -35,10 +35,10 @@ public:
   Result<void> add_borrowed(const Digest& chain_id, const OptionalParent& parent,
                             const std::string& tree, const cache::Skeleton& skeleton) override;
   Result<void> add_cloned(const Digest& chain_id, const OptionalParent& parent, const Fd& tree,
-                          const cache::Skeleton& skeleton, const Movers& movers) override;
+                          const cache::Skeleton& skeleton, const Cloning& cloning) override;
   Result<void> add_unpacked(const Digest& chain_id, const OptionalParent& parent,
                             archive::ByteSource& tar, const std::function<Result<void>()>& check,
-                            const Movers& movers) override;
+                            const Cloning& cloning) override;
   Result<void> remove(const std::string& cache_id) override;
 
 private:

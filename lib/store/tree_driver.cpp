@@ -35,21 +35,22 @@ Result<void> TreeDriver::add_borrowed(const Digest&, const OptionalParent&, cons
 
 Result<void> TreeDriver::add_cloned(const Digest& chain_id, const OptionalParent& parent,
                                     const Fd& tree, const cache::Skeleton& skeleton,
-                                    const Movers& movers) {
-  return add(chain_id, parent, movers,
-             [&](const Fd& staged) { return apply_layer(staged, tree, skeleton, movers.clone); });
+                                    const Cloning& cloning) {
+  return add(chain_id, parent, cloning, [&](const Fd& staged) {
+    return apply_layer(staged, tree, skeleton, cloning, Cloning::Way::clone);
+  });
 }
 
 Result<void> TreeDriver::add_unpacked(const Digest& chain_id, const OptionalParent& parent,
                                       archive::ByteSource& tar,
                                       const std::function<Result<void>()>& check,
-                                      const Movers& movers) {
-  return add(chain_id, parent, movers, [&](const Fd& staged) -> Result<void> {
+                                      const Cloning& cloning) {
+  return add(chain_id, parent, cloning, [&](const Fd& staged) -> Result<void> {
     // Deletions come before all that the layer adds, so that it is unpacked aside.
     const std::string scratch = cache_id_of(chain_id) + ".unpacked";
     TRY(make_fresh_dir({staging_, scratch}, 0755));
     const Fd unpacked = TRY(sys::open_dir_at({staging_, scratch}));
-    auto applied = apply_tar(staged, unpacked, tar, check, movers);
+    auto applied = apply_tar(staged, unpacked, tar, check, cloning);
     std::ignore = sys::remove_tree_at({staging_, scratch});
     return applied;
   });
@@ -57,21 +58,21 @@ Result<void> TreeDriver::add_unpacked(const Digest& chain_id, const OptionalPare
 
 Result<void> TreeDriver::apply_tar(const Fd& tree, const Fd& scratch, archive::ByteSource& tar,
                                    const std::function<Result<void>()>& check,
-                                   const Movers& movers) {
+                                   const Cloning& cloning) {
   RecordedMarks marks(scratch);
   const auto root_entry = TRY(unpack(tar, scratch, marks));
   TRY(check());
   // Hard links end at a subvolume's border.
-  const CloneTree& move = kind_ == TreeKind::subvolume ? movers.clone : movers.share;
-  TRY(apply_layer(tree, scratch, marks.skeleton(), move));
+  const auto way = kind_ == TreeKind::subvolume ? Cloning::Way::clone : Cloning::Way::share;
+  TRY(apply_layer(tree, scratch, marks.skeleton(), cloning, way));
   return root_entry ? set_root_metadata(tree, *root_entry) : Result<void>();
 }
 
 Result<void> TreeDriver::add(const Digest& chain_id, const OptionalParent& parent,
-                             const Movers& movers, const Fill& fill) {
+                             const Cloning& cloning, const Fill& fill) {
   const std::string cache_id = cache_id_of(chain_id);
   const auto made = [&]() -> Result<void> {
-    const Fd tree = TRY(stage(cache_id, parent, movers));
+    const Fd tree = TRY(stage(cache_id, parent, cloning));
     TRY(fill(tree));
     // What has the name is unknown to dockerd: the plan says so.
     TRY(discard({layers_, cache_id}));
@@ -84,7 +85,7 @@ Result<void> TreeDriver::add(const Digest& chain_id, const OptionalParent& paren
 }
 
 Result<Fd> TreeDriver::stage(const std::string& cache_id, const OptionalParent& parent,
-                             const Movers& movers) {
+                             const Cloning& cloning) {
   const sys::At at{staging_, cache_id};
   TRY(discard(at));
   Fd below = parent ? TRY(sys::open_dir_at({layers_, parent->cache_id})) : Fd();
@@ -100,7 +101,7 @@ Result<Fd> TreeDriver::stage(const std::string& cache_id, const OptionalParent& 
   TRY(sys::make_dir_at(at, 0755));
   Fd tree = TRY(sys::open_dir_at(at));
   if (parent) {
-    TRY(movers.share(below, tree, {}));
+    TRY(cloning.run(Cloning::Way::share, below, tree));
   }
   return tree;
 }

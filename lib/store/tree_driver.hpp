@@ -28,10 +28,10 @@ public:
   Result<void> add_borrowed(const Digest& chain_id, const OptionalParent& parent,
                             const std::string& tree, const cache::Skeleton& skeleton) override;
   Result<void> add_cloned(const Digest& chain_id, const OptionalParent& parent, const Fd& tree,
-                          const cache::Skeleton& skeleton, const Movers& movers) override;
+                          const cache::Skeleton& skeleton, const Cloning& cloning) override;
   Result<void> add_unpacked(const Digest& chain_id, const OptionalParent& parent,
                             archive::ByteSource& tar, const std::function<Result<void>()>& check,
-                            const Movers& movers) override;
+                            const Cloning& cloning) override;
   Result<void> remove(const std::string& cache_id) override;
 
 private:
@@ -40,11 +40,12 @@ private:
   // Turns the parent's tree, or an empty one, into the layer's.
   using Fill = std::function<Result<void>(const Fd& tree)>;
 
-  Result<void> add(const Digest& chain_id, const OptionalParent& parent, const Movers& movers,
+  Result<void> add(const Digest& chain_id, const OptionalParent& parent, const Cloning& cloning,
                    const Fill& fill);
-  Result<Fd> stage(const std::string& cache_id, const OptionalParent& parent, const Movers& movers);
+  Result<Fd> stage(const std::string& cache_id, const OptionalParent& parent,
+                   const Cloning& cloning);
   Result<void> apply_tar(const Fd& tree, const Fd& scratch, archive::ByteSource& tar,
-                         const std::function<Result<void>()>& check, const Movers& movers);
+                         const std::function<Result<void>()>& check, const Cloning& cloning);
   Result<void> discard(sys::At tree) const;
 
   std::string name_;

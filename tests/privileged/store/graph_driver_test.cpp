@@ -8,7 +8,7 @@
 #include <support/image_mount.hpp>
 #include <support/layer.hpp>
 #include <support/tar_builder.hpp>
-#include <support/tree_copy.hpp>
+#include <support/tree_description.hpp>
 #include <sys/btrfs.hpp>
 #include <sys/dir.hpp>
 #include <sys/mount.hpp>
@@ -30,7 +30,6 @@
 namespace dind::store {
 namespace {
 
-using test::CopyFiles;
 using test::fails_saying;
 using test::fails_with;
 using test::ok;
@@ -141,17 +140,6 @@ Chain nasty_chain() {
 
 enum class Way { borrowed, cloned, unpacked };
 
-Movers movers() {
-  return {.clone =
-              [](const Fd& from, const Fd& to, const std::set<std::string>& keep) {
-                return test::copy_tree(from, to, keep, CopyFiles::copied);
-              },
-          .share =
-              [](const Fd& from, const Fd& to, const std::set<std::string>& keep) {
-                return test::copy_tree(from, to, keep, CopyFiles::linked);
-              }};
-}
-
 bool is_overlay(const std::string& driver) {
   return driver == kOverlay2 || driver == kFuseOverlayfs;
 }
@@ -191,17 +179,19 @@ public:
   static Result<void> add(GraphDriver& driver, const Digest& chain_id,
                           const GraphDriver::OptionalParent& parent, const TestLayer& layer,
                           Way way, const std::function<Result<void>()>& check = nullptr) {
+    clone::CloneProgress progress;
+    const Cloning cloning{.share = clone::CloneMethod::hardlink, .jobs = 2, .progress = progress};
     switch (way) {
     case Way::borrowed:
       return driver.add_borrowed(chain_id, parent, layer.tree.path().native(), layer.skeleton);
     case Way::cloned:
-      return driver.add_cloned(chain_id, parent, layer.tree.fd(), layer.skeleton, movers());
+      return driver.add_cloned(chain_id, parent, layer.tree.fd(), layer.skeleton, cloning);
     case Way::unpacked:
       break;
     }
     archive::MemorySource tar(layer.tar);
     const auto fine = []() { return Result<void>(); };
-    return driver.add_unpacked(chain_id, parent, tar, check ? check : fine, movers());
+    return driver.add_unpacked(chain_id, parent, tar, check ? check : fine, cloning);
   }
 
   // What the engine would show of a layer, through a real mount where it mounts.
