@@ -95,7 +95,7 @@ void Progress::end_stage() {
   erase();
   const auto now = Clock::now();
   put(kind_ == Kind::json
-          ? document(now, true)
+          ? document(now, Ended::yes)
           : fmt::format("{}: {} in {:.1f} s\n", stage_, readable_size(done_), seconds(now)));
   stage_.clear();
 }
@@ -136,7 +136,7 @@ void Progress::show() {
     drawn_ = true;
     break;
   case Kind::json:
-    put(document(now, false));
+    put(document(now, Ended::no));
     break;
   default:
     put(fmt::format("{}\n", fmt::join(pieces(now), "  ")));
@@ -147,13 +147,13 @@ double Progress::seconds(Clock::time_point now) const {
   return std::chrono::duration<double>(now - began_).count();
 }
 
-std::string Progress::document(Clock::time_point now, bool over) const {
+std::string Progress::document(Clock::time_point now, Ended ended) const {
   json::object members{{"stage", stage_}, {"bytes", done_.load()}};
   if (in_all_ != 0) {
     members["bytes_in_all"] = in_all_;
   }
   members["seconds"] = seconds(now);
-  if (over) {
+  if (ended == Ended::yes) {
     members["done"] = true;
   }
   return json::print(members, json::Style::compact) + "\n";

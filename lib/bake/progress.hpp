@@ -44,13 +44,14 @@ public:
 private:
   using Clock = std::chrono::steady_clock;
   enum class Kind { bar, plain, json, none };
+  enum class Ended { no, yes };
 
   void show();
   void end_stage(); // `drawing_` is held
   std::vector<std::string> pieces(Clock::time_point now) const;
   double part() const; // where it is known how much there is
   std::string bar(Clock::time_point now) const;
-  std::string document(Clock::time_point now, bool over) const;
+  std::string document(Clock::time_point now, Ended ended) const;
   double seconds(Clock::time_point now) const;
   void erase();
   void put(std::string_view text) const;

@@ -222,12 +222,13 @@ Result<void> store_oci_layout(const Fd& layout, const Fd& draft, const FinishedI
   return sys::replace_file_at({layout, images::kOciIndex}, index, 0644, sys::Durable::yes);
 }
 
-Result<ArchiveStream> stream_archive(const Fd& draft, const FinishedImage& image, bool docker_too) {
+Result<ArchiveStream> stream_archive(const Fd& draft, const FinishedImage& image,
+                                     ArchiveFormat format) {
   // Documents first, so that a reader knows early what it gets.
   std::vector<std::pair<std::string, std::string>> texts = {
       {images::kOciLayoutFile, std::string(kLayoutText)},
       {images::kOciIndex, TRY(add_to_index("", image))}};
-  if (docker_too) {
+  if (format == ArchiveFormat::docker) {
     texts.emplace_back(images::kDockerManifest, print_docker_manifest(image));
   }
   std::uint64_t bytes = archive::kTarEnd;

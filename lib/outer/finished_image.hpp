@@ -46,8 +46,10 @@ struct ArchiveStream {
   std::uint64_t bytes = 0; // of the whole
 };
 
-// The same as a tar: an OCI layout; `docker_too` adds what `docker load` reads. `draft` must
+// The same as a tar: an OCI layout, to which `docker` adds what `docker load` reads. `draft` must
 // outlive it.
-Result<ArchiveStream> stream_archive(const Fd& draft, const FinishedImage& image, bool docker_too);
+enum class ArchiveFormat { oci, docker };
+Result<ArchiveStream> stream_archive(const Fd& draft, const FinishedImage& image,
+                                     ArchiveFormat format);
 
 } // namespace dind::outer

@@ -164,7 +164,8 @@ ImageDraft::~ImageDraft() {
 }
 
 Result<ArchiveStream> ImageDraft::stream(const FinishedImage& image) const {
-  return stream_archive(dir_, image, !target_.compressed());
+  return stream_archive(dir_, image,
+                        target_.compressed() ? ArchiveFormat::oci : ArchiveFormat::docker);
 }
 
 Result<void> ImageDraft::store(const FinishedImage& image, bake::Progress& progress,
