@@ -51,6 +51,23 @@ layers lib/new/a.cpp '#include <vector>' 'module new is not in the table'
 layers cmd/dindctl/a.cpp '#include <init/reaper.hpp>' 'dindctl may not include init'
 layers cmd/dindctl/a.cpp '#include "verbs.hpp"' ''
 
+# components EXPECTED: what check-components.sh says to lib as it is.
+components() {
+  expect "$([ -n "$1" ] && echo 1 || echo 0)" "$1" "$scripts/check-components.sh" "$root"
+}
+
+rm -rf "${root:?}/lib"
+mkdir -p "$root/lib/init"
+printf '#include <init/b.hpp>\n#include <sys/stat.h>\n' >"$root/lib/init/a.hpp"
+printf '#include <init/a.hpp>\n' >"$root/lib/init/a.cpp"
+printf '#pragma once\n' >"$root/lib/init/b.hpp"
+components ''
+printf '#include <init/b.hpp>\n#include <init/a.hpp>\n' >"$root/lib/init/b.cpp"
+components 'a cycle of includes:'
+rm "$root/lib/init/b.cpp"
+printf '#include <init/b.hpp>\n' >"$root/lib/init/c.cpp"
+components 'lib/init/c.cpp: has no header of its name'
+
 printf 'int main() { return 0; }\n' >"$root/a.c"
 cc -o "$root/dynamic" "$root/a.c"
 cc -static -o "$root/static" "$root/a.c"
