@@ -1,6 +1,6 @@
 #include "verbs.hpp"
 
-#include <host/checkup.hpp>
+#include <host/doctor.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>

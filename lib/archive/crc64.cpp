@@ -1,4 +1,4 @@
-#include <archive/sha256.hpp>
+#include <archive/crc64.hpp>
 
 #include <array>
 #include <bit>

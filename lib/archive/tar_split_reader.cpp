@@ -1,5 +1,6 @@
+#include <archive/tar_split_reader.hpp>
+
 #include <archive/read_buffer.hpp>
-#include <archive/tar_split.hpp>
 #include <base/base64.hpp>
 #include <base/json.hpp>
 

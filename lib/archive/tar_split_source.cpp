@@ -1,4 +1,7 @@
-#include <archive/tar_split.hpp>
+#include <archive/tar_split_source.hpp>
+
+#include <archive/crc64.hpp>
+#include <archive/tar_split_reader.hpp>
 #include <base/utf8.hpp>
 #include <sys/file.hpp>
 

@@ -1,5 +1,7 @@
+#include <archive/tar_split_writer.hpp>
+
+#include <archive/crc64.hpp>
 #include <archive/member_path.hpp>
-#include <archive/tar_split.hpp>
 #include <base/base64.hpp>
 #include <base/utf8.hpp>
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <archive/tar_split.hpp>
+#include <archive/compression.hpp>
+#include <archive/tar_split_writer.hpp>
 #include <base/fd.hpp>
 
 namespace dind::bake {

@@ -3,7 +3,8 @@
 #include <archive/compression.hpp>
 #include <archive/member_path.hpp>
 #include <archive/sha256.hpp>
-#include <archive/tar_split.hpp>
+#include <archive/tar_split_reader.hpp>
+#include <archive/tar_split_source.hpp>
 #include <base/utf8.hpp>
 #include <cache/canary.hpp>
 #include <cache/expected_tree.hpp>

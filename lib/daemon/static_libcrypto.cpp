@@ -1,8 +1,4 @@
-// What libcrypto asks the C library for and a static program cannot have: loading modules, and name
-// services. Nothing of it is used here. The linker leads libcrypto's calls to these refusals
-// (--wrap), for glibc's own would need its shared libraries at run time. Only in static builds.
-
-#include <netdb.h>
+#include <daemon/static_libcrypto.hpp>
 
 extern "C" {
 

@@ -1,7 +1,12 @@
 #include <host/probe.hpp>
 
 #include <host/cpus.hpp>
-#include <host/rungs.hpp>
+#include <host/probe_btrfs.hpp>
+#include <host/probe_files.hpp>
+#include <host/probe_fuse.hpp>
+#include <host/probe_loop.hpp>
+#include <host/probe_overlay.hpp>
+#include <host/probe_owners.hpp>
 #include <host/surroundings.hpp>
 #include <sys/mount.hpp>
 

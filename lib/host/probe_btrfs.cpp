@@ -1,4 +1,4 @@
-#include <host/rungs.hpp>
+#include <host/probe_btrfs.hpp>
 
 #include <sys/btrfs.hpp>
 

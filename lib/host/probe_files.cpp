@@ -1,5 +1,6 @@
-#include <host/rungs.hpp>
+#include <host/probe_files.hpp>
 
+#include <host/probe_owners.hpp>
 #include <sys/dir.hpp>
 #include <sys/mount.hpp>
 

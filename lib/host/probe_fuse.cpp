@@ -1,4 +1,4 @@
-#include <host/rungs.hpp>
+#include <host/probe_fuse.hpp>
 
 #include <host/union_dirs.hpp>
 #include <sys/dir.hpp>

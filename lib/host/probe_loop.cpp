@@ -1,4 +1,4 @@
-#include <host/rungs.hpp>
+#include <host/probe_loop.hpp>
 
 #include <host/ext4.hpp>
 #include <sys/loop.hpp>

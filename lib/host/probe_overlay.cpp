@@ -1,4 +1,4 @@
-#include <host/rungs.hpp>
+#include <host/probe_overlay.hpp>
 
 #include <host/union_dirs.hpp>
 #include <sys/mount.hpp>

@@ -1,4 +1,4 @@
-#include <host/rungs.hpp>
+#include <host/probe_owners.hpp>
 
 #include <sys/xattr.hpp>
 

@@ -3,7 +3,7 @@
 #include <archive/compression.hpp>
 #include <archive/member_path.hpp>
 #include <archive/sha256.hpp>
-#include <archive/tar_split.hpp>
+#include <archive/tar_split_source.hpp>
 
 #include <tuple>
 

@@ -1,9 +1,10 @@
 #include <store/layer_check.hpp>
 
 #include <archive/compression.hpp>
+#include <archive/crc64.hpp>
 #include <archive/member_path.hpp>
 #include <archive/sha256.hpp>
-#include <archive/tar_split.hpp>
+#include <archive/tar_split_reader.hpp>
 #include <cache/manifest.hpp>
 #include <store/layout.hpp>
 #include <store/mark_check.hpp>

@@ -1,6 +1,8 @@
 #include <archive/compression.hpp>
+#include <archive/crc64.hpp>
 #include <archive/sha256.hpp>
-#include <archive/tar_split.hpp>
+#include <archive/tar_split_reader.hpp>
+#include <archive/tar_split_writer.hpp>
 #include <support/layer.hpp>
 #include <support/tar_builder.hpp>
 #include <support/temp_dir.hpp>

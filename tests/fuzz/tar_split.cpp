@@ -1,4 +1,3 @@
-#include <archive/tar_split.hpp>
 #include <support/layer.hpp>
 #include <support/temp_dir.hpp>
 

@@ -1,6 +1,7 @@
 #include <support/layer.hpp>
 
-#include <archive/tar_split.hpp>
+#include <archive/tar_split_source.hpp>
+#include <archive/tar_split_writer.hpp>
 #include <sys/xattr.hpp>
 
 namespace dind::test {

@@ -1,4 +1,6 @@
-#include <archive/tar_split.hpp>
+#include <archive/tar_split_reader.hpp>
+#include <archive/tar_split_source.hpp>
+#include <archive/tar_split_writer.hpp>
 #include <support/expect.hpp>
 #include <support/layer.hpp>
 #include <support/tar_builder.hpp>

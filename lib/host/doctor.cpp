@@ -1,4 +1,4 @@
-#include <host/checkup.hpp>
+#include <host/doctor.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,4 +1,4 @@
-#include <host/checkup.hpp>
+#include <host/doctor.hpp>
 
 #include <gtest/gtest.h>
 
@@ -87,9 +87,9 @@ const Case kCases[] = {
     {"NoWayOut", [](Symptoms& seen) { seen.mtu.reset(); }, "MTU", Grade::note, "no way out"},
 };
 
-class CheckupTest : public testing::TestWithParam<Case> {};
+class DoctorTest : public testing::TestWithParam<Case> {};
 
-TEST_P(CheckupTest, FindsIt) {
+TEST_P(DoctorTest, FindsIt) {
   Symptoms seen = healthy();
   GetParam().spoil(seen);
   const Finding found = finding_about(GetParam().about, seen);
@@ -97,7 +97,7 @@ TEST_P(CheckupTest, FindsIt) {
   EXPECT_NE(found.says.find(GetParam().says), std::string::npos) << found.says;
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, CheckupTest, testing::ValuesIn(kCases),
+INSTANTIATE_TEST_SUITE_P(Every, DoctorTest, testing::ValuesIn(kCases),
                          [](const auto& one) { return one.param.name; });
 
 TEST(CheckupHealthTest, AHealthyHostHasNothing) {

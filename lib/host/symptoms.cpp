@@ -1,4 +1,6 @@
-#include <host/checkup.hpp>
+#include <host/symptoms.hpp>
+
+#include <base/result.hpp>
 #include <host/probe.hpp>
 #include <sys/file.hpp>
 #include <sys/spawn.hpp>
