@@ -12,7 +12,6 @@ headless='./base/static_fmt.cpp'
 
 # Pairs that include each other, still. Each line goes with its pair.
 known='
-archive/member_maker archive/unpacker
 boot/findings boot/layer_flaws
 config/readers config/variables
 report/metrics report/status

@@ -14,7 +14,7 @@ namespace dind::archive {
 namespace {
 
 // What has a name so far. The tree was empty and is ours alone, so that this is
-// all there is in it and nothing has to be asked of whoever makes it.
+// all there is in it, and the tree itself need not be asked.
 enum class Kind : std::uint8_t { implied_directory, directory, file, symlink, node, whiteout };
 
 struct Member {
@@ -45,7 +45,7 @@ std::string join(std::string_view parent, std::string_view name) {
 } // namespace
 
 struct LayerRules::State {
-  explicit State(TreeMaker& to) : maker(to) {}
+  State(Tree& to, Marks& rest) : tree(to), marks(rest) {}
 
   Result<void> add(const TarEntry& entry, TarReader& reader);
   Result<void> require_parent(std::string_view path, timespec time);
@@ -63,7 +63,8 @@ struct LayerRules::State {
     return {path, member.inode};
   }
 
-  TreeMaker& maker;
+  Tree& tree;
+  Marks& marks;
   Names names;
   std::uint32_t inodes = 0;
   std::unordered_set<std::string> opaque_dirs;
@@ -129,7 +130,7 @@ Result<void> LayerRules::State::imply(std::string_view path, timespec time) {
     return input_error("{}: no layer can hold a directory of that name", printable(path));
   }
   const std::string whole(path);
-  TRY(maker.implied_directory(take(whole, Kind::implied_directory)));
+  TRY(tree.implied_directory(take(whole, Kind::implied_directory)));
   implied.emplace_back(path);
   dir_times.emplace_back(path, time);
   return {};
@@ -140,7 +141,7 @@ Result<void> LayerRules::State::add_opaque(std::string_view dir) {
   if (!opaque_dirs.insert(path).second) {
     return input_error("duplicate entry {}", printable(join(dir, kOpaqueName)));
   }
-  return maker.opaque(path);
+  return marks.opaque(path);
 }
 
 Result<void> LayerRules::State::add_whiteout(std::string_view dir, std::string_view name,
@@ -154,7 +155,8 @@ Result<void> LayerRules::State::add_whiteout(std::string_view dir, std::string_v
                ? input_error("duplicate entry {}", printable(entry.name))
                : input_error("{}: the layer deletes what it has made", printable(path));
   }
-  return maker.whiteout(take(path, Kind::whiteout), entry);
+  take(path, Kind::whiteout);
+  return marks.whiteout(path);
 }
 
 // Takes away what `entry` replaces, and refuses what must not be replaced.
@@ -164,9 +166,8 @@ Result<void> LayerRules::State::make_room(const std::string& path, const TarEntr
     return {};
   }
   if (found->second.kind == Kind::whiteout) {
-    const std::uint32_t inode = found->second.inode;
     names.erase(found);
-    return maker.override_whiteout({path, inode});
+    return marks.override_whiteout(path);
   }
   if (found->second.kind != Kind::implied_directory) {
     return input_error("duplicate entry {}", printable(entry.name));
@@ -184,15 +185,16 @@ Result<void> LayerRules::State::make(const std::string& path, const TarEntry& en
   case EntryType::directory:
     return make_directory(path, entry);
   case EntryType::file:
-    return maker.file(take(path, Kind::file), entry, reader);
+    return tree.file(take(path, Kind::file), entry, reader);
   case EntryType::symlink:
-    return maker.symlink(take(path, Kind::symlink), entry);
+    return tree.symlink(take(path, Kind::symlink), entry);
   case EntryType::hard_link:
     return make_hard_link(path, entry);
   case EntryType::char_device:
   case EntryType::block_device:
   case EntryType::fifo:
-    return maker.node(take(path, Kind::node), entry);
+    take(path, Kind::node);
+    return marks.node(path, entry);
   case EntryType::global_header:
     break;
   }
@@ -203,9 +205,9 @@ Result<void> LayerRules::State::make_directory(const std::string& path, const Ta
   dir_times.emplace_back(path, layer_time(entry));
   if (const auto found = names.find(path); found != names.end()) {
     found->second.kind = Kind::directory;
-    return maker.directory({path, found->second.inode}, entry, TreeMaker::Exists::yes);
+    return tree.directory({path, found->second.inode}, entry, Tree::Exists::yes);
   }
-  return maker.directory(take(path, Kind::directory), entry, TreeMaker::Exists::no);
+  return tree.directory(take(path, Kind::directory), entry, Tree::Exists::no);
 }
 
 Result<void> LayerRules::State::make_hard_link(const std::string& path, const TarEntry& entry) {
@@ -225,27 +227,27 @@ Result<void> LayerRules::State::make_hard_link(const std::string& path, const Ta
   names.emplace(path, existing);
   const Spot spot{path, existing.inode};
   if (existing.kind == Kind::node) {
-    return maker.link_node(spot, target, entry);
+    return marks.link_node(path, target, entry);
   }
-  return maker.hard_link(spot, entry, target,
-                         existing.kind == Kind::symlink ? TreeMaker::Target::symlink
-                                                        : TreeMaker::Target::file);
+  return tree.hard_link(spot, entry, target,
+                        existing.kind == Kind::symlink ? Tree::Target::symlink
+                                                       : Tree::Target::file);
 }
 
 Result<void> LayerRules::State::finish() {
   for (const std::string& path : implied) {
     // An entry may have come behind the content.
     if (names.find(path)->second.kind == Kind::implied_directory) {
-      TRY(maker.implied(path));
+      TRY(marks.implied(path));
     }
   }
   for (const auto& [path, time] : dir_times) {
-    TRY(maker.set_time(path, time));
+    TRY(tree.set_time(path, time));
   }
-  return maker.set_time("", root_time.value_or(timespec{0, 0}));
+  return tree.set_time("", root_time.value_or(timespec{0, 0}));
 }
 
-LayerRules::LayerRules(TreeMaker& maker) : state_(std::make_unique<State>(maker)) {}
+LayerRules::LayerRules(Tree& tree, Marks& marks) : state_(std::make_unique<State>(tree, marks)) {}
 
 LayerRules::~LayerRules() = default;
 
@@ -262,16 +264,34 @@ std::optional<std::uint32_t> LayerRules::inode_of(std::string_view path) const {
   return found == state_->names.end() ? std::nullopt : std::optional(found->second.inode);
 }
 
+Result<void> read_layer(TarReader& reader, LayerRules& rules, const EachEntry& each) {
+  for (;;) {
+    const auto entry = TRY(reader.next());
+    if (!entry) {
+      return rules.finish();
+    }
+    const std::string name = printable(entry->name);
+    TRY(rules.add(*entry, reader).within(name));
+    if (each) {
+      TRY(each(*entry).within(name));
+    }
+  }
+}
+
 timespec layer_time(const TarEntry& entry) {
+  return layer_time(entry.mtime, entry.mtime_ns);
+}
+
+timespec layer_time(std::int64_t seconds, std::uint32_t nanoseconds) {
   // The last moment that Go's nanoseconds since the epoch can tell.
   constexpr std::int64_t kLastSecond = 9'223'372'036;
   constexpr std::uint32_t kLastNanosecond = 854'775'807;
   const bool too_late =
-      entry.mtime > kLastSecond || (entry.mtime == kLastSecond && entry.mtime_ns > kLastNanosecond);
-  if (entry.mtime < 0 || too_late) {
+      seconds > kLastSecond || (seconds == kLastSecond && nanoseconds > kLastNanosecond);
+  if (seconds < 0 || too_late) {
     return {0, 0};
   }
-  return {static_cast<time_t>(entry.mtime), static_cast<long>(entry.mtime_ns)};
+  return {static_cast<time_t>(seconds), static_cast<long>(nanoseconds)};
 }
 
 } // namespace dind::archive

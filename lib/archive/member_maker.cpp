@@ -1,5 +1,6 @@
 #include <archive/member_maker.hpp>
 
+#include <archive/layer_rules.hpp>
 #include <base/utf8.hpp>
 
 #include <sys/stat.h>
@@ -139,7 +140,7 @@ Result<void> MemberMaker::set_owner_and_xattrs(const Place& place, const TarEntr
 
 Result<void> MemberMaker::set_xattrs(const Place& place, const TarEntry& entry) {
   for (const Xattr& xattr : entry.xattrs) {
-    TRY(marks_.xattr(place.at(), place.path, xattr));
+    TRY(set_xattr_(place.at(), place.path, xattr));
   }
   return {};
 }

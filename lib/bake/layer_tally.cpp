@@ -16,7 +16,7 @@ Result<void> LayerTally::see(const archive::TarEntry& entry) {
     ++odd_names_;
     odd_name_ = odd_names_ == 1 ? path : odd_name_;
   }
-  if (archive::base_of(path).starts_with(archive::kWhiteoutPrefix) || notes_.is_node(path)) {
+  if (archive::base_of(path).starts_with(archive::kWhiteoutPrefix) || recorder_.is_node(path)) {
     return {};
   }
   sentinels_.see(path, entry);
@@ -29,11 +29,11 @@ Result<void> LayerTally::see(const archive::TarEntry& entry) {
 
 Result<cache::Skeleton> LayerTally::finish(const MakeSentinel& make_sentinel) {
   cache::Layer& facts = layer_.facts;
-  facts.copy_reason = notes_.copy_reason();
-  for (const std::string& path : sentinels_.paths(notes_.capable())) {
+  facts.copy_reason = recorder_.copy_reason();
+  for (const std::string& path : sentinels_.paths(recorder_.capable())) {
     facts.sentinels.push_back(TRY(make_sentinel(path)));
   }
-  cache::Skeleton skeleton = notes_.take();
+  cache::Skeleton skeleton = recorder_.take();
   facts.marks = skeleton.marks();
   facts.mark_dirs = skeleton.mark_dirs().size();
   if (odd_names_ > 0) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <bake/sentinel_picker.hpp>
-#include <bake/skeleton_notes.hpp>
+#include <cache/skeleton_recorder.hpp>
 #include <images/image.hpp>
 
 #include <functional>
@@ -18,7 +18,8 @@ struct WrittenLayer {
 class LayerTally {
 public:
   // Both must outlive the tally.
-  LayerTally(WrittenLayer& layer, SkeletonNotes& notes) : layer_(layer), notes_(notes) {}
+  LayerTally(WrittenLayer& layer, cache::SkeletonRecorder& recorder)
+      : layer_(layer), recorder_(recorder) {}
 
   // After the tree has the member.
   Result<void> see(const archive::TarEntry& entry);
@@ -29,7 +30,7 @@ public:
 
 private:
   WrittenLayer& layer_;
-  SkeletonNotes& notes_;
+  cache::SkeletonRecorder& recorder_;
   SentinelPicker sentinels_;
   std::uint64_t odd_names_ = 0;
   std::string odd_name_;

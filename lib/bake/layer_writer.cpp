@@ -1,12 +1,11 @@
 #include <bake/layer_writer.hpp>
 
-#include <archive/unpacker.hpp>
-#include <bake/skeleton_marks.hpp>
-#include <bake/tar_split_file.hpp>
+#include <archive/disk_tree.hpp>
+#include <bake/layer_reader.hpp>
 #include <base/utf8.hpp>
 #include <cache/canary.hpp>
 #include <sys/file.hpp>
-#include <images/read_ahead.hpp>
+#include <sys/xattr.hpp>
 
 namespace dind::bake {
 namespace {
@@ -15,30 +14,26 @@ const std::string kTree = "tree";
 const std::string kTarSplit = "tar-split.json.gz";
 const std::string kSkeleton = cache::kSkeletonName;
 
-Result<cache::Skeleton> unpack(archive::ByteSource& tar, const Fd& dir, WrittenLayer& layer) {
-  TRY(sys::make_dir_at({dir, kTree}, 0755));
-  const Fd tree = TRY(sys::open_dir_at({dir, kTree}));
-  const Fd split_fd = TRY(sys::open_at({dir, kTarSplit}, O_WRONLY | O_CREAT | O_EXCL, 0644));
-  TarSplitFile split(split_fd);
-  SkeletonMarks marks;
-  archive::Unpacker unpacker(tree, marks);
-  LayerTally tally(layer, marks.notes());
-  archive::TarReader reader(tar, &split.observer());
-  for (;;) {
-    const auto entry = TRY(reader.next());
-    if (!entry) {
-      break;
-    }
-    const std::string name = printable(entry->name);
-    TRY(unpacker.add(*entry, reader).within(name));
-    TRY(tally.see(*entry).within(name));
+// Sets capabilities, which travel, and notes all other attributes.
+Result<void> set_xattr(sys::At at, const std::string& path, const archive::Xattr& xattr,
+                       cache::SkeletonRecorder& recorder) {
+  if (xattr.name != sys::kCapabilityXattr) {
+    recorder.lose_untransportable(path, xattr.name);
+    return {};
   }
-  // The digests are compared at the very end of the bytes.
-  TRY(archive::drain(tar));
-  TRY(split.finish());
-  TRY(unpacker.finish());
-  return tally.finish(
-      [&tree](const std::string& path) { return cache::make_sentinel(tree, path); });
+  auto set = sys::set_xattr_at(at, xattr.name, xattr.value);
+  if (set) {
+    recorder.capability(path);
+    return {};
+  }
+  // EPERM: no CAP_SETFCAP; EOPNOTSUPP: the filesystem keeps none.
+  if (set.error().code() == EPERM || set.error().code() == EOPNOTSUPP) {
+    recorder.lose(
+        path, xattr.name,
+        fmt::format("the capability of {} could not be set where it was baked", printable(path)));
+    return {};
+  }
+  return set;
 }
 
 // Modes and times that do not depend on when and by whom the layer is written.
@@ -51,22 +46,26 @@ Result<void> settle(const Fd& dir, const std::string& name) {
 
 Result<WrittenLayer> write_layer(archive::ByteSource& stored, const LayerDigests& expected,
                                  const Fd& dir) {
-  const auto source = TRY(LayerSource::open(stored, expected));
-  WrittenLayer layer{{.diff_id = expected.diff_id, .only_directories = true}, {}};
-  cache::Skeleton skeleton;
-  {
-    images::ReadAhead tar(*source);
-    skeleton = TRY(unpack(tar, dir, layer));
-  }
-  layer.facts.tar_bytes = source->tar_bytes();
-  if (!skeleton.empty()) {
-    TRY(sys::create_file_at({dir, kSkeleton}, cache::print_skeleton(skeleton), 0644));
+  TRY(sys::make_dir_at({dir, kTree}, 0755));
+  const Fd root = TRY(sys::open_dir_at({dir, kTree}));
+  const Fd split = TRY(sys::open_at({dir, kTarSplit}, O_WRONLY | O_CREAT | O_EXCL, 0644));
+  cache::SkeletonRecorder recorder;
+  archive::DiskTree tree(root,
+                         [&](sys::At at, const std::string& path, const archive::Xattr& xattr) {
+                           return set_xattr(at, path, xattr, recorder);
+                         });
+  const auto sentinel = [&](const std::string& path, std::uint32_t) {
+    return cache::make_sentinel(root, path);
+  };
+  auto layer = TRY(read_layer(stored, expected, {split, tree, recorder, sentinel}));
+  if (!layer.skeleton.empty()) {
+    TRY(sys::create_file_at({dir, kSkeleton}, cache::print_skeleton(layer.skeleton), 0644));
     TRY(settle(dir, kSkeleton));
   }
   TRY(settle(dir, kTarSplit));
   const std::string here = ".";
   TRY(sys::set_times_at({dir, here}, cache::kFileTime, cache::kFileTime));
-  return layer;
+  return std::move(layer.written);
 }
 
 Result<void> check_layer(archive::ByteSource& stored, const LayerDigests& expected) {

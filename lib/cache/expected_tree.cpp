@@ -1,7 +1,7 @@
 #include <cache/expected_tree.hpp>
 
+#include <archive/layer_rules.hpp>
 #include <archive/member_path.hpp>
-#include <archive/unpacker.hpp>
 #include <sys/xattr.hpp>
 
 #include <sys/stat.h>

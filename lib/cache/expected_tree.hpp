@@ -30,7 +30,7 @@ struct ExpectedPath {
 };
 
 // What unpacking a layer must give, worked out from its headers alone: the same
-// rules as archive::Unpacker's, and nothing of its code. Headers that no bake
+// rules as archive::LayerRules', and nothing of its code. Headers that no bake
 // accepts need not be refused here.
 class ExpectedTree {
 public:

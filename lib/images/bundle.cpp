@@ -1,7 +1,7 @@
 #include <images/bundle.hpp>
 
+#include <archive/member_path.hpp>
 #include <archive/tar_reader.hpp>
-#include <archive/unpacker.hpp>
 #include <sys/file.hpp>
 
 #include <algorithm>

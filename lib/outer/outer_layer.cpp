@@ -1,13 +1,10 @@
 #include <outer/outer_layer.hpp>
 
-#include <archive/layer_rules.hpp>
 #include <archive/member_header.hpp>
-#include <bake/tar_split_file.hpp>
-#include <base/utf8.hpp>
+#include <bake/layer_reader.hpp>
 #include <cache/canary.hpp>
 #include <cache/reader.hpp>
 #include <sys/file.hpp>
-#include <images/read_ahead.hpp>
 #include <images/spool.hpp>
 #include <outer/outer_tree.hpp>
 
@@ -47,31 +44,6 @@ std::string in_cache(const CachePlace& place, const std::string& name) {
   return place.relative_path().native() + "/" + name;
 }
 
-// Makes the tree of what `stored` holds; notes its tar-split in `split_fd`.
-Result<cache::Skeleton> put_tree(archive::ByteSource& stored, const Fd& split_fd, OuterTree& tree,
-                                 bake::WrittenLayer& layer) {
-  bake::TarSplitFile split(split_fd);
-  archive::LayerRules rules(tree);
-  bake::LayerTally tally(layer, tree.notes());
-  archive::TarReader reader(stored, &split.observer());
-  for (;;) {
-    const auto entry = TRY(reader.next());
-    if (!entry) {
-      break;
-    }
-    const std::string name = printable(entry->name);
-    TRY(rules.add(*entry, reader).within(name));
-    TRY(tally.see(*entry).within(name));
-  }
-  // The digests are compared at the very end of the bytes.
-  TRY(archive::drain(stored));
-  TRY(split.finish());
-  TRY(rules.finish());
-  return tally.finish([&](const std::string& path) -> Result<cache::Sentinel> {
-    return tree.sentinel(path, rules.inode_of(path).value());
-  });
-}
-
 } // namespace
 
 std::vector<std::string> places_down_to(const CachePlace& place) {
@@ -106,21 +78,18 @@ Result<bake::WrittenLayer> write_folder(archive::ByteSource& stored,
                                         const Fd& scratch, archive::ByteSink& tar) {
   const std::string dir = in_cache(place, cache::layer_dir(expected.diff_id));
   TRY(put_dir(tar, {.path = dir}));
-  const auto source = TRY(bake::LayerSource::open(stored, expected));
-  bake::WrittenLayer layer{{.diff_id = expected.diff_id, .only_directories = true}, {}};
   const Fd split = TRY(images::make_nameless(scratch));
-  OuterTree tree(tar, dir + "/tree");
-  cache::Skeleton skeleton;
-  {
-    images::ReadAhead ahead(*source);
-    skeleton = TRY(put_tree(ahead, split, tree, layer));
-  }
-  layer.facts.tar_bytes = source->tar_bytes();
+  cache::SkeletonRecorder recorder;
+  OuterTree tree(tar, dir + "/tree", recorder);
+  const auto sentinel = [&](const std::string& path, std::uint32_t inode) {
+    return Result<cache::Sentinel>(tree.sentinel(path, inode));
+  };
+  auto layer = TRY(bake::read_layer(stored, expected, {split, tree, recorder, sentinel}));
   TRY(put_file(tar, dir + "/tar-split.json.gz", split));
-  if (!skeleton.empty()) {
-    TRY(put_file(tar, dir + "/" + cache::kSkeletonName, cache::print_skeleton(skeleton)));
+  if (!layer.skeleton.empty()) {
+    TRY(put_file(tar, dir + "/" + cache::kSkeletonName, cache::print_skeleton(layer.skeleton)));
   }
-  return layer;
+  return std::move(layer.written);
 }
 
 Result<void> write_index_layer(const std::vector<OuterDir>& parents, const CachePlace& place,

@@ -1,5 +1,6 @@
 #include <outer/outer_tree.hpp>
 
+#include <archive/layer_rules.hpp>
 #include <archive/member_header.hpp>
 #include <archive/member_path.hpp>
 #include <base/utf8.hpp>
@@ -78,9 +79,9 @@ archive::TarEntry OuterTree::translate(const archive::Spot& spot, const archive:
   for (const archive::Xattr& xattr : entry.xattrs) {
     if (xattr.name == sys::kCapabilityXattr) {
       member.xattrs.push_back(xattr);
-      notes_.capability(spot.path);
+      recorder_.capability(spot.path);
     } else {
-      notes_.lose_untransportable(spot.path, xattr.name);
+      recorder_.lose_untransportable(spot.path, xattr.name);
     }
   }
   Inode& inode = inode_of(spot);
@@ -165,39 +166,8 @@ Result<void> OuterTree::hard_link(const archive::Spot& spot, const archive::TarE
   return emit(member);
 }
 
-Result<void> OuterTree::whiteout(const archive::Spot& spot, const archive::TarEntry&) {
-  notes_.whiteout(spot.path);
-  return {};
-}
-
-Result<void> OuterTree::override_whiteout(const archive::Spot& spot) {
-  notes_.override_whiteout(spot.path);
-  return {};
-}
-
-Result<void> OuterTree::opaque(const std::string& path) {
-  notes_.opaque(path);
-  return {};
-}
-
-Result<void> OuterTree::node(const archive::Spot& spot, const archive::TarEntry& entry) {
-  notes_.node(spot.path, entry);
-  return {};
-}
-
-Result<void> OuterTree::link_node(const archive::Spot& spot, const std::string& target,
-                                  const archive::TarEntry& entry) {
-  return notes_.link_node(spot.path, target, entry);
-}
-
-Result<void> OuterTree::implied(const std::string& path) {
-  notes_.implied(path);
-  lasting_.insert(path);
-  return {};
-}
-
 Result<void> OuterTree::set_time(const std::string& path, timespec time) {
-  if (!path.empty() && !lasting_.contains(path)) {
+  if (!path.empty() && !implied_.contains(path)) {
     return {}; // its own entry has it
   }
   archive::TarEntry member{.name = path.empty() ? prefix_ : prefix_ + "/" + path,

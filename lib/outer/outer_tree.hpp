@@ -1,9 +1,9 @@
 #pragma once
 
 #include <archive/byte_sink.hpp>
-#include <archive/layer_rules.hpp>
-#include <bake/skeleton_notes.hpp>
+#include <archive/tree.hpp>
 #include <cache/manifest.hpp>
+#include <cache/skeleton_recorder.hpp>
 
 #include <string>
 #include <unordered_map>
@@ -13,15 +13,17 @@
 namespace dind::outer {
 
 // The tree of a cached layer as members of an outer layer's tar: unpacked by any engine, it
-// is what `Unpacker` would have made for a cache. Owners, modes and capabilities go from
+// is what `archive::DiskTree` would have made for a cache. Owners, modes and capabilities go from
 // header to header and never touch a disk, so that no privilege is needed.
 //
 // A tar must not have a name twice, or engines refuse the layer. A directory that is only
 // implied so far may still get its own entry, so those that never do come at the end.
-class OuterTree final : public archive::TreeMaker {
+class OuterTree final : public archive::Tree {
 public:
-  // `prefix` is the tree's own path in the outer layer. Both must outlive the tree.
-  OuterTree(archive::ByteSink& tar, std::string prefix) : tar_(tar), prefix_(std::move(prefix)) {}
+  // `prefix` is the tree's own path in the outer layer. `recorder` gets the attributes. Both it and
+  // `tar` must outlive the tree.
+  OuterTree(archive::ByteSink& tar, std::string prefix, cache::SkeletonRecorder& recorder)
+      : tar_(tar), prefix_(std::move(prefix)), recorder_(recorder) {}
 
   Result<void> directory(const archive::Spot& spot, const archive::TarEntry& entry,
                          Exists exists) override;
@@ -31,16 +33,8 @@ public:
   Result<void> symlink(const archive::Spot& spot, const archive::TarEntry& entry) override;
   Result<void> hard_link(const archive::Spot& spot, const archive::TarEntry& entry,
                          const std::string& target, Target kind) override;
-  Result<void> whiteout(const archive::Spot& spot, const archive::TarEntry& entry) override;
-  Result<void> override_whiteout(const archive::Spot& spot) override;
-  Result<void> opaque(const std::string& path) override;
-  Result<void> node(const archive::Spot& spot, const archive::TarEntry& entry) override;
-  Result<void> link_node(const archive::Spot& spot, const std::string& target,
-                         const archive::TarEntry& entry) override;
-  Result<void> implied(const std::string& path) override;
   Result<void> set_time(const std::string& path, timespec time) override;
 
-  bake::SkeletonNotes& notes() { return notes_; }
   // How a path will look once the layer is unpacked.
   cache::Sentinel sentinel(const std::string& path, std::uint32_t inode) const;
 
@@ -64,11 +58,11 @@ private:
 
   archive::ByteSink& tar_;
   std::string prefix_;
-  bake::SkeletonNotes notes_;
+  cache::SkeletonRecorder& recorder_;
   std::vector<Inode> inodes_;
   std::unordered_set<std::string> setgid_dirs_;
-  std::unordered_map<std::string, std::uint32_t> implied_; // path to mode, and those that stay so:
-  std::unordered_set<std::string> lasting_;
+  // Mode by path, of those that have no entry of their own.
+  std::unordered_map<std::string, std::uint32_t> implied_;
 };
 
 } // namespace dind::outer

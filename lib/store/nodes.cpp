@@ -1,6 +1,6 @@
 #include <store/nodes.hpp>
 
-#include <archive/unpacker.hpp>
+#include <archive/layer_rules.hpp>
 
 #include <sys/sysmacros.h>
 
@@ -24,22 +24,19 @@ Result<void> make_node(sys::At at, const cache::Node& node) {
   TRY(sys::make_node_at(at, node.mode, ::makedev(node.major, node.minor)));
   TRY(sys::set_owner_at(at, node.uid, node.gid));
   TRY(sys::set_mode_at(at, node.mode)); // the umask and chown have had their say
-  // Engines take times before 1970 for the epoch.
-  const timespec time =
-      node.mtime < 0 ? timespec{0, 0} : timespec{node.mtime, static_cast<long>(node.mtime_ns)};
+  const timespec time = archive::layer_time(node.mtime, node.mtime_ns);
   return sys::set_times_at(at, time, time);
 }
 
 Result<void> make_node(sys::At at, const archive::TarEntry& entry) {
-  const timespec time = archive::layer_time(entry);
   const cache::Node node{.path = "",
                          .mode = type_of(entry.type) | (entry.mode & 07777U),
                          .uid = entry.uid,
                          .gid = entry.gid,
                          .major = entry.device_major,
                          .minor = entry.device_minor,
-                         .mtime = time.tv_sec,
-                         .mtime_ns = static_cast<std::uint32_t>(time.tv_nsec),
+                         .mtime = entry.mtime,
+                         .mtime_ns = entry.mtime_ns,
                          .link_to = ""};
   return make_node(at, node);
 }

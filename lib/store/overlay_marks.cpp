@@ -3,7 +3,6 @@
 #include <archive/member_path.hpp>
 #include <store/nodes.hpp>
 #include <store/parent_dirs.hpp>
-#include <store/unpack.hpp>
 #include <sys/xattr.hpp>
 
 #include <fcntl.h>
@@ -63,34 +62,40 @@ std::string MarkMaker::whiteout_of(const std::string& name) const {
   return style_ == MarkStyle::aufs ? std::string(archive::kWhiteoutPrefix) + name : name;
 }
 
-Result<void> OverlayMarks::whiteout(sys::At at, const std::string&, const archive::TarEntry&) {
-  return marks_.whiteout(at);
+Result<OverlayMarks::Place> OverlayMarks::place_of(const std::string& path) {
+  auto parent = TRY(dirs_.open(archive::parent_of(path)));
+  return Place{std::move(parent), std::string(archive::base_of(path))};
 }
 
-Result<void> OverlayMarks::override_whiteout(sys::At at, const std::string&) {
-  return marks_.remove_whiteout(at);
+Result<void> OverlayMarks::whiteout(const std::string& path) {
+  const Place place = TRY(place_of(path));
+  return marks_.whiteout(place.at());
 }
 
-Result<void> OverlayMarks::opaque(const Fd& dir, const std::string&) {
-  return marks_.opaque(dir);
+Result<void> OverlayMarks::override_whiteout(const std::string& path) {
+  const Place place = TRY(place_of(path));
+  return marks_.remove_whiteout(place.at());
 }
 
-Result<void> OverlayMarks::node(sys::At at, const std::string&, const archive::TarEntry& entry) {
+Result<void> OverlayMarks::opaque(const std::string& path) {
+  const auto dir = TRY(dirs_.open(path));
+  return marks_.opaque(*dir);
+}
+
+Result<void> OverlayMarks::node(const std::string& path, const archive::TarEntry& entry) {
+  const Place place = TRY(place_of(path));
   const bool is_made = has_devices_ || entry.type == archive::EntryType::fifo;
-  return is_made ? make_node(at, entry) : marks_.whiteout(at);
+  return is_made ? make_node(place.at(), entry) : marks_.whiteout(place.at());
 }
 
-Result<void> OverlayMarks::link_node(sys::At at, const std::string&, const std::string& target,
+Result<void> OverlayMarks::link_node(const std::string& path, const std::string& target,
                                      const archive::TarEntry& entry) {
-  return store::link_node(at, root_, target, entry);
+  const Place place = TRY(place_of(path));
+  return store::link_node(place.at(), root_, target, entry);
 }
 
 Result<void> OverlayMarks::implied(const std::string&) {
   return {};
-}
-
-Result<void> OverlayMarks::xattr(sys::At at, const std::string&, const archive::Xattr& xattr) {
-  return set_layer_xattr(at, xattr);
 }
 
 Result<void> add_marks(const Fd& layer, MarkStyle style, sys::At anchor,

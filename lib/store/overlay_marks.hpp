@@ -1,10 +1,12 @@
 #pragma once
 
-#include <archive/unpacker.hpp>
+#include <archive/marks.hpp>
+#include <archive/open_dirs.hpp>
 #include <base/fd.hpp>
 #include <cache/skeleton.hpp>
 #include <sys/file.hpp>
 
+#include <memory>
 #include <string>
 
 namespace dind::store {
@@ -52,24 +54,32 @@ private:
 // pkg/archive/archive_linux.go, overlayWhiteoutConverter).
 class OverlayMarks final : public archive::Marks {
 public:
-  // `root` is the layer's, below which hard links to nodes find their targets.
+  // `root` is the layer's.
   OverlayMarks(const Fd& root, MarkStyle style, sys::At anchor)
-      : root_(root), has_devices_(style != MarkStyle::overlayfs_of_users), marks_(style, anchor) {}
+      : root_(root), dirs_(root), has_devices_(style != MarkStyle::overlayfs_of_users),
+        marks_(style, anchor) {}
 
-  Result<void> whiteout(sys::At at, const std::string& path,
-                        const archive::TarEntry& entry) override;
-  Result<void> override_whiteout(sys::At at, const std::string& path) override;
-  Result<void> opaque(const Fd& dir, const std::string& path) override;
-  Result<void> node(sys::At at, const std::string& path, const archive::TarEntry& entry) override;
-  Result<void> link_node(sys::At at, const std::string& path, const std::string& target,
+  Result<void> whiteout(const std::string& path) override;
+  Result<void> override_whiteout(const std::string& path) override;
+  Result<void> opaque(const std::string& path) override;
+  Result<void> node(const std::string& path, const archive::TarEntry& entry) override;
+  Result<void> link_node(const std::string& path, const std::string& target,
                          const archive::TarEntry& entry) override;
   Result<void> implied(const std::string& path) override;
-  Result<void> xattr(sys::At at, const std::string& path, const archive::Xattr& xattr) override;
 
   Result<void> finish() { return marks_.finish(); }
 
 private:
+  // A name in its open parent.
+  struct Place {
+    std::shared_ptr<const Fd> parent;
+    std::string name;
+    sys::At at() const { return {*parent, name}; }
+  };
+  Result<Place> place_of(const std::string& path);
+
   const Fd& root_;
+  archive::OpenDirs dirs_;
   bool has_devices_;
   MarkMaker marks_;
 };

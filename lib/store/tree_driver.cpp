@@ -1,8 +1,8 @@
 #include <store/tree_driver.hpp>
 
+#include <cache/skeleton_recorder.hpp>
 #include <store/apply_layer.hpp>
 #include <store/layout.hpp>
-#include <store/recorded_marks.hpp>
 #include <store/tree.hpp>
 #include <store/unpack.hpp>
 #include <sys/btrfs.hpp>
@@ -59,12 +59,12 @@ Result<void> TreeDriver::add_unpacked(const Digest& chain_id, const OptionalPare
 Result<void> TreeDriver::apply_tar(const Fd& tree, const Fd& scratch, archive::ByteSource& tar,
                                    const std::function<Result<void>()>& check,
                                    const Cloning& cloning) {
-  RecordedMarks marks(scratch);
-  const auto root_entry = TRY(unpack(tar, scratch, marks));
+  cache::SkeletonRecorder recorder;
+  const auto root_entry = TRY(unpack(tar, scratch, recorder));
   TRY(check());
   // Hard links end at a subvolume's border.
   const auto way = kind_ == TreeKind::subvolume ? Cloning::Way::clone : Cloning::Way::share;
-  TRY(apply_layer(tree, scratch, marks.skeleton(), cloning, way));
+  TRY(apply_layer(tree, scratch, recorder.take(), cloning, way));
   return root_entry ? set_root_metadata(tree, *root_entry) : Result<void>();
 }
 

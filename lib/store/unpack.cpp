@@ -1,5 +1,7 @@
 #include <store/unpack.hpp>
 
+#include <archive/disk_tree.hpp>
+#include <archive/layer_rules.hpp>
 #include <archive/member_path.hpp>
 #include <archive/tar_reader.hpp>
 #include <sys/xattr.hpp>
@@ -8,21 +10,21 @@ namespace dind::store {
 
 Result<std::optional<archive::TarEntry>> unpack(archive::ByteSource& tar, const Fd& root,
                                                 archive::Marks& marks) {
-  archive::Unpacker unpacker(root, marks);
+  archive::DiskTree tree(root,
+                         [](sys::At at, const std::string& /*path*/, const archive::Xattr& xattr) {
+                           return set_layer_xattr(at, xattr);
+                         });
+  archive::LayerRules rules(tree, marks);
   archive::TarReader reader(tar);
   std::optional<archive::TarEntry> root_entry;
-  for (;;) {
-    const auto entry = TRY(reader.next());
-    if (!entry) {
-      TRY(unpacker.finish());
-      return root_entry;
+  TRY(archive::read_layer(reader, rules, [&](const archive::TarEntry& entry) -> Result<void> {
+    const std::string path = TRY(archive::clean_path(entry.name));
+    if (path.empty() && entry.type == archive::EntryType::directory) {
+      root_entry = entry;
     }
-    TRY(unpacker.add(*entry, reader));
-    const auto path = archive::clean_path(entry->name);
-    if (path && path->empty() && entry->type == archive::EntryType::directory) {
-      root_entry = *entry;
-    }
-  }
+    return {};
+  }));
+  return root_entry;
 }
 
 Result<void> set_root_metadata(const Fd& root, const archive::TarEntry& entry) {

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <archive/byte_source.hpp>
-#include <archive/unpacker.hpp>
+#include <archive/marks.hpp>
 #include <base/fd.hpp>
 #include <base/result.hpp>
+#include <sys/file.hpp>
 
 #include <optional>
 

@@ -1,5 +1,8 @@
 #include <support/layer.hpp>
 
+#include <archive/disk_tree.hpp>
+#include <archive/layer_rules.hpp>
+#include <archive/member_path.hpp>
 #include <archive/tar_split_source.hpp>
 #include <archive/tar_split_writer.hpp>
 #include <sys/xattr.hpp>
@@ -8,27 +11,27 @@ namespace dind::test {
 
 using archive::TarEntry;
 
-Result<void> RecordingMarks::whiteout(sys::At, const std::string& path, const TarEntry&) {
+Result<void> RecordingMarks::whiteout(const std::string& path) {
   whiteouts.push_back(path);
   return {};
 }
 
-Result<void> RecordingMarks::override_whiteout(sys::At, const std::string& path) {
+Result<void> RecordingMarks::override_whiteout(const std::string& path) {
   overridden.push_back(path);
   return {};
 }
 
-Result<void> RecordingMarks::opaque(const Fd&, const std::string& path) {
+Result<void> RecordingMarks::opaque(const std::string& path) {
   opaque_dirs.push_back(path);
   return {};
 }
 
-Result<void> RecordingMarks::node(sys::At, const std::string& path, const TarEntry& entry) {
+Result<void> RecordingMarks::node(const std::string& path, const TarEntry& entry) {
   nodes.emplace_back(path, entry);
   return {};
 }
 
-Result<void> RecordingMarks::link_node(sys::At, const std::string& path, const std::string& target,
+Result<void> RecordingMarks::link_node(const std::string& path, const std::string& target,
                                        const TarEntry&) {
   node_links.emplace_back(path, target);
   return {};
@@ -39,11 +42,12 @@ Result<void> RecordingMarks::implied(const std::string& path) {
   return {};
 }
 
-Result<void> RecordingMarks::xattr(sys::At at, const std::string&, const archive::Xattr& xattr) {
+Result<void> set_any_xattr(sys::At at, const std::string& /*path*/, const archive::Xattr& xattr) {
   return sys::set_xattr_at(at, xattr.name, xattr.value);
 }
 
-Result<std::string> unpack(std::string_view tar, const Fd& root, archive::Marks& marks) {
+Result<std::string> unpack(std::string_view tar, const Fd& root, archive::Marks& marks,
+                           const archive::SetXattr& set_xattr) {
   std::string json;
   archive::TarSplitWriter split([&json](std::string_view text) -> Result<void> {
     json += text;
@@ -51,15 +55,9 @@ Result<std::string> unpack(std::string_view tar, const Fd& root, archive::Marks&
   });
   archive::MemorySource source(tar);
   archive::TarReader reader(source, &split);
-  archive::Unpacker unpacker(root, marks);
-  for (;;) {
-    const std::optional<TarEntry> entry = TRY(reader.next());
-    if (!entry) {
-      break;
-    }
-    TRY(unpacker.add(*entry, reader));
-  }
-  TRY(unpacker.finish());
+  archive::DiskTree tree(root, set_xattr);
+  archive::LayerRules rules(tree, marks);
+  TRY(archive::read_layer(reader, rules));
   TRY(split.finish());
   return json;
 }

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <archive/unpacker.hpp>
+#include <archive/byte_source.hpp>
+#include <archive/marks.hpp>
+#include <archive/member_maker.hpp>
 
 #include <string>
 #include <string_view>
@@ -9,18 +11,16 @@
 
 namespace dind::test {
 
-// Keeps a list of what it is told, and makes nothing but extended attributes.
+// Keeps a list of what it is told.
 class RecordingMarks final : public archive::Marks {
 public:
-  Result<void> whiteout(sys::At at, const std::string& path,
-                        const archive::TarEntry& entry) override;
-  Result<void> override_whiteout(sys::At at, const std::string& path) override;
-  Result<void> opaque(const Fd& dir, const std::string& path) override;
-  Result<void> node(sys::At at, const std::string& path, const archive::TarEntry& entry) override;
-  Result<void> link_node(sys::At at, const std::string& path, const std::string& target,
+  Result<void> whiteout(const std::string& path) override;
+  Result<void> override_whiteout(const std::string& path) override;
+  Result<void> opaque(const std::string& path) override;
+  Result<void> node(const std::string& path, const archive::TarEntry& entry) override;
+  Result<void> link_node(const std::string& path, const std::string& target,
                          const archive::TarEntry& entry) override;
   Result<void> implied(const std::string& path) override;
-  Result<void> xattr(sys::At at, const std::string& path, const archive::Xattr& xattr) override;
 
   std::vector<std::string> whiteouts;
   std::vector<std::string> overridden;
@@ -30,8 +30,11 @@ public:
   std::vector<std::string> implied_dirs;
 };
 
+Result<void> set_any_xattr(sys::At at, const std::string& path, const archive::Xattr& xattr);
+
 // Unpacks a tar into an empty directory and returns its tar-split.
-Result<std::string> unpack(std::string_view tar, const Fd& root, archive::Marks& marks);
+Result<std::string> unpack(std::string_view tar, const Fd& root, archive::Marks& marks,
+                           const archive::SetXattr& set_xattr = set_any_xattr);
 
 // The tar again, from what `unpack` left.
 Result<std::string> make_again(std::string_view tar_split, const Fd& root);

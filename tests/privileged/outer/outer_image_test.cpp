@@ -1,7 +1,7 @@
 #include <outer/outer_image.hpp>
 
 #include <archive/compression.hpp>
-#include <archive/unpacker.hpp>
+#include <archive/member_path.hpp>
 #include <bake/bake.hpp>
 #include <base/json.hpp>
 #include <cache/reader.hpp>

@@ -1,11 +1,11 @@
-#include <bake/skeleton_notes.hpp>
+#include <cache/skeleton_recorder.hpp>
 
 #include <base/utf8.hpp>
 #include <sys/stat.h>
 
 #include <algorithm>
 
-namespace dind::bake {
+namespace dind::cache {
 namespace {
 
 std::uint32_t node_type_bits(archive::EntryType type) {
@@ -21,12 +21,28 @@ std::uint32_t node_type_bits(archive::EntryType type) {
 
 } // namespace
 
-void SkeletonNotes::override_whiteout(const std::string& path) {
-  overridden_.insert(path);
-  skeleton_.overridden_whiteouts.push_back(path);
+Result<void> SkeletonRecorder::whiteout(const std::string& path) {
+  skeleton_.whiteouts.push_back(path);
+  return {};
 }
 
-void SkeletonNotes::node(const std::string& path, const archive::TarEntry& entry) {
+Result<void> SkeletonRecorder::override_whiteout(const std::string& path) {
+  overridden_.insert(path);
+  skeleton_.overridden_whiteouts.push_back(path);
+  return {};
+}
+
+Result<void> SkeletonRecorder::opaque(const std::string& path) {
+  skeleton_.opaque.push_back(path);
+  return {};
+}
+
+Result<void> SkeletonRecorder::implied(const std::string& path) {
+  skeleton_.implied.push_back(path);
+  return {};
+}
+
+Result<void> SkeletonRecorder::node(const std::string& path, const archive::TarEntry& entry) {
   node_index_.emplace(path, skeleton_.nodes.size());
   skeleton_.nodes.push_back({.path = path,
                              .mode = node_type_bits(entry.type) | entry.mode,
@@ -36,44 +52,45 @@ void SkeletonNotes::node(const std::string& path, const archive::TarEntry& entry
                              .minor = entry.device_minor,
                              .mtime = entry.mtime,
                              .mtime_ns = entry.mtime_ns});
+  return {};
 }
 
-Result<void> SkeletonNotes::link_node(const std::string& path, const std::string& target,
-                                      const archive::TarEntry& entry) {
+Result<void> SkeletonRecorder::link_node(const std::string& path, const std::string& target,
+                                         const archive::TarEntry& entry) {
   const auto found = node_index_.find(target);
   if (found == node_index_.end()) {
     return input_error("hard link {} leads to {}, which the layer does not have", path, target);
   }
   const std::size_t first = found->second;
   // The links share one inode, and the last entry's metadata is what it keeps.
-  cache::Node& node = skeleton_.nodes[first];
+  Node& node = skeleton_.nodes[first];
   node.mode = (node.mode & S_IFMT) | entry.mode;
   node.uid = entry.uid;
   node.gid = entry.gid;
   node.mtime = entry.mtime;
   node.mtime_ns = entry.mtime_ns;
   node_index_.emplace(path, first);
-  cache::Node link;
+  Node link;
   link.path = path;
   link.link_to = node.path;
   skeleton_.nodes.push_back(std::move(link));
   return {};
 }
 
-void SkeletonNotes::capability(const std::string& path) {
+void SkeletonRecorder::capability(const std::string& path) {
   if (capable_.empty()) {
     capable_ = path;
   }
 }
 
-void SkeletonNotes::lose_untransportable(const std::string& path, const std::string& name) {
+void SkeletonRecorder::lose_untransportable(const std::string& path, const std::string& name) {
   lose(path, name,
        fmt::format("extended attributes that no image layer carries: {} on {}", printable(name),
                    printable(path)));
 }
 
-void SkeletonNotes::lose(const std::string& path, const std::string& name,
-                         const std::string& reason) {
+void SkeletonRecorder::lose(const std::string& path, const std::string& name,
+                            const std::string& reason) {
   auto& lost = skeleton_.lost_xattrs;
   if (lost.empty() || lost.back().path != path) {
     lost.push_back({path, {}});
@@ -84,10 +101,10 @@ void SkeletonNotes::lose(const std::string& path, const std::string& name,
   }
 }
 
-cache::Skeleton SkeletonNotes::take() {
-  for (cache::Node& node : skeleton_.nodes) {
+Skeleton SkeletonRecorder::take() {
+  for (Node& node : skeleton_.nodes) {
     if (!node.link_to.empty()) {
-      cache::Node whole = skeleton_.nodes[node_index_.at(node.path)];
+      Node whole = skeleton_.nodes[node_index_.at(node.path)];
       whole.link_to = whole.path;
       whole.path = node.path;
       node = std::move(whole);
@@ -98,4 +115,4 @@ cache::Skeleton SkeletonNotes::take() {
   return std::move(skeleton_);
 }
 
-} // namespace dind::bake
+} // namespace dind::cache

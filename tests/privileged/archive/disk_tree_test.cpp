@@ -1,4 +1,4 @@
-#include <archive/unpacker.hpp>
+#include <archive/disk_tree.hpp>
 #include <support/expect.hpp>
 #include <support/layer.hpp>
 #include <support/tar_builder.hpp>
@@ -26,7 +26,7 @@ using test::unpack;
 // cap_net_raw=ep, version 2.
 const std::string kCapability("\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
 
-class UnpackerAsRootTest : public testing::Test {
+class DiskTreeAsRootTest : public testing::Test {
 protected:
   void SetUp() override { NEEDS(::geteuid() == 0, "root"); }
 
@@ -44,7 +44,7 @@ protected:
   RecordingMarks marks_;
 };
 
-TEST_F(UnpackerAsRootTest, SetsOwnersAndKeepsSetuidBehindThem) {
+TEST_F(DiskTreeAsRootTest, SetsOwnersAndKeepsSetuidBehindThem) {
   ASSERT_TRUE(ok(unpacked(
       TarBuilder()
           .add({.name = "d", .type = '5', .mode = 02755, .uid = 1, .gid = 50})
@@ -58,7 +58,7 @@ TEST_F(UnpackerAsRootTest, SetsOwnersAndKeepsSetuidBehindThem) {
   EXPECT_EQ(found("d/l").st_uid, 7U);
 }
 
-TEST_F(UnpackerAsRootTest, SetsCapabilitiesAfterTheOwner) {
+TEST_F(DiskTreeAsRootTest, SetsCapabilitiesAfterTheOwner) {
   ASSERT_TRUE(
       ok(unpacked(TarBuilder().add({.name = "ping",
                                     .content = "x",
@@ -69,7 +69,7 @@ TEST_F(UnpackerAsRootTest, SetsCapabilitiesAfterTheOwner) {
   EXPECT_EQ(xattr("ping", "security.capability"), kCapability);
 }
 
-TEST_F(UnpackerAsRootTest, LosesTheCapabilityThatALaterHardLinkDoesNotName) {
+TEST_F(DiskTreeAsRootTest, LosesTheCapabilityThatALaterHardLinkDoesNotName) {
   ASSERT_TRUE(
       ok(unpacked(TarBuilder()
                       .add({.name = "a",
@@ -82,7 +82,7 @@ TEST_F(UnpackerAsRootTest, LosesTheCapabilityThatALaterHardLinkDoesNotName) {
   EXPECT_EQ(found("a").st_uid, 5U);
 }
 
-TEST_F(UnpackerAsRootTest, SetsTrustedAttributesOfFilesDirectoriesAndSymlinks) {
+TEST_F(DiskTreeAsRootTest, SetsTrustedAttributesOfFilesDirectoriesAndSymlinks) {
   const test::PaxList pax = {{"SCHILY.xattr.trusted.test", "v"}};
   const auto made =
       unpacked(TarBuilder()
@@ -95,7 +95,7 @@ TEST_F(UnpackerAsRootTest, SetsTrustedAttributesOfFilesDirectoriesAndSymlinks) {
   }
 }
 
-TEST_F(UnpackerAsRootTest, ImpliesDirectoriesOfRootThatInheritSetgid) {
+TEST_F(DiskTreeAsRootTest, ImpliesDirectoriesOfRootThatInheritSetgid) {
   ASSERT_TRUE(ok(unpacked(TarBuilder()
                               .add({.name = "d", .type = '5', .mode = 02775, .uid = 9, .gid = 9})
                               .add({.name = "d/implied/f", .uid = 9, .gid = 9}))));
@@ -104,7 +104,7 @@ TEST_F(UnpackerAsRootTest, ImpliesDirectoriesOfRootThatInheritSetgid) {
   EXPECT_EQ(found("d/implied").st_mode, S_IFDIR | 02755U);
 }
 
-TEST_F(UnpackerAsRootTest, TakesOwnersAndCapabilitiesFromGnuTarsArchives) {
+TEST_F(DiskTreeAsRootTest, TakesOwnersAndCapabilitiesFromGnuTarsArchives) {
   const TempDir source;
   source.write("bin/ping", "x");
   source.write("bin/su", "y");
@@ -124,7 +124,7 @@ TEST_F(UnpackerAsRootTest, TakesOwnersAndCapabilitiesFromGnuTarsArchives) {
   EXPECT_EQ(found("bin/su").st_mode & 07777U, 04755U);
 }
 
-TEST_F(UnpackerAsRootTest, SaysThatTheDiskIsFull) {
+TEST_F(DiskTreeAsRootTest, SaysThatTheDiskIsFull) {
   const TempDir outer;
   const auto mounted =
       sys::run({"mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", outer.path().native()});

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <archive/tar_entry.hpp>
+#include <archive/marks.hpp>
 #include <base/result.hpp>
 #include <cache/skeleton.hpp>
 
@@ -8,19 +8,19 @@
 #include <unordered_map>
 #include <unordered_set>
 
-namespace dind::bake {
+namespace dind::cache {
 
-// Writes down what a layer's tree in a cache cannot hold: an image layer would lose or
-// misread it on the way.
-class SkeletonNotes {
+// Writes down what a layer's tree cannot hold: an image layer would lose or misread it on the
+// way, and drivers without whiteouts apply it to the tree of the parent.
+class SkeletonRecorder final : public archive::Marks {
 public:
-  void whiteout(const std::string& path) { skeleton_.whiteouts.push_back(path); }
-  void override_whiteout(const std::string& path);
-  void opaque(const std::string& path) { skeleton_.opaque.push_back(path); }
-  void implied(const std::string& path) { skeleton_.implied.push_back(path); }
-  void node(const std::string& path, const archive::TarEntry& entry);
+  Result<void> whiteout(const std::string& path) override;
+  Result<void> override_whiteout(const std::string& path) override;
+  Result<void> opaque(const std::string& path) override;
+  Result<void> node(const std::string& path, const archive::TarEntry& entry) override;
   Result<void> link_node(const std::string& path, const std::string& target,
-                         const archive::TarEntry& entry);
+                         const archive::TarEntry& entry) override;
+  Result<void> implied(const std::string& path) override;
   // An extended attribute: a capability that the tree has, ...
   void capability(const std::string& path);
   // ... and one that it has not, so that the layer must be copied.
@@ -36,14 +36,14 @@ public:
   const std::string& capable() const { return capable_; }
 
   // All that was written down. Call it once, at the end.
-  cache::Skeleton take();
+  Skeleton take();
 
 private:
-  cache::Skeleton skeleton_;
+  Skeleton skeleton_;
   std::unordered_set<std::string> overridden_;
   std::unordered_map<std::string, std::size_t> node_index_; // the first link of each node's group
   std::string copy_reason_;
   std::string capable_;
 };
 
-} // namespace dind::bake
+} // namespace dind::cache

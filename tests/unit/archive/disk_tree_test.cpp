@@ -1,4 +1,4 @@
-#include <archive/unpacker.hpp>
+#include <archive/disk_tree.hpp>
 #include <support/expect.hpp>
 #include <support/layer.hpp>
 #include <support/tar_builder.hpp>
@@ -23,7 +23,7 @@ using test::unpack;
 
 using Paths = std::vector<std::string>;
 
-class UnpackerTest : public testing::Test {
+class DiskTreeTest : public testing::Test {
 protected:
   Result<std::string> unpacked(const TarBuilder& tar) {
     return unpack(tar.finish(), dir_.fd(), marks_);
@@ -45,7 +45,7 @@ TarMember own(TarMember member) {
   return member;
 }
 
-TEST_F(UnpackerTest, MakesFilesDirectoriesAndLinks) {
+TEST_F(DiskTreeTest, MakesFilesDirectoriesAndLinks) {
   ASSERT_TRUE(ok(unpacked(TarBuilder()
                               .directory("bin", 0711)
                               .file("bin/tool", "#!", 04755)
@@ -58,7 +58,7 @@ TEST_F(UnpackerTest, MakesFilesDirectoriesAndLinks) {
   EXPECT_EQ(found("bin/tool").st_nlink, 2U);
 }
 
-TEST_F(UnpackerTest, SetsModesWhateverTheUmask) {
+TEST_F(DiskTreeTest, SetsModesWhateverTheUmask) {
   ASSERT_TRUE(ok(unpacked(TarBuilder()
                               .directory("d", 01777)
                               .file("open", "", 0666)
@@ -70,7 +70,7 @@ TEST_F(UnpackerTest, SetsModesWhateverTheUmask) {
   EXPECT_EQ(found("suid").st_mode & 07777U, 06755U);
 }
 
-TEST_F(UnpackerTest, SetsTimesOfEverythingDirectoriesLast) {
+TEST_F(DiskTreeTest, SetsTimesOfEverythingDirectoriesLast) {
   TarMember dir = own({.name = "d", .type = '5', .mode = 0755, .mtime = 111});
   TarMember file =
       own({.name = "d/f", .content = "x", .mtime = 222, .pax = {{"mtime", "222.000000333"}}});
@@ -83,7 +83,7 @@ TEST_F(UnpackerTest, SetsTimesOfEverythingDirectoriesLast) {
   EXPECT_EQ(found("").st_mtim.tv_sec, 111) << "the root has the time of the first member";
 }
 
-TEST_F(UnpackerTest, TakesTheEpochForTimesThatAnEngineCannotSet) {
+TEST_F(DiskTreeTest, TakesTheEpochForTimesThatAnEngineCannotSet) {
   ASSERT_TRUE(ok(unpacked(TarBuilder()
                               .add(own({.name = "before", .mtime = -1}))
                               .add(own({.name = "after", .mtime = 9'223'372'037})))));
@@ -91,13 +91,13 @@ TEST_F(UnpackerTest, TakesTheEpochForTimesThatAnEngineCannotSet) {
   EXPECT_EQ(found("after").st_mtim.tv_sec, 0);
 }
 
-TEST_F(UnpackerTest, GivesTheRootNothingOfItsEntry) {
+TEST_F(DiskTreeTest, GivesTheRootNothingOfItsEntry) {
   const mode_t before = found("").st_mode;
   ASSERT_TRUE(ok(unpacked(TarBuilder().directory("./", 0700).file("./a", "x"))));
   EXPECT_EQ(found("").st_mode, before);
 }
 
-TEST_F(UnpackerTest, ImpliesParentsWithTheTimeOfTheMemberThatDid) {
+TEST_F(DiskTreeTest, ImpliesParentsWithTheTimeOfTheMemberThatDid) {
   TarMember deep = own({.name = "a/b/c", .content = "x", .mtime = 123});
   ASSERT_TRUE(ok(unpacked(TarBuilder().add(deep).file("a/later", "y"))));
   EXPECT_EQ(marks_.implied_dirs, (Paths{"a", "a/b"}));
@@ -105,13 +105,13 @@ TEST_F(UnpackerTest, ImpliesParentsWithTheTimeOfTheMemberThatDid) {
   EXPECT_EQ(found("a").st_mtim.tv_sec, 123);
 }
 
-TEST_F(UnpackerTest, ForgetsThatADirectoryWasImpliedWhenItsEntryComes) {
+TEST_F(DiskTreeTest, ForgetsThatADirectoryWasImpliedWhenItsEntryComes) {
   ASSERT_TRUE(ok(unpacked(TarBuilder().file("a/b/c", "x").directory("a", 0700))));
   EXPECT_EQ(marks_.implied_dirs, Paths{"a/b"});
   EXPECT_EQ(found("a").st_mode & 07777U, 0700U);
 }
 
-TEST_F(UnpackerTest, LetsTheLastHardLinksMetadataCount) {
+TEST_F(DiskTreeTest, LetsTheLastHardLinksMetadataCount) {
   TarMember link =
       own({.name = "link", .type = '1', .mode = 0600, .mtime = 77, .link_name = "./file"});
   ASSERT_TRUE(ok(unpacked(TarBuilder().file("file", "x", 0755).add(link))));
@@ -119,7 +119,7 @@ TEST_F(UnpackerTest, LetsTheLastHardLinksMetadataCount) {
   EXPECT_EQ(found("file").st_mtim.tv_sec, 77);
 }
 
-TEST_F(UnpackerTest, LinksASymlinkItselfAndLeavesItsTime) {
+TEST_F(DiskTreeTest, LinksASymlinkItselfAndLeavesItsTime) {
   TarMember symlink = own({.name = "s", .type = '2', .mtime = 55, .link_name = "nowhere"});
   ASSERT_TRUE(ok(unpacked(TarBuilder().add(symlink).hard_link("t", "/s"))));
   EXPECT_EQ(target_of("t"), "nowhere");
@@ -127,7 +127,7 @@ TEST_F(UnpackerTest, LinksASymlinkItselfAndLeavesItsTime) {
   EXPECT_EQ(found("t").st_mtim.tv_sec, 55);
 }
 
-TEST_F(UnpackerTest, LeavesHolesInSparseFiles) {
+TEST_F(DiskTreeTest, LeavesHolesInSparseFiles) {
   const std::string megabyte = "1048576";
   TarMember sparse = own({.name = "x",
                           .content = "abcd",
@@ -145,7 +145,7 @@ TEST_F(UnpackerTest, LeavesHolesInSparseFiles) {
   EXPECT_EQ(make_again(*json, dir_.fd()).value(), tar.finish());
 }
 
-TEST_F(UnpackerTest, HandsMarksOnAndMakesNothingOfThem) {
+TEST_F(DiskTreeTest, HandsMarksOnAndMakesNothingOfThem) {
   const auto json = unpacked(TarBuilder()
                                  .whiteout("gone")
                                  .whiteout("dir/gone")
@@ -168,24 +168,24 @@ TEST_F(UnpackerTest, HandsMarksOnAndMakesNothingOfThem) {
   }
 }
 
-TEST_F(UnpackerTest, LetsALaterEntryOverrideAWhiteout) {
+TEST_F(DiskTreeTest, LetsALaterEntryOverrideAWhiteout) {
   ASSERT_TRUE(ok(unpacked(TarBuilder().whiteout("x").directory("x").file("x/new", "y"))));
   EXPECT_EQ(marks_.overridden, Paths{"x"});
   EXPECT_TRUE(dir_.has("x/new"));
 }
 
-TEST_F(UnpackerTest, TakesOtherNamesOfAufsForWhiteoutsAsTheEngineDoes) {
+TEST_F(DiskTreeTest, TakesOtherNamesOfAufsForWhiteoutsAsTheEngineDoes) {
   ASSERT_TRUE(ok(unpacked(TarBuilder().file(".wh..wh.plnk", "").directory(".wh..wh.aufs"))));
   EXPECT_EQ(marks_.whiteouts, (Paths{".wh.plnk", ".wh.aufs"}));
 }
 
-TEST_F(UnpackerTest, SkipsGlobalHeaders) {
+TEST_F(DiskTreeTest, SkipsGlobalHeaders) {
   ASSERT_TRUE(ok(unpacked(TarBuilder().pax({{"comment", "x"}}, 'g').file("a", "x"))));
   EXPECT_FALSE(dir_.has("pax_global_header"));
   EXPECT_TRUE(marks_.implied_dirs.empty());
 }
 
-TEST_F(UnpackerTest, KeepsUpWithMoreDirectoriesThanItKeepsOpen) {
+TEST_F(DiskTreeTest, KeepsUpWithMoreDirectoriesThanItKeepsOpen) {
   TarBuilder tar;
   std::string deep;
   for (int i = 0; i < 45; ++i) {
@@ -203,7 +203,7 @@ TEST_F(UnpackerTest, KeepsUpWithMoreDirectoriesThanItKeepsOpen) {
   EXPECT_EQ(make_again(*json, dir_.fd()).value(), tar.finish());
 }
 
-TEST_F(UnpackerTest, KeepsRawNames) {
+TEST_F(DiskTreeTest, KeepsRawNames) {
   const std::string name = "caf\xe9/new\nline";
   const auto json = unpacked(TarBuilder().file(name, "x"));
   ASSERT_TRUE(ok(json));
