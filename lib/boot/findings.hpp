@@ -6,8 +6,8 @@
 #include <host/loop_root.hpp>
 #include <seed/plan.hpp>
 #include <seed/receipt.hpp>
-#include <store/graph_driver.hpp>
 #include <store/state.hpp>
+#include <store/users.hpp>
 #include <config/settings.hpp>
 #include <report/status.hpp>
 

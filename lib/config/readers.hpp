@@ -1,7 +1,7 @@
 #pragma once
 
 #include <config/values.hpp>
-#include <config/variables.hpp>
+#include <config/variable.hpp>
 
 #include <fmt/format.h>
 

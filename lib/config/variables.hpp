@@ -2,26 +2,13 @@
 
 #include <base/result.hpp>
 #include <config/settings.hpp>
+#include <config/variable.hpp>
 
-#include <functional>
-#include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace dind::config {
-
-// A variable of the environment that is a setting of this program.
-struct Variable {
-  // Puts the value where it belongs in the settings. What it returns instead is what is allowed,
-  // for people: "not one of quick, full".
-  using Read = std::function<std::optional<std::string>(std::string_view value, Settings& into)>;
-
-  std::string_view name;
-  std::string_view by_default; // the value that is assumed; empty where README.md describes it
-  Read read;
-};
 
 // Every variable that this program reads, in the order of README.md. dockerd does not inherit them.
 std::span<const Variable> variables();

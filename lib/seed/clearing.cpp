@@ -1,6 +1,7 @@
 #include <seed/clearing.hpp>
 
 #include <store/layout.hpp>
+#include <store/open_driver.hpp>
 #include <sys/file.hpp>
 
 #include <set>

@@ -3,9 +3,9 @@
 #include <seed/clearing.hpp>
 #include <seed/image_writer.hpp>
 #include <seed/record_writer.hpp>
-#include <store/graph_driver.hpp>
 #include <store/image_metadata.hpp>
 #include <store/layout.hpp>
+#include <store/open_driver.hpp>
 #include <sys/dir.hpp>
 
 #include <algorithm>

@@ -5,7 +5,7 @@
 #include <seed/layer_maker.hpp>
 #include <seed/plan.hpp>
 #include <seed/receipt.hpp>
-#include <store/graph_driver.hpp>
+#include <store/users.hpp>
 
 #include <atomic>
 #include <chrono>

@@ -1,12 +1,44 @@
 #pragma once
 
-#include <store/state.hpp>
+#include <base/digest.hpp>
+#include <base/fd.hpp>
+#include <base/result.hpp>
 #include <sys/dir.hpp>
 
+#include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace dind::store {
+
+// A layer that dockerd knows.
+struct PresentLayer {
+  Digest diff_id;
+  std::optional<Digest> parent = {}; // chain ID
+  std::string cache_id = {};
+  bool ours = false; // it has the name that seeding gives
+  // The tree in a cache that it is borrowed from; empty if it has files of its own.
+  std::string borrowed_from = {};
+  // Whether its directory is there and its content can be reached: a borrowed
+  // layer whose cache has gone cannot.
+  bool reachable = false;
+  // What is wrong with it, where somebody has looked; then it is not reachable either, for
+  // nobody may see it as it is.
+  std::string flaw = {};
+  std::size_t lowers = 0; // entries of its `lower` file
+};
+
+// What a data root holds for one graph driver.
+struct DriverState {
+  std::map<Digest, PresentLayer> layers;         // by chain ID
+  std::map<Digest, std::vector<Digest>> images;  // image ID -> diff IDs, the base first
+  std::map<std::string, Digest> references = {}; // "alpine:3.20", "alpine@sha256:..."
+  std::set<Digest> container_layers = {};        // chain IDs that containers stand on
+
+  bool empty() const { return layers.empty() && images.empty(); }
+};
 
 // The entries of a directory of the data root; none if it does not exist.
 Result<std::vector<sys::DirEntry>> entries_of(const Fd& root, const std::string& path);

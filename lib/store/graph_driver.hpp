@@ -6,10 +6,8 @@
 #include <base/result.hpp>
 #include <cache/skeleton.hpp>
 #include <store/cloning.hpp>
-#include <sys/id_map.hpp>
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,27 +52,5 @@ public:
   // Removes a layer that dockerd does not know (any more). A missing one is fine.
   virtual Result<void> remove(const std::string& cache_id) = 0;
 };
-
-// Where layers and records are made, empty: what a killed boot left may be what fills the volume,
-// and what cannot be removed is in the way of nothing else. It stays for good, so that on a full
-// volume there is still a place to remove things to.
-Result<Fd> open_staging(const Fd& data_root);
-
-// Whose the files of layers are. With either, overlay2 is the only driver, and nothing can be
-// borrowed.
-struct Users {
-  // They get the owners that the map has for theirs, as an engine with userns-remap gives them.
-  // The data root is then that engine's own, below the one that is named to it.
-  std::optional<sys::IdMap> shift = {};
-  // This process and the engine are in a user namespace: overlayfs' marks are attributes named
-  // user.*, and devices, which nobody there can make, are left out as the engine does. Layers can
-  // only be unpacked: who has no ID there seems to be somebody else.
-  bool in_namespace = false;
-};
-
-// The driver of that name below `data_root`, with its folders made. EOPNOTSUPP for
-// one that layers can only be loaded into.
-Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name,
-                                                 const Users& users = {});
 
 } // namespace dind::store

@@ -3,8 +3,8 @@
 #include <base/fd.hpp>
 #include <base/result.hpp>
 #include <cache/skeleton.hpp>
-#include <store/graph_driver.hpp>
 #include <store/state.hpp>
+#include <store/users.hpp>
 
 #include <string>
 

@@ -2,8 +2,8 @@
 
 #include <base/result.hpp>
 #include <cache/skeleton.hpp>
-#include <store/graph_driver.hpp>
 #include <store/parent_dirs.hpp>
+#include <store/users.hpp>
 
 #include <string>
 

@@ -2,9 +2,12 @@
 
 #include <store/graph_driver.hpp>
 #include <store/overlay_marks.hpp>
+#include <sys/id_map.hpp>
 
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 
 namespace dind::store {

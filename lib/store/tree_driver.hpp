@@ -4,6 +4,7 @@
 #include <sys/file.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace dind::store {

@@ -1,4 +1,4 @@
-#include <store/graph_driver.hpp>
+#include <store/open_driver.hpp>
 
 #include <archive/sha256.hpp>
 #include <cache/manifest.hpp>

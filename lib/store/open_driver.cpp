@@ -1,4 +1,4 @@
-#include <store/graph_driver.hpp>
+#include <store/open_driver.hpp>
 
 #include <store/layout.hpp>
 #include <store/overlay_driver.hpp>
@@ -9,6 +9,7 @@
 #include <tuple>
 
 namespace dind::store {
+
 Result<Fd> open_staging(const Fd& data_root) {
   Fd staging = TRY(ensure_dirs(data_root, kStagingDir, 0700));
   const auto leftovers = TRY(sys::list_dir(staging));
