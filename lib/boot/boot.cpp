@@ -151,7 +151,8 @@ int hand_over(supervise::Handover state, const init::SignalSource& signals,
   state.started_ns = std::chrono::nanoseconds(board.start().time_since_epoch()).count();
   state.mask = signals.original_mask();
   const Error failure = supervise::reexec(state);
-  log::warn("supervising with all the memory of the boot: {}", failure.describe());
+  log::warn("PID 1 goes on in this process, and keeps the memory of the boot: {}",
+            failure.describe());
   return supervise::supervise(std::move(state), signals);
 }
 

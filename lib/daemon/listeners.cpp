@@ -92,7 +92,7 @@ bool is_from_systemd(const HostAddress& host) {
 }
 
 std::string plain_tcp_warning(const HostAddress& host) {
-  return fmt::format("the API is open without TLS on {}: whoever reaches it is root on this "
+  return fmt::format("the API is open without TLS on {}: a client that reaches it is root on this "
                      "node; set DOCKER_TLS_CERTDIR=/certs, or DIND_TCP_BIND=127.0.0.1 if only this "
                      "container and its network namespace need it",
                      tcp_host(host.ip, host.port));

@@ -31,8 +31,9 @@ bool is_ours(const struct stat& found) {
 }
 
 Error untrusted(const std::string& what) {
-  return Error(fmt::format("{} must be ours, and nobody else may be able to change it", what),
-               EPERM);
+  return Error(
+      fmt::format("{} must be owned by root or by this user, and writable by no other", what),
+      EPERM);
 }
 
 // Whether others may change a file that is found. Those of clients are theirs to read anyway.

@@ -107,7 +107,7 @@ IptablesChoice choose_tables(const IptablesFacts& facts) {
     return settle(Tables::standard, "it works, with nf_tables loaded");
   }
   if (!facts.has_legacy_variant) {
-    return settle(Tables::standard, "nothing works, and there are no legacy programs");
+    return settle(Tables::standard, "it does not work, and there are no legacy programs to try");
   }
   if (!facts.legacy_works) {
     return {IptablesStep::load_and_try_legacy, Tables::legacy, ""};

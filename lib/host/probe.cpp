@@ -20,7 +20,7 @@ constexpr const char* kFuseOverlayfs = "fuse-overlayfs";
 constexpr const char* kBtrfs = "btrfs";
 const Fact kNotProbed = {false, "not probed"};
 const Fact kShiftedOwners = {false, "with userns-remap its files need other owners"};
-const Fact kStrangeOwners = {false, "in a user namespace its files may seem to be somebody else's"};
+const Fact kStrangeOwners = {false, "in a user namespace its files may appear with other owners"};
 
 bool is_want_of_room(const Error& error) {
   return error.code() == ENOSPC || error.code() == EDQUOT;

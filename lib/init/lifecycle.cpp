@@ -73,7 +73,7 @@ Decision Lifecycle::ready() {
 Decision Lifecycle::signal(int number, Time now) {
   const int sent = sent_for(number);
   if (sent == 0) {
-    return {{}, fmt::format("{} is not forwarded, as told", sys::signal_name(number))};
+    return {{}, fmt::format("{} is not forwarded, as configured", sys::signal_name(number))};
   }
   if (stage_ == Stage::stopping) {
     return hurry(number);
@@ -131,8 +131,8 @@ Decision Lifecycle::stop(int signal, std::string why, Time now) {
   return {{{Verb::close}, {Verb::send, sent_for(signal)}}, std::move(why) + ": stopping"};
 }
 
-Decision Lifecycle::idle(Time now) {
-  return stage_ == Stage::draining ? stop(SIGTERM, "nothing works any more", now) : Decision{};
+Decision Lifecycle::idle(std::string why, Time now) {
+  return stage_ == Stage::draining ? stop(SIGTERM, std::move(why), now) : Decision{};
 }
 
 Decision Lifecycle::finish(int code, std::string why, Time now) {

@@ -32,7 +32,7 @@ enum class Verb {
   start,  // the service
   send,   // `number`, a signal, to it
   reload, // it shall read its configuration again, for which it gets SIGHUP in the end
-  drain,  // find out when nothing works any more, and say so by `idle`
+  drain,  // wait until the service is idle, then call `idle`
   close,  // what clients connect to: this stop is for good
   end,    // with `number` as the exit code
 };
@@ -61,8 +61,8 @@ public:
 
   void started(Time now);
   Decision ready();
-  Decision signal(int number, Time now); // anything but SIGCHLD
-  Decision idle(Time now);
+  Decision signal(int number, Time now);                // anything but SIGCHLD
+  Decision idle(std::string why, Time now);             // ends a drain, and nothing else
   Decision finish(int code, std::string why, Time now); // stop, and end with `code`
   Decision died(int code, Time now);
   Decision time(Time now);

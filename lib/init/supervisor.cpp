@@ -198,8 +198,8 @@ void Supervisor::ready() {
   heed(lifecycle_.ready());
 }
 
-void Supervisor::idle() {
-  heed(lifecycle_.idle(Clock::now()));
+void Supervisor::idle(std::string why) {
+  heed(lifecycle_.idle(std::move(why), Clock::now()));
 }
 
 void Supervisor::finish(int code, std::string why) {

@@ -59,7 +59,7 @@ public:
 
   // What happened. See Lifecycle.
   void ready();
-  void idle();
+  void idle(std::string why);
   void finish(int code, std::string why);
   void send(int signal); // to the service, if it runs
 

@@ -69,7 +69,7 @@ private:
     auto written = write_receipt(own_dir, report_.receipt);
     if (!written && is_known()) {
       report_.warnings.push_back(
-          "what was looked at is not noted, so the next boot does it again: " +
+          "the receipt is not written, so the next boot checks all layers again: " +
           std::move(written).error().describe());
       return {};
     }

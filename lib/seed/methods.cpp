@@ -152,10 +152,11 @@ std::string Methods::why_not_borrowed(const LayerStep& step,
   if (layer_of(input_.caches[step.cache], step.diff_id).marks > 0) {
     const auto present = input_.state.layers.find(step.chain_id);
     if (present != input_.state.layers.end() && present->second.borrowed_from.empty()) {
-      return "the data root may have had it as its own before";
+      return "layers may have been made on it while it had files of its own";
     }
     if (present == input_.state.layers.end() && with_children_.contains(step.chain_id)) {
-      return "the data root has layers on it, and they may have been made on files of its own";
+      return "the data root has layers on it, which may have been made while it had files of its "
+             "own";
     }
   }
   return "";

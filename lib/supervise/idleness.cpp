@@ -34,10 +34,16 @@ Result<std::string> work_of(const daemon::EngineApi& engine, const std::string& 
   }
   // What came and went between two looks.
   const bool had_some = TRY(engine.had_events(since, now(), ignored));
-  return std::string(had_some ? "something has just happened" : "");
+  return std::string(had_some ? "the engine had events since the last look" : "");
 }
 
 } // namespace
+
+std::string idle_for(std::chrono::seconds quiet, const std::string& ignored) {
+  const std::string container =
+      ignored.empty() ? "container" : fmt::format("container without the label {}", ignored);
+  return fmt::format("idle: no {}, build or request for {} s", container, quiet.count());
+}
 
 void wait_until_idle(const IdleRequest& request) {
   const daemon::EngineApi engine(request.api, kAnswerTimeout);

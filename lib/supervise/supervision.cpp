@@ -76,7 +76,7 @@ private:
   void reload();
   void become_ready(const PostStart& told);
   void enter(const std::string& why);
-  void await_idleness(std::chrono::milliseconds quiet, std::function<void()> then);
+  void await_idleness(std::chrono::seconds quiet, std::function<void(const std::string&)> then);
   void limit_files() const;
   void watch_backing();
   void stop_listening();
@@ -100,7 +100,9 @@ init::Service Supervision::service() {
   service.start = [this]() { return start(); };
   service.entered = [this](const std::string& why) { enter(why); };
   service.reload = [this]() { reload(); };
-  service.drain = [this]() { await_idleness(kDrainQuiet, [this]() { supervisor_.idle(); }); };
+  service.drain = [this]() {
+    await_idleness(kDrainQuiet, [this](const std::string& why) { supervisor_.idle(why); });
+  };
   // It must not keep the ports open that PID 1 closes.
   service.task = [this]() { state_.sockets.clear(); };
   service.close = [this]() { served_ = sys::stop_listening(state_.sockets); };
@@ -231,10 +233,8 @@ void Supervision::become_ready(const PostStart& told) {
         [](const std::string&) {});
   }
   if (settings_.exit_with.on == config::ExitOn::idle) {
-    const auto quiet = settings_.exit_with.idle;
-    await_idleness(quiet, [this, quiet]() {
-      supervisor_.finish(0, fmt::format("nothing has worked for {} s", quiet.count()));
-    });
+    await_idleness(settings_.exit_with.idle,
+                   [this](const std::string& why) { supervisor_.finish(0, why); });
   }
 }
 
@@ -270,14 +270,17 @@ void Supervision::enter(const std::string& why) {
     stderr_tail_.finish(); // or what was said last would be missing
     const std::string last = stderr_tail_.text();
     if (!last.empty()) {
-      log::error("its last lines: {}", last);
+      log::error("the last lines of dockerd: {}", last);
     }
     board_.enter(report::State::failed, last.empty() ? why : fmt::format("{}: {}", why, last));
   }
 }
 
-void Supervision::await_idleness(std::chrono::milliseconds quiet, std::function<void()> then) {
-  idleness_.begin({board_.status().api, settings_.drain_ignore, quiet}, std::move(then));
+void Supervision::await_idleness(std::chrono::seconds quiet,
+                                 std::function<void(const std::string&)> then) {
+  idleness_.begin(
+      {board_.status().api, settings_.drain_ignore, quiet},
+      [why = idle_for(quiet, settings_.drain_ignore), then = std::move(then)]() { then(why); });
 }
 
 void Supervision::limit_files() const {
@@ -299,8 +302,8 @@ void Supervision::watch_backing() {
     supervisor_.run_in_child([&backing]() { return wait_until_low(backing); },
                              [this](const std::string& warning) {
                                board_.warn(warning.empty()
-                                               ? "nobody looks any more whether the "
-                                                 "filesystem below the data root fills up"
+                                               ? "the filesystem below the data root is no longer "
+                                                 "watched: it may fill up without a warning"
                                                : warning);
                                board_.publish();
                              });

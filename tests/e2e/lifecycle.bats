@@ -84,7 +84,7 @@ dockerd_pid() { docker exec "$dind" sh -c 'cat /var/run/docker.pid'; }
   SECONDS=0
   [ "$(exit_code)" = 0 ]
   [ "$SECONDS" -lt 30 ]
-  logged 'nothing works any more: stopping'
+  logged 'idle: no container, build or request for 3 s: stopping'
 }
 
 @test "DIND_DRAIN is bounded, and a second SIGTERM ends it" {
@@ -107,7 +107,7 @@ dockerd_pid() { docker exec "$dind" sh -c 'cat /var/run/docker.pid'; }
   busy --label role=proxy
   docker kill -s TERM "$dind"
   [ "$(exit_code)" = 0 ]
-  logged 'nothing works any more'
+  logged 'idle: no container without the label role=proxy, build or request for 3 s: stopping'
 }
 
 @test "DIND_DRAIN waits for builds and other requests" {
@@ -129,12 +129,12 @@ dockerd_pid() { docker exec "$dind" sh -c 'cat /var/run/docker.pid'; }
   logged '/shared/done is there: stopping'
 }
 
-@test "DIND_EXIT_WITH=idle: ends with 0 when nothing has worked for so long" {
+@test "DIND_EXIT_WITH=idle: ends with 0 when the engine has been idle for so long" {
   start_dind "$dind" "$baked" -e DIND_EXIT_WITH=idle:4
   inner "$dind" run --rm --network none nasty/kinds:buildkit sleep 5
   [ "$(docker inspect -f '{{.State.Running}}' "$dind")" = true ]
   [ "$(exit_code)" = 0 ]
-  logged 'nothing has worked for 4 s'
+  logged 'idle: no container, build or request for 4 s: stopping'
 }
 
 # The order of a pod with a sidecar on a cluster that shares the process namespace.

@@ -327,7 +327,7 @@ kill SIGTERM" && said 'killing it'
 @test "DIND_RESTART: a dockerd that dies is started again, and ends with its status and last lines" {
   check() {
     DIND_RESTART=on-failure:2 ends_with 4 main_is "$1" "echo x >>$seen; echo level=fatal the reason >&2; exit 4" </dev/null &&
-      [ "$(wc -l <"$seen")" = 3 ] && said 'its last lines: .*the reason' && [ "$(grep -c '^level=fatal the reason' "$BATS_TEST_TMPDIR/output")" = 3 ]
+      [ "$(wc -l <"$seen")" = 3 ] && said 'the last lines of dockerd: .*the reason' && [ "$(grep -c '^level=fatal the reason' "$BATS_TEST_TMPDIR/output")" = 3 ]
   }
   both check
 }

@@ -159,7 +159,7 @@ text_of() { openssl x509 -noout -in "$made/$1" "${@:2}"; }
 @test "a CA's key that others can write to is refused" {
   copy_certificates
   chmod 666 "$certs/ca/key.pem"
-  refuses 'ca/key.pem must be ours'
+  refuses 'ca/key.pem must be owned by root or by this user'
 }
 
 @test "a client folder that is a link elsewhere is refused" {

@@ -73,7 +73,7 @@ Event dies(int code, int at = 0) {
   return [=](Lifecycle& life) { return life.died(code, kStart + seconds(at)); };
 }
 Event idle() {
-  return [](Lifecycle& life) { return life.idle(kStart); };
+  return [](Lifecycle& life) { return life.idle("idle", kStart); };
 }
 Event finish(int code) {
   return [=](Lifecycle& life) { return life.finish(code, "told", kStart); };
