@@ -5,7 +5,7 @@
 namespace dind::ctl {
 
 // Lets the signals that end a program politely set a flag instead, once: a second one does not
-// wait for the clean-up. A pipe that nobody reads any more ends nothing by a signal.
+// wait for the clean-up. A pipe whose reader has gone is an error, and no signal.
 void catch_stop_signals();
 const StopFlag& stop_flag();
 

@@ -12,7 +12,7 @@
 namespace dind::archive {
 namespace {
 
-constexpr const char* kPaxName = "PaxHeaders.0/member"; // nobody looks at it
+constexpr const char* kPaxName = "PaxHeaders.0/member"; // readers ignore it
 constexpr std::size_t kEndBlocks = 2;
 
 char type_flag(EntryType type) {

@@ -80,7 +80,7 @@ Result<void> MemberMaker::file(const Place& place, const TarEntry& entry, TarRea
   if (entry.sparse && ::ftruncate(fd.get(), static_cast<off_t>(entry.size)) == -1) {
     return failure("set size of", place.path);
   }
-  // After a power cut nobody could tell lost data from a hole.
+  // After a power cut the next boot could not tell lost data from a hole.
   if (entry.sparse && ::fdatasync(fd.get()) == -1) {
     return failure("flush", place.path);
   }

@@ -15,7 +15,7 @@ Result<EntryType> type_of(char type, std::string_view name) {
   case '\0': // before POSIX there was no type for directories
     return name.ends_with('/') ? EntryType::directory : EntryType::file;
   case '0':
-  case '7': // "contiguous", which nobody has implemented
+  case '7': // "contiguous", which readers take for a plain file
   case 'S': // GNU sparse
     return EntryType::file;
   case '1':

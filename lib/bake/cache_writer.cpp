@@ -38,7 +38,7 @@ Result<void> check_text(const fs::path& plain) {
   return check_target((plain.is_absolute() ? plain : from / plain).lexically_normal(), {});
 }
 
-// Makes a file or directory look the same whoever bakes it, and when.
+// Gives a file or directory the same mode and time at every bake.
 Result<void> settle(const Fd& dir, const std::string& name, mode_t mode) {
   TRY(sys::set_mode_at({dir, name}, mode));
   return sys::set_times_at({dir, name}, cache::kFileTime, cache::kFileTime);

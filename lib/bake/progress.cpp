@@ -116,7 +116,7 @@ void Progress::finish() {
   erase();
 }
 
-// Whoever finds somebody else drawing leaves it to them.
+// A thread that finds another one drawing does not draw.
 void Progress::show() {
   const std::unique_lock lock(drawing_, std::try_to_lock);
   if (kind_ == Kind::none || !lock) {
@@ -194,7 +194,7 @@ void Progress::erase() {
 }
 
 void Progress::put(std::string_view text) const {
-  // Nobody is waiting for it: what cannot be written is not.
+  // Progress may be lost: a full or closed terminal does not stop the work.
   std::ignore = ::write(fd_, text.data(), text.size());
 }
 

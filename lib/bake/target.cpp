@@ -13,7 +13,7 @@ namespace fs = boost::filesystem;
 
 constexpr std::array kDataRoots = {"/var/lib/docker", "/var/lib/containerd"};
 
-// Docker keeps a volume that nobody named in <data root>/volumes/<64 hex digits>/_data.
+// Docker keeps an anonymous volume in <data root>/volumes/<64 hex digits>/_data.
 bool is_nameless_volume(const fs::path& root) {
   return root.filename() == "_data" && Digest::from_hex(root.parent_path().filename().native()) &&
          root.parent_path().parent_path().filename() == "volumes";

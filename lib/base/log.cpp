@@ -104,7 +104,7 @@ void write(Level level, std::string_view message) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   const std::string text = line(shape, level, message, now.tv_sec * kNsPerSecond + now.tv_nsec);
-  // A log that cannot be written has nobody left to tell.
+  // There is no other place to report that the log cannot be written.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
   errno = saved;
 }

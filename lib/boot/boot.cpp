@@ -213,7 +213,7 @@ void report(const config::Settings& settings, const Seeding& seeding, const Engi
 }
 
 // Everything between the options and dockerd. Each stage is a function from
-// value to value, and after the probe nobody asks the host again.
+// value to value, and after the probe no stage asks the host again.
 OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signals,
                         report::StatusBoard& board) {
   board.begin("options");

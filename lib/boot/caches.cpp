@@ -17,7 +17,7 @@ Result<cache::Cache> open_cache(const std::string& dir, const config::Settings& 
   return cache;
 }
 
-// Nobody asked for the cache at the default place, so nobody misses it.
+// The user did not ask for the cache at the default place, so that its absence is no warning.
 bool is_default_and_absent(const std::string& dir, const Error& error) {
   static const config::Settings kDefaults;
   return dir == kDefaults.cache_dirs.front() && error.is(std::errc::no_such_file_or_directory) &&

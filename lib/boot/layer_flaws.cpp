@@ -69,7 +69,7 @@ bool check_after_reboot(const Findings& found, const std::string& driver,
   return unanswered.empty();
 }
 
-// "" where a layer's tree is as it was baked, as far as anybody has looked.
+// "" where a layer's tree is as it was baked, as far as canary and sentinels tell.
 std::string damage_of(const seed::CacheView& view, const Digest& diff_id) {
   if (!view.canary.is_whole()) {
     return "its cache was damaged: " + view.canary.first();

@@ -253,7 +253,7 @@ void count_written(const sys::FreeSpace& before, const Fd& data_root, report::St
 }
 
 // A directory that only root can enter, and that goes with its owner: dockerd gives its
-// socket to the group `docker`, whoever is in it.
+// socket to the group `docker`, which may have members.
 class PrivateDir {
 public:
   static Result<PrivateDir> make(const fs::path& runtime_dir) {

@@ -27,7 +27,7 @@ struct LoadingEngine {
 };
 
 // Carries out a plan by load: if the data root lacks an image, starts the engine where
-// nobody else reaches it, gives it what it lacks, and stops it again. An image that fails costs no
+// no client reaches it, gives it what it lacks, and stops it again. An image that fails costs no
 // other. Reports to `board`. Returns why not all images are there, or "". Ends soon, with less
 // done, when `stopped` becomes true or the budget is used up.
 std::string load_images(const config::Settings& settings, const Seeding& seeding,

@@ -14,8 +14,8 @@
 
 namespace dind::boot {
 
-// A dockerd that runs for a while and for us alone, before the one that everybody sees.
-// While it runs, its orphans are reaped here: nobody supervises yet, and sys::run
+// A dockerd that runs for a while and for us alone, before the one that clients see.
+// While it runs, its orphans are reaped here, since init::Supervisor does not run yet; sys::run
 // must not be used.
 class PrivateEngine {
 public:

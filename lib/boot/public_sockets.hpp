@@ -17,7 +17,7 @@ namespace dind::boot {
 // loaded.
 bool is_instant(const seed::SeedPlan& plan);
 
-// The listeners for everybody, ours from the first moment of the boot until dockerd serves them.
+// The listeners for clients, ours from the first moment of the boot until dockerd serves them.
 // TCP ports are bound at once, so that one that is taken is known before anything is done; what was
 // left behind of unix sockets is removed. Clients can connect from `listen` on, and wait then.
 class PublicSockets {

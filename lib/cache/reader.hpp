@@ -48,8 +48,8 @@ private:
   Digest digest_;
 };
 
-// The skeleton of a layer by the path of its tree, for one that is borrowed from a cache that
-// nobody has opened. Empty if the layer has none.
+// The skeleton of a layer by the path of its tree, for a layer that is borrowed from a cache that
+// this start does not use. Empty if the layer has none.
 Result<Skeleton> read_skeleton_beside(const boost::filesystem::path& tree);
 
 } // namespace dind::cache

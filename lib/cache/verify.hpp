@@ -15,7 +15,7 @@ struct Flaw {
   std::string what;
 };
 
-// Called as layers are done, by one thread at a time. An empty one is nobody.
+// Called as layers are done, by one thread at a time. May be empty.
 using VerifyProgress = std::function<void(std::size_t layers_done, std::size_t layers_in_all)>;
 
 // Proves that a cache is whole: every configuration hashes to its image's ID;

@@ -109,7 +109,7 @@ Result<void> DataCopier::copy_extents(const Fd& from, const Fd& to, off_t size,
     data += end - start;
   }
   // It has its size before its data, and tar-split no checksum of a sparse member: after a
-  // power cut nobody could tell lost data from a hole.
+  // power cut the next boot could not tell lost data from a hole.
   if (data < size && ::fdatasync(to.get()) == -1) {
     return errno_error("flush");
   }

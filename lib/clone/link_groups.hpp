@@ -23,7 +23,7 @@ public:
   };
 
   // Calls `link` with the first name of `inode`, or `make` if this is the first: under a
-  // lock, so that whoever finds a name finds its inode made, if perhaps not yet filled.
+  // lock, so that a thread that finds a name finds its inode made, if perhaps not yet filled.
   // Where `link` fails with EMLINK, `make` makes another first. True if `make` was called.
   Result<bool> add(const struct stat& inode, const Name& here,
                    const std::function<Result<void>()>& make,

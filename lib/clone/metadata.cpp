@@ -19,7 +19,7 @@ bool travels(std::string_view name) {
          name.starts_with("system.posix_acl_");
 }
 
-// An attribute that was listed may be gone: somebody removed it, or it is not for us.
+// An attribute that was listed may be gone: another process removed it, or may alone read it.
 template <typename Get, typename Set>
 Result<void> copy_xattrs(const std::vector<std::string>& names, Get get, Set set) {
   for (const std::string& name : names) {

@@ -110,8 +110,8 @@ bool Walk::is_kept(const TreeDir& dir) const {
 }
 
 // All that has a name in a directory is made before the directory's turn is over, its
-// subdirectories as well, if empty still. So it gets its times then, and nobody has to
-// wait for what is further down.
+// subdirectories as well, if empty still. So it gets its times then, and does not wait
+// for what is further down.
 Result<void> Walk::clone_dir(const DirPtr& dir, const PairPtr& pair, Found found) {
   struct stat source {};
   struct stat target {};

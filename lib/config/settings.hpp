@@ -77,7 +77,7 @@ struct SupervisionSettings {
   std::string drain_ignore;                        // DIND_DRAIN_IGNORE: a label; "" = none
   ExitWith exit_with;                              // DIND_EXIT_WITH
   Restart restart;                                 // DIND_RESTART
-  std::vector<std::pair<int, int>> signal_rewrite; // DIND_SIGNAL_REWRITE: from, to; 0 = to nobody
+  std::vector<std::pair<int, int>> signal_rewrite; // DIND_SIGNAL_REWRITE: from, to; 0 = none
   std::vector<int> exit_remap;                     // DIND_EXIT_REMAP: codes that become 0
   std::string ready_file;                          // DIND_READY_FILE; "" = none
   std::string metrics_file;                        // DIND_METRICS_FILE; "" = none

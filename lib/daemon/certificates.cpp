@@ -84,7 +84,7 @@ Memory reading(const std::string& text) {
   return Memory(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-// A key with a passphrase is none that a daemon can use: nobody is there to ask.
+// A daemon cannot use a key with a passphrase: it has no terminal to ask at.
 int no_passphrase(char*, int, int, void*) {
   return -1;
 }

@@ -32,7 +32,7 @@ std::string print_recipe(const Recipe& recipe);
 Result<Recipe> parse_recipe(std::string_view text);
 
 // Writes the effective settings to `runtime_dir`/daemon.json (with the mode of the user's file, or
-// 0644) and bind-mounts that over the user's path, so that everybody reads what dockerd reads. The
+// 0644) and bind-mounts that over the user's path, so that clients read what dockerd reads. The
 // user's file is never written, and stays within reach as `runtime_dir`/daemon.user.json; if the
 // default one is missing, an empty object is made to mount on. Returns why nothing could be
 // mounted, or "": dockerd has to be pointed to the copy then. Keeps the recipe there, too.
@@ -49,7 +49,7 @@ Result<void> forget_effective_file(const fs::path& runtime_dir);
 // reader that has it open sees the new content. What counts as the user's is the first of
 //  - a file that took the place of the one we mounted on, as when a ConfigMap is updated; it is
 //  mounted on again,
-//  - what somebody wrote into the effective file itself,
+//  - what the user wrote into the effective file itself,
 //  - the file below the mount.
 // False where no effective file is in place, and dockerd reads the user's own. After an error the
 // effective file is as it was.

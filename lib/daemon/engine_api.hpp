@@ -32,7 +32,7 @@ Result<fs::path> parse_docker_host(const std::string& host);
 
 // A minimal client of the engine's API over its unix socket. Every call is one
 // connection and ends within the timeout (ETIMEDOUT); bodies are bounded (EMSGSIZE).
-// A socket that nobody serves is ENOENT or ECONNREFUSED.
+// A socket that no engine serves is ENOENT or ECONNREFUSED.
 class EngineApi {
 public:
   explicit EngineApi(fs::path socket, std::chrono::milliseconds timeout = std::chrono::seconds(5))
@@ -44,8 +44,8 @@ public:
   Result<bool> has_containerd_store() const; // GET /info: images are known by their manifests
   Result<std::vector<ImageSummary>> images() const;
 
-  // What the engine works on. Whoever has the label `ignored` ("key" or "key=value", or "" for
-  // nobody) does not count.
+  // What the engine works on. Containers with the label `ignored` ("key" or "key=value") do not
+  // count; with "" all do.
   Result<std::size_t> running_containers(const std::string& ignored) const;
   Result<std::size_t> open_requests() const; // but this one, and listeners of events
   Result<bool> had_events(timespec since, timespec until, const std::string& ignored) const;

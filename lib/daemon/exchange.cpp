@@ -202,7 +202,7 @@ private:
   beast::flat_buffer buffer_;
   std::vector<std::byte> piece_ = std::vector<std::byte>(kPiece);
   std::string refusal_;
-  std::optional<Error> refused_; // by `body_`, `sink_`, or because nobody wants it any more
+  std::optional<Error> refused_; // by `body_` or `sink_`, or as `patience_` says
   error_code failure_;
   bool over_ = false; // nothing more is to be started
 };

@@ -44,7 +44,7 @@ struct Patience {
 // other status is an error in the engine's own words ({"message": "…"}, moby api/swagger.yaml,
 // ErrorResponse). An error of `request.body` cuts the stream, which the engine then refuses; that
 // error, or one of `reply`, is the exchange's. A timeout is ETIMEDOUT, a failed system call its
-// errno: ENOENT or ECONNREFUSED where nobody serves the socket.
+// errno: ENOENT or ECONNREFUSED where no engine serves the socket.
 Result<void> exchange(const fs::path& socket, const Request& request, const Patience& patience,
                       const BodyWriter& reply);
 

@@ -34,7 +34,7 @@ struct Launch {
 
 // Composes argv and environment and, if something has to be added to the user's
 // daemon.json, writes `runtime_dir`/daemon.json (with the mode of theirs, or 0644) and bind-mounts
-// it over the user's path, so that everybody reads what dockerd reads. Where nothing can be
+// it over the user's path, so that clients read what dockerd reads. Where nothing can be
 // mounted, --config-file points dockerd there instead. The user's file is never
 // written; if the default one is missing, an empty object is made to mount on.
 Result<Launch> configure(const Invocation& invocation, const CommandLine& flags,
@@ -42,7 +42,7 @@ Result<Launch> configure(const Invocation& invocation, const CommandLine& flags,
                          const ListenerPlan& listeners, const fs::path& runtime_dir,
                          std::string_view notify_socket);
 
-// The same daemon before anybody can see it: its one listener, its pid file and its
+// The same daemon before clients can reach it: its one listener, its pid file and its
 // daemon.json, which has no hosts, are in `dir`, a directory of mode 0700. It starts no
 // container, whatever their restart policy.
 Result<Launch> configure_private(const Invocation& invocation, const CommandLine& flags,

@@ -34,7 +34,7 @@ struct TlsRequest {
 
 // Makes what dockerd and its clients need for TLS, or checks it where it is the user's: ca/,
 // server/ and client/ as in the stock image. Keys that are there are used, if they are regular
-// files of ours that nobody else can write to; an error otherwise (EPERM). Certificates are made
+// files of ours that no other user can write to; an error otherwise (EPERM). Certificates are made
 // anew at each start, for names, addresses and time change. Every file is replaced at once, and
 // client/ is complete or not there: where it cannot be renamed as a whole, ca.pem comes last.
 Result<void> prepare_tls(const TlsRequest& request);

@@ -24,7 +24,7 @@ struct CacheFacts {
   bool on_own_root = false;
 };
 
-// All that was found out about this host. After the probe nobody asks it again.
+// All that was found out about this host. After the probe it is not asked again.
 struct HostFacts {
   std::string data_root_filesystem; // for messages
   // What people should know of that filesystem: a sentence, or nothing.
@@ -40,7 +40,7 @@ struct HostFacts {
   Fact fuse_overlayfs; // a real mount inside the data root
   Fact btrfs;          // a subvolume and a snapshot inside the data root
   Fact loop;           // a loop device over a file of the data root, with mkfs.ext4 to format it
-  // Files can be given the owners that userns-remap asks for. Absent: nobody asks for others.
+  // Files can be given the owners that userns-remap asks for. Absent: userns-remap is off.
   std::optional<Fact> shifted_owners;
   bool in_user_namespace = false;
   Fact user_marks;                // there: directories take user.overlay.opaque

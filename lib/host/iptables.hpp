@@ -52,12 +52,12 @@ struct Iptables {
   std::string trouble_v6; // the same for ip6tables
 };
 
-// Finds out, asking for kernel modules where nothing works without. `wish` is
+// Finds out, asking for kernel modules where no variant works without. `wish` is
 // DOCKER_IPTABLES_LEGACY: set but empty asks for the standard variant. Links to legacy programs
 // are made below `runtime_dir` if the image has no directory of them.
 Iptables prepare_iptables(const std::optional<std::string>& wish, const fs::path& runtime_dir);
 
-// Asks the kernel to load a module, as any name of a network device does that nobody has:
+// Asks the kernel to load a module, as looking up a network device does that does not exist:
 // no program is needed, and none of the host's files. Whether it worked shows when it is used.
 void request_module(const std::string& name);
 

@@ -65,7 +65,7 @@ Result<void> check_holds_nothing(const Fd& root) {
   return {};
 }
 
-// A mkfs.ext4 that was killed halfway leaves a draft, which nobody takes for the image.
+// A mkfs.ext4 that was killed halfway leaves a draft, which no boot takes for the image.
 Result<Fd> make_image(const Fd& own, std::uint64_t bytes) {
   std::ignore = sys::unlink_at({own, kDraft});
   const auto fill = [&]() -> Result<Fd> {

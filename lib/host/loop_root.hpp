@@ -25,8 +25,8 @@ struct LoopRoot {
 // <data-root>/.dind-init/data.ext4, which is made if it is missing; one that exists is
 // checked, and keeps its size. A file appears only when it is complete.
 // ENOTEMPTY if the data root holds files that the mount would hide, apart from our
-// folder's; EUCLEAN if the file is damaged, and then it stays; EBUSY if somebody has it mounted
-// and does not let go in time (a container that is killed may still be writing back).
+// folder's; EUCLEAN if the file is damaged, and then it stays; EBUSY if another container has it
+// mounted and does not let go in time (a container that is killed may still be writing back).
 Result<LoopRoot> mount_loop_root(const std::string& data_root, std::uint64_t bytes,
                                  std::chrono::milliseconds patience = std::chrono::seconds(10));
 

@@ -84,8 +84,8 @@ private:
 
   bool borrows() const { return !request_.ids && !facts_.in_user_namespace; }
 
-  // Whoever can borrow, clone or link from a cache can do without: calls less on
-  // the way that matters.
+  // What works from a cache into the data root works within the data root: one probe less on the
+  // usual way.
   template <typename Try>
   Fact implied_or(Fact CacheFacts::*fact, Try&& attempt) const {
     const auto holds = [fact](const CacheFacts& cache) { return (cache.*fact).holds; };

@@ -16,11 +16,11 @@ struct ProbeRequest {
   std::string scratch_parent;
   // Directories, one inside each cache, with at least one file that is not empty.
   std::vector<std::string> samples;
-  // Drivers that somebody named: they are probed even where overlay2 would do.
+  // Drivers that settings or the data root name: they are probed even where overlay2 would do.
   std::vector<std::string> named_drivers;
-  // What files' owners are shifted by. What a cache has is then nobody's to borrow or to link.
+  // What files' owners are shifted by. Then nothing of a cache can be borrowed or linked.
   std::optional<sys::IdMap> ids;
-  bool everything = false; // probe what nobody asked for as well
+  bool everything = false; // probe what no choice needs as well
 };
 
 // Finds out what this host supports, each by doing it for real in a scratch

@@ -33,7 +33,7 @@ Result<void> try_btrfs(const Scratch& outer) {
     return input_error("this is no btrfs");
   }
   if (!tried) {
-    // Removing a directory tree works on subvolumes too, but not for everybody.
+    // Removing a directory tree works on subvolumes too, but not for every user.
     std::ignore = sys::delete_subvolume({scratch.dir(), kCopy});
     std::ignore = sys::delete_subvolume({scratch.dir(), kBase});
   }

@@ -23,7 +23,7 @@ constexpr std::size_t kCommandLimit = 64U << 10U;
 constexpr int kPatience = 5000; // ms, for a process that has lost its mount
 
 // The process whose command line names `target`, by descriptor; none if it has ended. It
-// put itself into the background, so nobody told us its number.
+// put itself into the background, so that its pid is not known.
 Fd find_server(const std::string& target) {
   const auto proc = sys::open_dir("/proc");
   const auto entries = proc ? sys::list_dir(*proc) : proc.error();
@@ -64,7 +64,7 @@ public:
       ::syscall(SYS_pidfd_send_signal, server_.get(), SIGKILL, nullptr, 0);
       has_ended(server_);
     }
-    // PID 1 has inherited it; anybody else finds no such child.
+    // PID 1 has inherited it, and reaps it here; in another process this fails (ECHILD).
     siginfo_t ended{};
     ::waitid(P_PIDFD, static_cast<id_t>(server_.get()), &ended, WEXITED | WNOHANG);
   }

@@ -15,7 +15,7 @@ constexpr mode_t kWritableByOthers = 022;
 constexpr const char* kMountSource = "dind-init"; // how our tmpfs is named in mountinfo
 
 // Opens `path`, making it if it is missing. A symlink, or a directory that
-// somebody else owns or can write to, may be a trap: EPERM.
+// another user owns or can write to, may be a trap: EPERM.
 Result<Fd> claim_dir(const fs::path& path, mode_t mode) {
   TRY(sys::make_dirs(path.parent_path(), kShared));
   const Fd parent = TRY(sys::open_dir(path.parent_path()));

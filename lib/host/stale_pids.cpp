@@ -22,7 +22,7 @@ bool names_a_daemon(std::string name) {
 }
 
 // Whether the file's pid belongs to an engine now. After a restart of the
-// container the number is usually somebody else's, if anybody's: a client's, perhaps, or a
+// container the number is usually free, or another process's: a client's, perhaps, or a
 // shim's, whose names begin alike.
 bool is_of_living_daemon(sys::At file) {
   const auto text = sys::read_file_at(file, kPidFileLimit);

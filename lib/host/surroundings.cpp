@@ -49,7 +49,7 @@ std::string filesystem_note(std::string_view filesystem) {
 }
 
 bool is_of_user_namespace(std::string_view uid_map) {
-  constexpr std::uint64_t kAll = 4294967295; // (uid_t)-1 is nobody's
+  constexpr std::uint64_t kAll = 4294967295; // (uid_t)-1 is no user's
   std::istringstream words{std::string(uid_map)};
   std::uint64_t inside = 0;
   std::uint64_t outside = 0;

@@ -18,7 +18,7 @@ private:
   const StopFlag& stop_;
 };
 
-// Writes to a pipe without being deaf to `stop` while nobody reads.
+// Writes to a pipe, and heeds `stop` while the reader is slow or absent.
 class PatientSink final : public archive::ByteSink {
 public:
   PatientSink(const Fd& fd, const StopFlag& stop) : fd_(fd), stop_(stop) {}

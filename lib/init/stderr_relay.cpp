@@ -18,9 +18,9 @@ namespace {
 constexpr std::size_t kRemembered = 8192;
 constexpr std::size_t kLineLimit = 500;
 constexpr char kEnd = '\0';
-constexpr int kPatience = 500; // milliseconds, for a log that nobody reads
+constexpr int kPatience = 500; // milliseconds, for a log whose reader is slow
 
-// Standard error that nobody reads any more must not end the service.
+// A standard error whose reader has gone must not end the service.
 void write_out(std::string_view text) {
   while (!text.empty()) {
     const ssize_t put = ::write(STDERR_FILENO, text.data(), text.size());

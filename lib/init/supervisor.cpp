@@ -54,7 +54,7 @@ int Supervisor::run() {
     turn();
   }
   if (group_ > 0) {
-    ::kill(-group_, SIGTERM); // ESRCH mostly: nobody is left
+    ::kill(-group_, SIGTERM); // ESRCH mostly: no process is left
   }
   return *code_;
 }
@@ -119,7 +119,7 @@ void Supervisor::take_signal() {
     }
     return;
   }
-  // Our own doing (SIGPIPE from a log that nobody reads) concerns nobody else.
+  // A signal that we caused, such as SIGPIPE by a closed log, is not the service's.
   if (signal->sender != ::getpid()) {
     heed(lifecycle_.signal(signal->number, Clock::now()));
   }
@@ -216,7 +216,7 @@ void Supervisor::heed(const Decision& decision) {
   if (!decision.why.empty() && log::is_on(decision.level)) {
     log::write(decision.level, decision.why);
   }
-  // Told first, so that nobody is sent here any more when the service hears of it.
+  // Before the steps: clients are sent elsewhere before the service gets its signal.
   if (std::exchange(told_, lifecycle_.stage()) != lifecycle_.stage() && service_.entered) {
     service_.entered(decision.why);
   }

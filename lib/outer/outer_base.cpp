@@ -43,7 +43,7 @@ public:
     return {};
   }
 
-  // Symlinks lead to paths that nobody has watched: another look at the layers tells what is there.
+  // Symlinks lead to paths that were not watched: another look at the layers tells what is there.
   Result<void> follow_symlinks(const std::vector<std::string>& paths) {
     std::vector<std::string> watched = paths;
     for (int looks = 1; looks < kMostLooks; ++looks) {

@@ -12,7 +12,7 @@ namespace dind::outer {
 // as it is known, the base. Pure.
 //
 // An image is NAME@DIGEST where a digest is known that a registry has, that of an index before that
-// of a manifest; NAME,id=ID where only its ID is, by which nobody can pull it.
+// of a manifest; NAME,id=ID where only its ID is, by which it cannot be pulled.
 std::vector<std::pair<std::string, std::string>> make_labels(const cache::Manifest& manifest,
                                                              const cache::Image& base);
 

@@ -6,7 +6,7 @@
 
 namespace dind::outer {
 
-// Engines take 125 layers; some are left to whoever builds on top.
+// Engines take 125 layers; some are left to builds on top.
 inline constexpr std::size_t kMostOuterLayers = 120;
 
 // The inner layers that share an outer one where there is room for `room`: the smallest, whose

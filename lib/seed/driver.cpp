@@ -93,9 +93,9 @@ private:
            !state_.of(driver).images.empty();
   }
 
-  // What forbids a driver that is demanded, or in use; nullptr if nothing does. Without a cache
-  // nobody has asked the host: it is the engine's to try. A full data root says nothing of the
-  // driver that filled it.
+  // What forbids a driver that is demanded, or in use; nullptr if nothing does. Without a cache the
+  // host was not probed, and the engine finds out itself. On a full data root probes fail, whatever
+  // the driver that filled it.
   const host::Fact* obstacle_to(const std::string& driver) const {
     const host::Fact* const fact = fact_of(driver);
     const bool stands =

@@ -83,7 +83,8 @@ private:
                        [](const LayerStep& step) { return step.method == Method::present; });
   }
 
-  // How layers are about to be made: whoever finds them after a kill could not tell.
+  // Written before the first layer: a finished layer does not show whether it was reflinked or
+  // copied, so that after a kill only the receipt knows.
   Receipt receipt_to_begin() const {
     Receipt receipt = report_.receipt;
     for (const LayerStep& step : what_.plan.layers) {
@@ -102,8 +103,8 @@ private:
     if (what_.receipt.boot_id != what_.boot_id || what_.receipt.driver != what_.driver) {
       write_again();
     }
-    // A layer that is made anew is nobody's until it is whole. Children first: whoever finds one
-    // without its parent takes it for a user's.
+    // A layer that is made anew is withdrawn until it is whole. Children go first: after a kill
+    // the next boot would take a child without its parent for a user's layer.
     const auto& steps = what_.plan.layers;
     for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
       if (step->method != Method::present && what_.state.layers.contains(step->chain_id)) {
@@ -113,7 +114,8 @@ private:
     return {};
   }
 
-  // A record without files fails aloud.
+  // A needed layer keeps its record and loses its tar-split: dockerd then reports an error instead
+  // of showing wrong files.
   Result<void> withdraw(const LayerStep& step) {
     TRY(step.needed ? metadata_.suspend_layer(step.chain_id)
                     : metadata_.remove_layer(step.chain_id));
@@ -161,8 +163,8 @@ private:
     fail(step, failure);
   }
 
-  // It may have got its files, and a record or none. What cannot be removed, the receipt keeps for
-  // the next boot.
+  // Undoes a layer that failed halfway: it may have files, with or without a record. If undoing
+  // fails too, the receipt keeps the layer, so that the next boot removes it.
   void fail(const LayerStep& step, const std::string& why) {
     if (withdraw(step)) {
       report_.receipt.layers.erase(step.chain_id);

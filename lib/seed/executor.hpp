@@ -30,7 +30,7 @@ struct SeedReport {
   Receipt receipt; // as it was left in the data root
 };
 
-// How far the work has come, for whoever waits.
+// How far seeding has come, for the thread that logs it.
 struct SeedProgress {
   std::size_t layers_in_all = 0;
   std::size_t layers_done = 0;

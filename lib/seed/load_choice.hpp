@@ -13,7 +13,7 @@ namespace dind::seed {
 // The images of an engine, as it tells them.
 struct EngineImages {
   // The containerd store: an ID is the digest of a manifest, which a load makes anew, so
-  // that nobody can tell it from the cache. Names and the receipt decide.
+  // that it does not follow from the cache. Names and the receipt decide.
   bool by_manifest = false;
   std::map<Digest, std::set<std::string>> names; // by ID
 };

@@ -67,7 +67,14 @@ struct ImageStep {
   std::string missing_why; // not empty: the image cannot be seeded, and this is why
 };
 
-// What cannot stay as it is: what a cache that has gone leaves behind, and layers with a flaw.
+// What cannot stay as it is. The words for such layers, here and in seed/leftovers:
+//   flawed    a check found something wrong: its files, its cache, or that its cache is refused
+//   stale     made by seeding, or borrowed, and not usable: flawed, or its cache or files are gone
+//   lost      stale, and mounting a cache does not bring it back: flawed, or its own files are gone
+//   needed    a user's image or a container stands on it: its record stays
+//   made      this plan makes it anew, stale or not
+//   gone      stale, not made and not needed: it is removed
+//   orphaned  it stands on one that is gone, so it is removed, too, unless it is made or needed
 struct Removals {
   std::vector<Digest> images;
   std::vector<Digest> layers; // chain IDs, children before their parents

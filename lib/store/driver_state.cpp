@@ -25,7 +25,7 @@ std::string text_of(const Fd& dir, const std::string& name) {
   return std::move(text).value();
 }
 
-// Whether something is not there, rather than that nobody can tell.
+// Whether an errno says that a file is not there. Others say that it could not be looked at.
 bool is_absence(int code) {
   return code == ENOENT || code == ENOTDIR || code == ELOOP;
 }
@@ -37,7 +37,7 @@ public:
       : is_overlay_(driver == kOverlay2 || driver == kFuseOverlayfs),
         dir_(sys::open_beneath(root, layers_dir(driver), O_RDONLY | O_DIRECTORY)) {}
 
-  // An error where nobody can tell whether the layer can be reached.
+  // An error where it cannot be told whether the layer can be reached.
   Result<void> look_up(PresentLayer& layer) const {
     // A data root without the directory of all has no layer that can be reached.
     const auto own = dir_ ? sys::open_dir_at({*dir_, layer.cache_id}) : Result<Fd>(dir_.error());

@@ -159,7 +159,7 @@ Result<void> ImageMetadata::add_layer(const LayerRecord& record) const {
   };
   auto added = add();
   if (!added) {
-    std::ignore = sys::remove_tree_at(staged); // it may hold what fills the volume
+    std::ignore = sys::remove_tree_at(staged); // on ENOSPC it has what filled the volume
   }
   return added;
 }

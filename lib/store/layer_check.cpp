@@ -220,7 +220,8 @@ private:
   }
 
   // A file may have its size before its data: blocks that were set aside, and never
-  // written, read as zeros. Where there are some, or nobody knows, all of it is read.
+  // written, read as zeros. Where there are some, or the filesystem does not tell, all of it is
+  // read.
   static Result<void> content_of(const Fd& file, const archive::SplitFile& member) {
     const auto written = sys::is_written(file, member.size);
     if (written && *written) {

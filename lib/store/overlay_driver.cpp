@@ -121,7 +121,8 @@ Result<void> OverlayDriver::add(const Digest& chain_id, const OptionalParent& pa
     return complete(staged, chain_id, lower, has_skeleton);
   }();
   if (!made) {
-    std::ignore = sys::remove_tree_at({staging_, cache_id}); // it may hold what fills the volume
+    std::ignore =
+        sys::remove_tree_at({staging_, cache_id}); // on ENOSPC it has what filled the volume
   }
   return made;
 }
@@ -185,7 +186,7 @@ Result<void> OverlayDriver::complete(const Fd& staged, const Digest& chain_id, s
   TRY(sys::create_file_at({staged, kLink}, link_id, 0644));
   if (!lower.empty()) {
     TRY(sys::create_file_at({staged, kLower}, lower, 0644));
-    // As the two drivers have it.
+    // fuse-overlayfs makes it 0710, overlay2 0700.
     TRY(sys::make_dir_at({staged, kWork}, style_ == MarkStyle::aufs ? 0710 : 0700));
   }
   TRY(sys::create_file_at({staged, kCommitted}, "", 0600));
@@ -229,7 +230,7 @@ Result<void> OverlayDriver::remove(const std::string& cache_id) {
   if (!layer) {
     return layer.error();
   }
-  // The link first: without the directory nobody would know it any more. That of its skeleton
+  // The link first: its name is known from the directory alone. That of its skeleton
   // stays, for children may list it for ever: see complete().
   const auto link = sys::read_file_at({*layer, kLink}, kSmallFileLimit);
   if (link) {

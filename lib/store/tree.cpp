@@ -34,7 +34,7 @@ Result<void> move_into_place(sys::At from, sys::At to) {
   if (moved || !TRY(sys::exists_at(to))) {
     return moved;
   }
-  // At one stroke: whoever is killed here leaves the old one whole, or the new one.
+  // In one step: a kill leaves the old one whole, or the new one.
   if (sys::exchange_at(from, to)) {
     std::ignore = sys::remove_tree_at(from); // of staging
     return {};

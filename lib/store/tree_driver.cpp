@@ -79,7 +79,7 @@ Result<void> TreeDriver::add(const Digest& chain_id, const OptionalParent& paren
     return sys::rename_at({staging_, cache_id}, {layers_, cache_id});
   }();
   if (!made) {
-    std::ignore = discard({staging_, cache_id}); // it may hold what fills the volume
+    std::ignore = discard({staging_, cache_id}); // on ENOSPC it has what filled the volume
   }
   return made;
 }

@@ -12,8 +12,8 @@ namespace dind::supervise {
 // it has little left for the sparse file, or, for a new one, less than that may claim. Else "".
 std::string backing_warning(const host::LoopRoot& root);
 
-// The file by a descriptor that holds no lock of it (O_PATH), for whoever looks later. None where
-// little is left already: that has been said.
+// The file by a descriptor that holds no lock of it (O_PATH), for `wait_until_low`. None where
+// little is left already: `backing_warning` has said so.
 Fd backing_to_watch(const host::LoopRoot& root);
 
 // Blocks until little is left, and says so. A look that fails, as on a network filesystem, is

@@ -52,7 +52,7 @@ bool ExitCondition::await_file() {
   return is_there;
 }
 
-// Once it is, or cannot be told, nobody asks again.
+// Stops watching once the file is there, or cannot be looked at.
 bool ExitCondition::file_is_there() {
   const auto exists = marker_->exists();
   if (!exists) {

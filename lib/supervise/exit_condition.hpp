@@ -12,7 +12,7 @@
 
 namespace dind::supervise {
 
-// Waits, in a child of PID 1's, until nothing has worked for a while.
+// Waits, in a child of PID 1's, until the engine has been idle for a while.
 class IdleWait {
 public:
   explicit IdleWait(init::Supervisor& supervisor) : supervisor_(supervisor) {}

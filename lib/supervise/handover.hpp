@@ -28,7 +28,7 @@ struct Handover {
   std::string runtime_dir;
   std::string data_root;
   std::string loop_root;    // the data root, if it was put on a loop device; else empty
-  std::string promote;      // the driver whose borrowed layers may be promoted; empty if none shall
+  std::string promote;      // the driver whose borrowed layers may be promoted; else empty
   std::string status;       // the report so far
   long long started_ns = 0; // of the steady clock
   sigset_t mask{};          // from before all signals were blocked

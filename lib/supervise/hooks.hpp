@@ -33,7 +33,7 @@ struct Hooks {
 Result<Hooks> find_hooks(const fs::path& dir);
 
 // Runs them, one after the other, each killed with its process group when its time is over.
-// Returns one line for each that failed. To be called where nobody else reaps.
+// Returns one line for each that failed. To be called where no other code reaps.
 std::vector<std::string> run_hooks(const HookSetting& setting);
 
 } // namespace dind::supervise

@@ -93,7 +93,7 @@ Result<std::vector<Process>> list_processes() {
 
 Result<std::string> wait_for_others_to_end() {
   std::string ended;
-  const pid_t us = ::getppid(); // this is an task of the one that is asked about
+  const pid_t us = ::getppid(); // this runs in a task: its parent is dind-init
   for (;;) {
     const auto all = TRY(list_processes());
     const auto self =

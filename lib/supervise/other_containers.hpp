@@ -14,7 +14,7 @@ namespace dind::supervise {
 // A process as /proc tells it.
 struct Process {
   pid_t pid = 0;
-  pid_t parent = 0;            // 0: of nobody in this process namespace
+  pid_t parent = 0;            // 0: it is outside of this process namespace
   std::uint64_t started = 0;   // ticks since the kernel's start
   std::string mount_namespace; // what /proc/<pid>/ns/mnt links to; empty if it cannot be read
 };

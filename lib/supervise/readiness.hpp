@@ -6,9 +6,9 @@
 
 namespace dind::supervise {
 
-// How others, who neither ask nor watch, learn that the engine is ready: by the file of
-// DIND_READY_FILE, and by the NOTIFY_SOCKET of whoever supervises this program. What fails is
-// logged, and stops nothing.
+// Tells other programs that the engine is ready: by the file of DIND_READY_FILE, and by the
+// NOTIFY_SOCKET of a supervisor of this program, such as systemd. What fails is logged, and stops
+// nothing.
 class Readiness {
 public:
   // Removes a file that an earlier start left.
@@ -22,7 +22,7 @@ private:
   void notify(const char* message) const;
 
   std::string ready_file_; // "": none
-  std::string socket_;     // "": nobody is to be told
+  std::string socket_;     // "": no supervisor is to be told
 };
 
 } // namespace dind::supervise

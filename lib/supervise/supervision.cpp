@@ -39,7 +39,7 @@ std::vector<std::string> inherited_environment() {
   return environment;
 }
 
-// What dockerd got, less what is between it and us.
+// dockerd's environment without NOTIFY_SOCKET; hooks get a DOCKER_HOST of their own.
 std::vector<std::string> hook_environment(const Environment& of_daemon, const std::string& api) {
   std::vector<std::string> environment;
   for (const std::string& entry : of_daemon) {
@@ -90,7 +90,7 @@ private:
   StderrTail stderr_tail_{supervisor_};
   IdleWait idleness_{supervisor_};
   ExitCondition exit_condition_{settings_.exit_with, supervisor_, board_};
-  pid_t post_start_ = 0; // an task; 0: none is out
+  pid_t post_start_ = 0; // a task; 0: none runs
   bool has_been_ready_ = false;
   std::vector<fs::path> served_; // unix sockets that dockerd had still when we let them go
 };
@@ -322,7 +322,7 @@ void Supervision::stop_listening() {
 
 int supervise(Handover handover, const init::SignalSource& signals) {
   const std::string loop_root = handover.loop_root;
-  const Fd lock = std::move(handover.lock); // whoever waits for it finds the loop root free
+  const Fd lock = std::move(handover.lock); // released after the loop root: the next boot mounts it
   const config::SupervisionSettings settings = handover.settings;
   auto status = report::parse_status(handover.status);
   auto notify = daemon::NotifySocket::open(handover.runtime_dir);

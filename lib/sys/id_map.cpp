@@ -20,7 +20,7 @@ namespace dind::sys {
 namespace {
 
 // A process in a user namespace of its own, which does nothing: a map can be written, and the
-// namespace opened, only while it has somebody.
+// namespace opened, only while it has a process.
 class Inhabitant {
 public:
   static Result<Inhabitant> settle() {

@@ -27,15 +27,15 @@ struct IdMap {
   bool operator==(const IdMap&) const = default;
 };
 
-// What open_mapped needs of a map: a user namespace, in which nobody lives. Takes CAP_SETUID and
+// What open_mapped needs of a map: a user namespace without a process. Takes CAP_SETUID and
 // CAP_SETGID in the own namespace.
 Result<Fd> make_id_shift(const IdMap& map);
 
-// The directory `dir` and all below it, as somebody inside sees it: who makes a file there as 0
-// has it stored as the map's root, and an owner that the map does not have cannot be set
-// (EOVERFLOW). Capabilities of files become those of that root (VFS_CAP_REVISION_3). An ID-mapped
-// mount (mount_setattr(2), Linux 5.12) that nobody else sees, and that is there while the result is
-// open; it is for the *at calls alone (O_PATH). EINVAL where the filesystem has no such mounts.
+// The directory `dir` and all below it, as a process inside sees it: a file that is made there as
+// 0 is stored as the map's root's, and an owner that the map does not have cannot be set
+// (EOVERFLOW). Capabilities of files become those of that root (VFS_CAP_REVISION_3). A detached,
+// ID-mapped mount (mount_setattr(2), Linux 5.12), which is there while the result is open; it is
+// for the *at calls alone (O_PATH). EINVAL where the filesystem has no such mounts.
 // Hard links cannot lead into it or out of it (EXDEV).
 Result<Fd> open_mapped(const Fd& dir, const Fd& id_shift);
 

@@ -118,7 +118,7 @@ Result<void> clear_socket_at(const fs::path& path) {
   if (::lstat(path.c_str(), &found) == -1) {
     return {};
   }
-  // A file in the place of a socket is somebody's mistake, and not ours to remove.
+  // A file in the place of a socket is the user's mistake, and the user's to remove.
   if (!S_ISSOCK(found.st_mode)) {
     return Error(path.native() + " is no socket", EEXIST);
   }

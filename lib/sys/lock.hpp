@@ -9,13 +9,13 @@
 
 namespace dind::sys {
 
-// Locks of an open file or directory that nobody else may have meanwhile (flock). They fall with
+// Exclusive locks of an open file or directory (flock). They fall with
 // the last descriptor of that opening, and so with the process. EOPNOTSUPP or ENOLCK where the
 // filesystem has none.
-Result<bool> try_lock(const Fd& fd); // false: somebody else has it
+Result<bool> try_lock(const Fd& fd); // false: another opening has it
 Result<void> wait_lock(const Fd& fd);
 
-// Opens a lock file, made if it is missing (0600), and locks it as soon as nobody else has it.
+// Opens a lock file, made if it is missing (0600), and locks it as soon as it is free.
 // Nothing once `interrupted` says so, which is asked between tries.
 Result<std::optional<Fd>> take_lock_at(At at, const std::function<bool()>& interrupted);
 

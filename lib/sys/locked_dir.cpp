@@ -23,7 +23,7 @@ Result<LockedDir> make_locked_dir(const Fd& parent, const std::string& prefix) {
     LockedDir made{prefix + random_hex(kRandomBytes), Fd()};
     TRY(make_dir_at({parent, made.name}, 0700));
     auto opened = open_dir_at({parent, made.name});
-    // Between these calls and the lock, somebody may take it for an orphan.
+    // Before the lock, another process may take it for an orphan and remove it.
     if (!opened && opened.error().is(std::errc::no_such_file_or_directory)) {
       continue;
     }

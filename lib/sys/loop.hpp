@@ -23,8 +23,8 @@ private:
   std::string made_; // empty if it was there
 };
 
-// A block device over a file. The kernel detaches it (autoclear) as soon as nobody
-// has it open or mounted: this need not outlive the mount, and a namespace that
+// A block device over a file. The kernel detaches it (autoclear) as soon as it is
+// neither open nor mounted: this need not outlive the mount, and a namespace that
 // dies leaves nothing attached. Reads and writes bypass the page cache of the
 // file's filesystem where that can do it.
 class LoopDevice {
