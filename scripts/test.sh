@@ -44,7 +44,8 @@ build_and_test() { # PRESET LABELS
 stage_style() {
   scripts/format.sh
   git ls-files -z -- '*.sh' '*.bash' '.ci/run' 'scripts/oci-runtime-trim' | xargs -0 shellcheck -x
-  codespell --ignore-words-list=cach,filetest,fo,kown,savable README.md CHANGELOG.md lib cmd docker scripts tests
+  codespell --ignore-words-list=cach,filetest,fo,kown,savable README.md CHANGELOG.md CONTRIBUTING.md \
+    lib cmd docker scripts tests
 }
 
 stage_dev() {
