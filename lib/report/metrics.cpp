@@ -54,11 +54,11 @@ std::string print_metrics(const Status& status) {
   text.sample(status.images);
   text.family("dind_images_missing", "gauge", "Images of the cache that the engine lacks.");
   text.sample(status.images_missing.size());
-  text.family("dind_layers", "gauge", "Layers, by the method that brought them.");
+  text.family("dind_layers", "gauge", "Layers of the cache, by the method that seeded them.");
   for (const auto& [method, count] : status.layers_by_method) {
     text.sample(count, "method", method);
   }
-  text.family("dind_layer_bytes", "gauge", "Their bytes, by the method that brought them.");
+  text.family("dind_layer_bytes", "gauge", "Bytes of the layers, by the method that seeded them.");
   for (const auto& [method, bytes] : status.bytes_by_method) {
     text.sample(bytes, "method", method);
   }

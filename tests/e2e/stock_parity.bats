@@ -206,7 +206,7 @@ broken_iptables() {
   of_dockerd environ '^PATH=/usr/local/sbin/.iptables-legacy:'
 }
 
-@test "I3, I6: where nothing works, that modules cannot be loaded keeps nobody, and the engine ends" {
+@test "I3, I6: where neither variant works, modules that cannot be loaded are no obstacle, and the engine ends" {
   local options
   mapfile -t options < <(broken_iptables)
   printf '#!/bin/sh\nexit 3\n' >"$BATS_TEST_TMPDIR/fails"
