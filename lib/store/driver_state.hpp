@@ -24,8 +24,8 @@ struct PresentLayer {
   // Whether its directory is there and its content can be reached: a borrowed
   // layer whose cache has gone cannot.
   bool reachable = false;
-  // What is wrong with it, where somebody has looked; then it is not reachable either, for
-  // nobody may see it as it is.
+  // What a check found wrong with it. It is not reachable then: no container may see it as
+  // it is.
   std::string flaw = {};
   std::size_t lowers = 0; // entries of its `lower` file
 };

@@ -13,8 +13,8 @@ struct Users {
   // The data root is then that engine's own, below the one that is named to it.
   std::optional<sys::IdMap> shift = {};
   // This process and the engine are in a user namespace: overlayfs' marks are attributes named
-  // user.*, and devices, which nobody there can make, are left out as the engine does. Layers can
-  // only be unpacked: who has no ID there seems to be somebody else.
+  // user.*, and devices, which the kernel lets no process there make, are left out as the engine
+  // does. Layers can only be unpacked: an owner without an ID there shows as the overflow ID.
   bool in_namespace = false;
 };
 
