@@ -18,8 +18,8 @@ namespace dind::cache {
 // the layout of the folders around it.
 inline constexpr std::uint64_t kFormatVersion = 1;
 inline constexpr const char* kManifestName = "cache.json";
-inline constexpr timespec kFileTime = {0,
-                                       0}; // of its own files: the same whoever bakes it, and when
+// Of the cache's own files: the same at every bake.
+inline constexpr timespec kFileTime = {0, 0};
 
 // Bounds of what is believed of a cache.
 inline constexpr std::size_t kManifestLimit = 64U << 20U; // bytes
