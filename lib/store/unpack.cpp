@@ -17,13 +17,14 @@ Result<std::optional<archive::TarEntry>> unpack(archive::ByteSource& tar, const 
   archive::LayerRules rules(tree, marks);
   archive::TarReader reader(tar);
   std::optional<archive::TarEntry> root_entry;
-  TRY(archive::read_layer(reader, rules, [&](const archive::TarEntry& entry) -> Result<void> {
+  const auto note_root = [&](const archive::TarEntry& entry) -> Result<void> {
     const std::string path = TRY(archive::clean_path(entry.name));
     if (path.empty() && entry.type == archive::EntryType::directory) {
       root_entry = entry;
     }
     return {};
-  }));
+  };
+  TRY(archive::read_layer(reader, rules, note_root));
   return root_entry;
 }
 
