@@ -49,16 +49,16 @@ int exec_rootless(const Options& options, std::span<const std::string> arguments
                   const sigset_t& mask) {
   const auto& environment = options.invocation.environment;
   const auto facts = daemon::look_for_rootless(environment);
-  if (const std::string objection = daemon::rootless_objection(facts); !objection.empty()) {
-    fmt::print(stderr, "{}\n", objection);
+  if (const auto objection = daemon::rootless_objection(facts)) {
+    fmt::print(stderr, "{}\n", objection->why);
     return kRootlessRefused;
   }
   // Others' folders below /run cannot be searched, and are no worry.
   std::ignore = host::remove_stale_pids();
   const auto program = sys::canonical_path("/proc/self/exe");
-  const auto command =
-      daemon::rootless_command(program ? program->native() : "dind-init", arguments, environment,
-                               facts, options.invocation.default_listeners);
+  const auto command = daemon::rootless_command(
+      program ? program->native() : "dind-init", arguments, environment, facts,
+      options.invocation.default_listeners ? daemon::TcpPort::published : daemon::TcpPort::closed);
   return exec_program(command.argv, command.environment, mask);
 }
 

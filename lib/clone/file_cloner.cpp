@@ -46,7 +46,7 @@ Result<void> FileCloner::clone(const CloneSite& site, const sys::DirEntry& entry
   if (method_ == CloneMethod::hardlink) {
     return link(site, entry);
   }
-  return remake(site, entry.name, entry.type == DT_REG);
+  return remake(site, entry);
 }
 
 Result<void> FileCloner::link(const CloneSite& site, const sys::DirEntry& entry) {
@@ -54,7 +54,7 @@ Result<void> FileCloner::link(const CloneSite& site, const sys::DirEntry& entry)
   const sys::At to{site.pair.to, entry.name};
   auto linked = replace(to, [&] { return sys::link_at(from, to); });
   if (!linked && linked.error().is(std::errc::too_many_links)) {
-    return remake(site, entry.name, entry.type == DT_REG);
+    return remake(site, entry);
   }
   if (linked && entry.type == DT_REG) {
     ++progress_.files;
@@ -62,8 +62,8 @@ Result<void> FileCloner::link(const CloneSite& site, const sys::DirEntry& entry)
   return linked;
 }
 
-Result<void> FileCloner::remake(const CloneSite& site, const std::string& name, bool regular) {
-  return regular ? remake_file(site, name) : remake_node(site, name);
+Result<void> FileCloner::remake(const CloneSite& site, const sys::DirEntry& entry) {
+  return entry.type == DT_REG ? remake_file(site, entry.name) : remake_node(site, entry.name);
 }
 
 // What has one name is made; what has several is made for its first name.

@@ -35,7 +35,7 @@ private:
   struct OpenFile;
 
   Result<void> link(const CloneSite& site, const sys::DirEntry& entry);
-  Result<void> remake(const CloneSite& site, const std::string& name, bool regular);
+  Result<void> remake(const CloneSite& site, const sys::DirEntry& entry);
   Result<void> remake_file(const CloneSite& site, const std::string& name);
   Result<void> remake_node(const CloneSite& site, const std::string& name);
   Result<bool> make_or_link(const CloneSite& site, const std::string& name,

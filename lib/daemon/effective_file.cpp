@@ -179,8 +179,9 @@ Result<void> forget_effective_file(const fs::path& runtime_dir) {
   return {};
 }
 
-Result<std::string> place_effective_file(const DaemonFile& file, const Effective& effective,
-                                         const fs::path& runtime_dir) {
+Result<std::optional<Reason>> place_effective_file(const DaemonFile& file,
+                                                   const Effective& effective,
+                                                   const fs::path& runtime_dir) {
   Recipe recipe;
   recipe.users = file.path;
   recipe.effective = effective_file_in(runtime_dir);
@@ -195,7 +196,7 @@ Result<std::string> place_effective_file(const DaemonFile& file, const Effective
     mounted = mount_over(recipe, runtime_dir);
   }
   TRY(write_recipe(recipe, runtime_dir));
-  return mounted ? std::string() : mounted.error().describe();
+  return mounted ? std::nullopt : std::optional(Reason{mounted.error().describe()});
 }
 
 Result<bool> renew_effective_file(const fs::path& runtime_dir) {

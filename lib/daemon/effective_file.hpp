@@ -1,6 +1,7 @@
 #pragma once
 
 #include <base/json.hpp>
+#include <base/reason.hpp>
 #include <base/result.hpp>
 #include <daemon/daemon_json.hpp>
 
@@ -34,10 +35,11 @@ Result<Recipe> parse_recipe(std::string_view text);
 // Writes the effective settings to `runtime_dir`/daemon.json (with the mode of the user's file, or
 // 0644) and bind-mounts that over the user's path, so that clients read what dockerd reads. The
 // user's file is never written, and stays within reach as `runtime_dir`/daemon.user.json; if the
-// default one is missing, an empty object is made to mount on. Returns why nothing could be
-// mounted, or "": dockerd has to be pointed to the copy then. Keeps the recipe there, too.
-Result<std::string> place_effective_file(const DaemonFile& file, const Effective& effective,
-                                         const fs::path& runtime_dir);
+// default one is missing, an empty object is made to mount on. Returns why it could not be
+// mounted, if so: dockerd has to be pointed to the copy then. Keeps the recipe there, too.
+Result<std::optional<Reason>> place_effective_file(const DaemonFile& file,
+                                                   const Effective& effective,
+                                                   const fs::path& runtime_dir);
 
 // The path of the copy.
 fs::path effective_file_in(const fs::path& runtime_dir);

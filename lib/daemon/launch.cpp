@@ -38,12 +38,12 @@ Result<Launch> configure(const Invocation& invocation, const CommandLine& flags,
 
   TRY(forget_effective_file(runtime_dir));
   if (effective.differs) {
-    const std::string unmounted = TRY(place_effective_file(file, effective, runtime_dir));
+    const auto unmounted = TRY(place_effective_file(file, effective, runtime_dir));
     launch.file_written = true;
-    if (!unmounted.empty()) {
+    if (unmounted) {
       const std::string copy = effective_file_in(runtime_dir).native();
       launch.warnings.push_back(
-          fmt::format("dockerd reads {} by --config-file: {}", copy, unmounted));
+          fmt::format("dockerd reads {} by --config-file: {}", copy, unmounted->why));
       effective.arguments.push_back("--config-file=" + copy);
     }
   }

@@ -58,36 +58,38 @@ RootlessFacts look_for_rootless(std::span<const std::string> environment) {
   return facts;
 }
 
-std::string rootless_objection(const RootlessFacts& facts) {
+std::optional<Reason> rootless_objection(const RootlessFacts& facts) {
   if (!facts.has_rootlesskit) {
-    return fmt::format("{} missing 'rootlesskit' (perhaps the 'docker:dind-rootless' image variant "
-                       "is intended?)",
-                       kWho);
+    return Reason{
+        fmt::format("{} missing 'rootlesskit' (perhaps the 'docker:dind-rootless' image variant "
+                    "is intended?)",
+                    kWho)};
   }
   if (!facts.has_subordinate_ids) {
-    return fmt::format("{} missing necessary entries in /etc/subuid and/or /etc/subgid for {}",
-                       kWho, facts.uid);
+    return Reason{fmt::format(
+        "{} missing necessary entries in /etc/subuid and/or /etc/subgid for {}", kWho, facts.uid)};
   }
   if (!facts.has_writable_dirs) {
-    return fmt::format("{} need writable HOME ({}) and XDG_RUNTIME_DIR ({}) for user {}", kWho,
-                       facts.home, facts.runtime_dir, facts.uid);
+    return Reason{fmt::format("{} need writable HOME ({}) and XDG_RUNTIME_DIR ({}) for user {}",
+                              kWho, facts.home, facts.runtime_dir, facts.uid)};
   }
   if (!facts.unprivileged_clone.empty() && facts.unprivileged_clone != "1") {
-    return fmt::format("{} need 'kernel.unprivileged_userns_clone' "
-                       "(/proc/sys/kernel/unprivileged_userns_clone) set to 1",
-                       kWho);
+    return Reason{fmt::format("{} need 'kernel.unprivileged_userns_clone' "
+                              "(/proc/sys/kernel/unprivileged_userns_clone) set to 1",
+                              kWho)};
   }
   if (facts.max_user_namespaces == "0") {
-    return fmt::format("{} need 'user.max_user_namespaces' (/proc/sys/user/max_user_namespaces) "
-                       "set to a sufficiently large value",
-                       kWho);
+    return Reason{
+        fmt::format("{} need 'user.max_user_namespaces' (/proc/sys/user/max_user_namespaces) "
+                    "set to a sufficiently large value",
+                    kWho)};
   }
-  return "";
+  return std::nullopt;
 }
 
 RootlessCommand rootless_command(std::string_view program, std::span<const std::string> arguments,
                                  std::span<const std::string> environment,
-                                 const RootlessFacts& facts, bool default_listeners) {
+                                 const RootlessFacts& facts, TcpPort port) {
   const auto or_default = [&](std::string_view name, const char* fallback) {
     return find_variable(environment, name).value_or(fallback);
   };
@@ -105,10 +107,11 @@ RootlessCommand rootless_command(std::string_view program, std::span<const std::
     command.argv.push_back(flag);
   }
   const std::string bind = or_default("DIND_TCP_BIND", "0.0.0.0");
-  if (default_listeners) {
-    const char* port = find_variable(environment, "DOCKER_TLS_CERTDIR") ? "2376" : "2375";
+  if (port == TcpPort::published) {
+    const char* number = find_variable(environment, "DOCKER_TLS_CERTDIR") ? "2376" : "2375";
     const std::string outside = bind.find(':') == std::string::npos ? bind : "[" + bind + "]";
-    command.argv.insert(command.argv.end(), {"-p", fmt::format("{0}:{1}:{1}/tcp", outside, port)});
+    command.argv.insert(command.argv.end(),
+                        {"-p", fmt::format("{0}:{1}:{1}/tcp", outside, number)});
   }
   command.argv.emplace_back(program);
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());

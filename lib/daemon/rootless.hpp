@@ -1,6 +1,7 @@
 #pragma once
 
 #include <base/environment.hpp>
+#include <base/reason.hpp>
 #include <base/result.hpp>
 
 #include <boost/filesystem/path.hpp>
@@ -32,19 +33,21 @@ struct RootlessFacts {
 // Makes the directories that can be made.
 RootlessFacts look_for_rootless(std::span<const std::string> environment);
 
-// The stock entrypoint's own words for the first thing that is missing, or "".
-std::string rootless_objection(const RootlessFacts& facts);
+// The stock entrypoint's own words for the first thing that is missing.
+std::optional<Reason> rootless_objection(const RootlessFacts& facts);
 
-// rootlesskit, which makes the namespaces in which `program` then runs again with `arguments`. With
-// `default_listeners`, the port of the default TCP listener leads inside. The environment
-// tells the program where its socket shall be.
+// Whether the port of the default TCP listener leads inside.
+enum class TcpPort { closed, published };
+
+// rootlesskit, which makes the namespaces in which `program` then runs again with `arguments`. The
+// environment tells the program where its socket shall be.
 struct RootlessCommand {
   std::vector<std::string> argv;
   Environment environment;
 };
 RootlessCommand rootless_command(std::string_view program, std::span<const std::string> arguments,
                                  std::span<const std::string> environment,
-                                 const RootlessFacts& facts, bool default_listeners);
+                                 const RootlessFacts& facts, TcpPort port);
 
 // Where a rootless engine has its things, as dockerd itself would choose.
 struct RootlessPlaces {

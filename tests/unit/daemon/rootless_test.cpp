@@ -20,28 +20,28 @@ RootlessFacts all_there() {
 
 TEST(RootlessTest, IsRefusedInTheStockOrderAndWords) {
   RootlessFacts facts = all_there();
-  EXPECT_EQ(rootless_objection(facts), "");
+  EXPECT_FALSE(rootless_objection(facts));
   facts.unprivileged_clone = "1";
   facts.max_user_namespaces = "100";
-  EXPECT_EQ(rootless_objection(facts), "");
+  EXPECT_FALSE(rootless_objection(facts));
   facts.max_user_namespaces = "0";
-  EXPECT_EQ(rootless_objection(facts),
+  EXPECT_EQ(rootless_objection(facts).value().why,
             "error: attempting to run rootless dockerd but need 'user.max_user_namespaces' "
             "(/proc/sys/user/max_user_namespaces) set to a sufficiently large value");
   facts.unprivileged_clone = "0";
-  EXPECT_EQ(rootless_objection(facts),
+  EXPECT_EQ(rootless_objection(facts).value().why,
             "error: attempting to run rootless dockerd but need 'kernel.unprivileged_userns_clone' "
             "(/proc/sys/kernel/unprivileged_userns_clone) set to 1");
   facts.has_writable_dirs = false;
-  EXPECT_EQ(rootless_objection(facts),
+  EXPECT_EQ(rootless_objection(facts).value().why,
             "error: attempting to run rootless dockerd but need writable HOME (/home/rootless) and "
             "XDG_RUNTIME_DIR (/run/user/1000) for user 1000");
   facts.has_subordinate_ids = false;
-  EXPECT_EQ(rootless_objection(facts),
+  EXPECT_EQ(rootless_objection(facts).value().why,
             "error: attempting to run rootless dockerd but missing necessary entries in "
             "/etc/subuid and/or /etc/subgid for 1000");
   facts.has_rootlesskit = false;
-  EXPECT_EQ(rootless_objection(facts),
+  EXPECT_EQ(rootless_objection(facts).value().why,
             "error: attempting to run rootless dockerd but missing 'rootlesskit' (perhaps the "
             "'docker:dind-rootless' image variant is intended?)");
 }
@@ -49,7 +49,7 @@ TEST(RootlessTest, IsRefusedInTheStockOrderAndWords) {
 TEST(RootlessTest, RunsThisProgramAgainBelowRootlesskit) {
   const auto command = rootless_command("/bin/dind-init", Words{"--debug"},
                                         Words{"HOME=/home/rootless", "DOCKER_TLS_CERTDIR=/certs"},
-                                        all_there(), true);
+                                        all_there(), TcpPort::published);
   EXPECT_EQ(command.argv,
             (Words{"rootlesskit", "--net=slirp4netns", "--mtu=1500", "--disable-host-loopback",
                    "--port-driver=builtin", "--copy-up=/etc", "--copy-up=/run", "-p",
@@ -64,7 +64,7 @@ TEST(RootlessTest, TakesItsVariablesAndOpensNoPortForDockerdAsWritten) {
       "/d", Words{"dockerd", "-H", "unix:///x"},
       Words{"DOCKERD_ROOTLESS_ROOTLESSKIT_NET=pasta", "DOCKERD_ROOTLESS_ROOTLESSKIT_MTU=1400",
             "DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS=--ipv6  -p 1:1/tcp", "DOCKER_HOST=unix:///mine"},
-      all_there(), false);
+      all_there(), TcpPort::closed);
   EXPECT_EQ(command.argv,
             (Words{"rootlesskit", "--net=pasta", "--mtu=1400", "--disable-host-loopback",
                    "--port-driver=builtin", "--copy-up=/etc", "--copy-up=/run", "--ipv6", "-p",
@@ -76,8 +76,9 @@ TEST(RootlessTest, PassesOnTheAddressesThatClientsKnow) {
   RootlessFacts facts = all_there();
   facts.addresses = {"172.17.0.2", "fd00::2"};
   const auto names_of = [&](const Words& environment) {
-    return find_variable(rootless_command("/d", {}, environment, facts, true).environment,
-                         "DOCKER_TLS_SAN");
+    return find_variable(
+        rootless_command("/d", {}, environment, facts, TcpPort::published).environment,
+        "DOCKER_TLS_SAN");
   };
   EXPECT_EQ(names_of({}), "IP:172.17.0.2,IP:fd00::2");
   EXPECT_EQ(names_of({"DOCKER_TLS_SAN=DNS:mine"}), "DNS:mine,IP:172.17.0.2,IP:fd00::2");
