@@ -41,11 +41,12 @@ Environment prepare_packet_filter(FilterUse use, Environment environment,
   const host::Iptables iptables = host::prepare_iptables(wish, runtime_dir);
   log::info("iptables: {} ({})", iptables.version.empty() ? "none" : iptables.version,
             iptables.choice.why);
-  if (!iptables.trouble.empty()) {
-    board.warn("iptables does not work, and dockerd may refuse to start: " + iptables.trouble);
+  if (iptables.trouble) {
+    board.warn("iptables does not work, and dockerd may refuse to start: " + iptables.trouble->why);
   }
-  if (use.v6 && !iptables.trouble_v6.empty()) {
-    log::warn("ip6tables does not work, and networks with IPv6 will fail: {}", iptables.trouble_v6);
+  if (use.v6 && iptables.trouble_v6) {
+    log::warn("ip6tables does not work, and networks with IPv6 will fail: {}",
+              iptables.trouble_v6->why);
   }
   return iptables.legacy_dir.empty()
              ? environment

@@ -77,10 +77,10 @@ Finding confinement(const Symptoms& seen) {
   return {Grade::fine, "LSM", profile.empty() ? "nothing confines this" : profile};
 }
 
-Finding one_of(const char* about, const std::string& trouble, Grade grade, const char* fine,
-               const char* advice) {
-  return trouble.empty() ? Finding{Grade::fine, about, fine}
-                         : Finding{grade, about, fmt::format("{}: {}", trouble, advice)};
+Finding one_of(const char* about, const std::optional<Reason>& trouble, Grade grade,
+               const char* fine, const char* advice) {
+  return trouble ? Finding{grade, about, fmt::format("{}: {}", trouble->why, advice)}
+                 : Finding{Grade::fine, about, fine};
 }
 
 std::vector<std::string> nameservers(std::string_view resolv_conf) {

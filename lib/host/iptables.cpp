@@ -28,14 +28,16 @@ std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
-// Why a program does not list its rules, or "".
-std::string refusal_of(const std::string& program) {
+// Why a program does not list its rules.
+std::optional<Reason> refusal_of(const std::string& program) {
   const auto listed = sys::run({program, "-nL"});
   if (!listed) {
-    return listed.error().describe();
+    return Reason{listed.error().describe()};
   }
-  return listed->status.code == 0 ? ""
-                                  : fmt::format("{} -nL: {}", program, first_line(listed->output));
+  if (listed->status.code == 0) {
+    return std::nullopt;
+  }
+  return Reason{fmt::format("{} -nL: {}", program, first_line(listed->output))};
 }
 
 // Debian has the variants side by side, as iptables-legacy and so on. dockerd looks for plain
@@ -130,7 +132,7 @@ Iptables prepare_iptables(const std::optional<std::string>& wish, const fs::path
     load_for(*facts.wish ? Tables::legacy : Tables::standard);
   }
   const auto works = [](const std::string& dir) {
-    return refusal_of(program_of("iptables", dir)).empty();
+    return !refusal_of(program_of("iptables", dir));
   };
   for (;;) {
     iptables.choice = choose_tables(facts);
@@ -164,7 +166,7 @@ Iptables prepare_iptables(const std::optional<std::string>& wish, const fs::path
   const bool is_known_to_work = facts.standard_works.value_or(false) ||
                                 facts.standard_works_with_modules.value_or(false) ||
                                 facts.legacy_works.value_or(false);
-  iptables.trouble = is_known_to_work ? "" : refusal_of(program_of("iptables", chosen));
+  iptables.trouble = is_known_to_work ? std::nullopt : refusal_of(program_of("iptables", chosen));
   iptables.trouble_v6 = refusal_of(program_of("ip6tables", chosen));
   return iptables;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <base/reason.hpp>
 #include <base/result.hpp>
 
 #include <boost/filesystem/path.hpp>
@@ -48,8 +49,8 @@ struct Iptables {
   IptablesChoice choice;
   std::string legacy_dir; // to be put in front of dockerd's PATH; empty for the standard variant
   std::string version;    // as `iptables --version` says it; empty if there is no such program
-  std::string trouble;    // why containers may have no network, or ""
-  std::string trouble_v6; // the same for ip6tables
+  std::optional<Reason> trouble;    // why containers may have no network
+  std::optional<Reason> trouble_v6; // the same for ip6tables
 };
 
 // Finds out, asking for kernel modules where no variant works without. `wish` is

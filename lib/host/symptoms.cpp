@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <optional>
 #include <sstream>
 
 namespace dind::host {
@@ -21,16 +22,16 @@ std::string text_of(const std::string& path) {
   return text ? std::move(text).value() : "";
 }
 
-std::string why(const Error& error) {
-  return error.describe();
+Reason why(const Error& error) {
+  return {error.describe()};
 }
 
-std::string try_open(const char* path) {
+std::optional<Reason> try_open(const char* path) {
   const auto opened = sys::open_path(path, O_RDWR);
-  return opened ? "" : why(opened.error());
+  return opened ? std::nullopt : std::optional(why(opened.error()));
 }
 
-std::string try_cgroup() {
+std::optional<Reason> try_cgroup() {
   const bool is_unified = ::access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
   const std::string path =
       fmt::format("/sys/fs/cgroup/{}dind-doctor-{}", is_unified ? "" : "memory/", ::getpid());
@@ -38,20 +39,23 @@ std::string try_cgroup() {
     return why(errno_error("make {}", path));
   }
   ::rmdir(path.c_str());
-  return "";
+  return std::nullopt;
 }
 
-std::string try_tables(const char* program) {
+std::optional<Reason> try_tables(const char* program) {
   const auto finished = sys::run({program, "-nL"});
   if (!finished) {
     return why(finished.error());
   }
+  if (finished->status.code == 0) {
+    return std::nullopt;
+  }
   const std::string& said = finished->output;
-  return finished->status.code == 0 ? "" : said.substr(0, said.find('\n'));
+  return Reason{said.substr(0, said.find('\n'))};
 }
 
 // The data root, or what is there of the way to it.
-std::string try_overlay(const std::string& data_root) {
+std::optional<Reason> try_overlay(const std::string& data_root) {
   sys::fs::path path = data_root;
   while (!path.empty() && ::access(path.c_str(), F_OK) == -1) {
     path = path.parent_path();
@@ -63,7 +67,10 @@ std::string try_overlay(const std::string& data_root) {
   ProbeRequest request;
   request.scratch_parent = ".";
   const auto facts = probe(*opened, request);
-  return !facts ? why(facts.error()) : facts->overlay.holds ? "" : facts->overlay.why;
+  if (!facts) {
+    return why(facts.error());
+  }
+  return facts->overlay.holds ? std::nullopt : std::optional(Reason{facts->overlay.why});
 }
 
 std::optional<unsigned> number_in(const std::string& text) {
