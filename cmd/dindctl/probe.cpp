@@ -70,7 +70,9 @@ Result<ProbeReport> make_report(const config::Settings& settings) {
   host::ProbeRequest request{.scratch_parent = has_own ? own : ".", .everything = true};
   add_caches(settings, request, report);
   report.facts = TRY(host::probe(place.dir, request).within(report.probed_at));
-  report.choice = seed::choose_driver(settings, report.facts, report.state, !report.caches.empty());
+  report.choice =
+      seed::choose_driver(settings, report.facts, report.state,
+                          report.caches.empty() ? seed::Cached::nothing : seed::Cached::images);
   return report;
 }
 
@@ -88,7 +90,7 @@ int run_probe(const ProbeArguments& arguments) {
   } else {
     print_for_people(*report);
   }
-  return report->choice.refusal.empty() ? kDone : kDoesNotHold;
+  return report->choice.refusal ? kDoesNotHold : kDone;
 }
 
 } // namespace

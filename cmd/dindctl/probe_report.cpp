@@ -143,8 +143,8 @@ void print_for_people(const ProbeReport& report) {
   for (const std::string& warning : choice.warnings) {
     fmt::print("  {}\n", warning);
   }
-  if (!choice.refusal.empty()) {
-    fmt::print("refused: {}\n", choice.refusal);
+  if (choice.refusal) {
+    fmt::print("refused: {}\n", choice.refusal->why);
   }
 }
 
@@ -171,13 +171,14 @@ void print_for_programs(const ProbeReport& report) {
   for (const seed::Refused& rung : report.choice.refused) {
     refused.push_back({{"driver", rung.driver}, {"why", printable(rung.why)}});
   }
-  form["decision"] = {{"driver", report.choice.driver},
-                      {"why", printable(report.choice.why)},
-                      {"refusal", printable(report.choice.refusal)},
-                      {"means", seed::name_of(report.choice.means)},
-                      {"on_loop", report.choice.on_loop},
-                      {"refused", std::move(refused)},
-                      {"warnings", to_json(report.choice.warnings)}};
+  form["decision"] = {
+      {"driver", report.choice.driver},
+      {"why", printable(report.choice.why)},
+      {"refusal", printable(report.choice.refusal ? report.choice.refusal->why : "")},
+      {"means", seed::name_of(report.choice.means)},
+      {"on_loop", report.choice.on_loop},
+      {"refused", std::move(refused)},
+      {"warnings", to_json(report.choice.warnings)}};
   fmt::print("{}", json::print(form, json::Style::pretty));
 }
 

@@ -45,7 +45,7 @@ struct SeedArguments {
 };
 
 void print_removals(const boot::Seeding& seeding) {
-  const auto& layers = seeding.found.state.of(seeding.found.seeded_driver()).layers;
+  const auto& layers = seeding.seen.state.of(seeding.seeded_driver()).layers;
   const auto& going = seeding.plan.removals.layers;
   for (const Digest& chain_id : going) {
     const store::PresentLayer& layer = layers.at(chain_id);
@@ -61,8 +61,28 @@ void print_removals(const boot::Seeding& seeding) {
   }
 }
 
+struct Told {
+  std::string_view what;
+  std::string why; // of what is not done
+};
+
+Told told(const seed::ImageStep& step, seed::SeedPlan::Kind kind) {
+  if (step.missing) {
+    return {"missing", step.missing->why};
+  }
+  switch (step.fate) {
+  case seed::ImageStep::Fate::unwanted:
+    return {"unwanted", "the user removed it, and DIND_RESEED=no"};
+  case seed::ImageStep::Fate::present:
+    return {"present", ""};
+  case seed::ImageStep::Fate::seed:
+    break;
+  }
+  return {kind == seed::SeedPlan::Kind::load ? "load" : "seed", ""};
+}
+
 void print_plan(const boot::Seeding& seeding) {
-  const seed::DriverChoice& driver = seeding.found.driver;
+  const seed::DriverChoice& driver = seeding.driver;
   fmt::print("driver  {}  {}\n", driver.driver.empty() ? "(the engine's choice)" : driver.driver,
              driver.why);
   if (driver.on_loop) {
@@ -73,8 +93,9 @@ void print_plan(const boot::Seeding& seeding) {
     fmt::print("  not   {}  {}\n", rung.driver, rung.why);
   }
   print_removals(seeding);
-  if (!seeding.plan.cold_why.empty()) {
-    fmt::print("nothing would be seeded: {}\n", seeding.plan.cold_why);
+  if (seeding.plan.kind == seed::SeedPlan::Kind::nothing ||
+      seeding.plan.kind == seed::SeedPlan::Kind::impossible) {
+    fmt::print("nothing would be seeded: {}\n", seeding.plan.why);
     return;
   }
   for (const seed::LayerStep& step : seeding.plan.layers) {
@@ -82,14 +103,9 @@ void print_plan(const boot::Seeding& seeding) {
                step.why);
   }
   for (const seed::ImageStep& step : seeding.plan.images) {
-    const cache::Image& image = seeding.found.caches.open[step.cache].manifest().images[step.image];
-    const std::string_view what = !step.missing_why.empty() ? "missing"
-                                  : step.unwanted           ? "unwanted"
-                                  : step.present            ? "present"
-                                  : seeding.plan.by_load    ? "load"
-                                                            : "seed";
-    fmt::print("{:<9}image {}  {}\n", what, cache::label_of(image),
-               step.unwanted ? "the user removed it, and DIND_RESEED=no" : step.missing_why);
+    const cache::Image& image = seeding.caches.open[step.cache].manifest().images[step.image];
+    const auto [what, why] = told(step, seeding.plan.kind);
+    fmt::print("{:<9}image {}  {}\n", what, cache::label_of(image), why);
   }
 }
 
@@ -151,20 +167,19 @@ int run_seed(const SeedArguments& arguments) {
   if (!seeding) {
     return fail(kSeedVerb, seeding.error());
   }
-  const std::string& refusal = seeding->found.driver.refusal;
-  if (!refusal.empty()) {
-    fmt::print(stderr, "dindctl seed: {}\n", refusal);
+  if (const auto& refusal = seeding->driver.refusal) {
+    fmt::print(stderr, "dindctl seed: {}\n", refusal->why);
     return kDoesNotHold;
   }
   if (arguments.dry_run) {
     print_plan(*seeding);
-  } else if (seeding->plan.by_load) {
+  } else if (seeding->plan.kind == seed::SeedPlan::Kind::load) {
     fmt::print(stderr, "dindctl seed: these images have to be loaded by an engine, which dind-init "
                        "does when it boots\n");
     return kDoesNotHold;
   }
-  if (!seeding->failure.empty()) {
-    fmt::print(stderr, "dindctl seed: {}\n", seeding->failure);
+  if (seeding->failure) {
+    fmt::print(stderr, "dindctl seed: {}\n", seeding->failure->why);
     return kDoesNotHold;
   }
   return kDone;

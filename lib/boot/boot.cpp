@@ -10,6 +10,7 @@
 #include <boot/loading.hpp>
 #include <boot/packet_filter.hpp>
 #include <boot/public_sockets.hpp>
+#include <boot/seed_status.hpp>
 #include <boot/seeding.hpp>
 #include <daemon/launch.hpp>
 #include <daemon/notify.hpp>
@@ -19,7 +20,7 @@
 #include <init/reaper.hpp>
 #include <init/signals.hpp>
 #include <sys/signal_name.hpp>
-#include <report/status.hpp>
+#include <report/status_board.hpp>
 #include <supervise/policy.hpp>
 #include <supervise/promotion.hpp>
 #include <supervise/readiness.hpp>
@@ -29,6 +30,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <optional>
 #include <utility>
 
 namespace dind::boot {
@@ -85,7 +87,7 @@ Result<Seeding> seed_until_stopped(const config::Settings& settings, PublicSocke
 
 // Images into the volume, while keys and certificates are made.
 OrExit<Seeding> fill_volume(const Configuration& configuration, const Options& options,
-                            PublicSockets& sockets, LoopHold& loop, report::StatusBoard& board) {
+                            PublicSockets& sockets, report::StatusBoard& board) {
   constexpr const char* kStopped = "stopped before dockerd was started";
   if (!configuration.listeners.certificates.empty()) {
     board.begin("tls");
@@ -95,19 +97,15 @@ OrExit<Seeding> fill_volume(const Configuration& configuration, const Options& o
       find_variable(options.invocation.environment, "DOCKER_TLS_SAN").value_or(""), is_stopped);
 
   auto seeding = seed_until_stopped(configuration.settings, sockets, board);
-  if (seeding) {
-    loop.take(seeding->found);
-  }
   if (is_stopped()) {
     return stop_exit(kStopped);
   }
   if (!seeding) { // nothing but the lock is left to fail
     return Exit{kDataRootLocked, seeding.error().describe()};
   }
-  protect(seeding->found.caches);
-  const std::string& refusal = seeding->found.driver.refusal;
-  if (!refusal.empty()) {
-    return Exit{kDriverUnavailable, refusal};
+  protect(seeding->caches);
+  if (const auto& refusal = seeding->driver.refusal) {
+    return Exit{kDriverUnavailable, refusal->why};
   }
   const auto made_in = certificates.finish();
   if (!made_in && is_stopped()) {
@@ -121,7 +119,7 @@ OrExit<Seeding> fill_volume(const Configuration& configuration, const Options& o
 // What dockerd shall use, from what seeding came to.
 daemon::EngineChoice choice_of(const Seeding& seeding, const config::Settings& settings) {
   daemon::EngineChoice choice;
-  choice.driver = seeding.found.driver.driver;
+  choice.driver = seeding.driver.driver;
   if (settings.store == config::Store::containerd) {
     choice.containerd_snapshotter = true;
   } else if (settings.store == config::Store::graph || !choice.driver.empty()) {
@@ -134,12 +132,12 @@ daemon::EngineChoice choice_of(const Seeding& seeding, const config::Settings& s
 
 // The driver whose borrowed layers get files of their own while dockerd runs, before
 // their cache goes; empty if none do.
-std::string driver_to_promote(const config::Settings& settings, const Findings& found) {
-  const std::string& driver = found.driver.driver;
+std::string driver_to_promote(const config::Settings& settings, const Seeding& seeding) {
+  const std::string& driver = seeding.driver.driver;
   const bool may_be_borrowed =
-      found.driver.means == seed::Means::layers && !seed::has_full_trees(driver);
-  return may_be_borrowed && supervise::wants_promotion(settings.promote, found.receipt) ? driver
-                                                                                        : "";
+      seeding.driver.means == seed::Means::layers && !seed::has_full_trees(driver);
+  const bool wanted = supervise::wants_promotion(settings.promote, seeding.seen.receipt);
+  return may_be_borrowed && wanted ? driver : "";
 }
 
 // Leaves dockerd's start and all that follows to a fresh program. From there on, nothing
@@ -181,20 +179,25 @@ OrExit<Engine> configure_engine(const Configuration& configuration, const Option
 // Has the engine load what can only be loaded, and judges what is missing then.
 OrExit<void> complete_images(const config::Settings& settings, const Seeding& seeding,
                              const LoadingEngine& how, report::StatusBoard& board) {
-  std::string failure = seeding.failure;
-  if (seeding.plan.by_load) {
-    const std::string missing = load_images(settings, seeding, how, board, is_stopped);
-    failure = missing.empty() ? failure : missing;
+  std::optional<Reason> failure = seeding.failure;
+  if (seeding.plan.kind == seed::SeedPlan::Kind::load) {
+    board.begin("seed");
+    board.enter(report::State::seeding);
+    const seed::SeedReport done = load_images(settings, seeding, how, is_stopped);
+    publish(done, seeding.plan, seeding.driver, board);
     if (is_stopped()) {
       return stop_exit("stopped while images were loaded");
     }
+    if (auto missing = seed::failure_of(done)) {
+      failure = std::move(missing);
+    }
   }
-  if (!failure.empty() && settings.on_seed_error == config::OnSeedError::fail) {
-    return Exit{kCacheUnusable, failure};
+  if (failure && settings.on_seed_error == config::OnSeedError::fail) {
+    return Exit{kCacheUnusable, failure->why};
   }
-  if (!failure.empty()) {
+  if (failure) {
     // A cold cache is slow; a daemon that does not start is an outage.
-    board.warn("not all images of the cache are there: " + failure);
+    board.warn("not all images of the cache are there: " + failure->why);
   }
   return {};
 }
@@ -202,10 +205,10 @@ OrExit<void> complete_images(const config::Settings& settings, const Seeding& se
 void report(const config::Settings& settings, const Seeding& seeding, const Engine& engine,
             report::StatusBoard& board) {
   report::Status& status = board.status();
-  status.driver = seeding.found.driver.driver;
+  status.driver = seeding.driver.driver;
   status.store = settings.store == config::Store::containerd ? "containerd" : "graph";
   status.api = engine.launch.api;
-  status.images_there = images_there(seeding, status);
+  status.images_there = images_there(seeding.caches, seeding.plan, status);
   if (settings.supervision.drain.count() > 0 && engine.launch.api.empty()) {
     board.warn("DIND_DRAIN: the engine has no unix socket to be asked at, so that a drain "
                "takes all of its time");
@@ -228,8 +231,7 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
   board.begin("prepare");
   const Site site = TRY(or_exit(kHostUnprepared, prepare(configuration, options, board)));
 
-  LoopHold loop; // goes after all that is open on it
-  Seeding seeding = TRY(fill_volume(configuration, options, sockets, loop, board));
+  Seeding seeding = TRY(fill_volume(configuration, options, sockets, board));
 
   board.begin("configure");
   const Engine engine = TRY(configure_engine(configuration, options, site, seeding, board));
@@ -247,13 +249,13 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
   state.argv = engine.launch.argv;
   state.environment = engine.launch.environment;
   state.graph_driver =
-      unasked_graph_driver(settings, engine.choice, seeding.found.state.prior_drivers);
+      unasked_graph_driver(settings, engine.choice, seeding.seen.state.prior_drivers);
   state.runtime_dir = site.runtime_dir.native();
-  state.data_root = seeding.found.store_root;
-  state.loop_root = loop.hand_on();
-  state.backing = std::move(seeding.found.backing);
-  state.promote = driver_to_promote(settings, seeding.found);
-  state.lock = std::move(seeding.found.lock);
+  state.data_root = seeding.root.path;
+  state.loop_root = seeding.root.loop ? seeding.root.loop->hand_on() : "";
+  state.backing = std::move(seeding.root.backing);
+  state.promote = driver_to_promote(settings, seeding);
+  state.lock = std::move(seeding.root.lock);
   return hand_over(std::move(state), signals, board);
 }
 

@@ -37,7 +37,31 @@ Result<void> verify_fully(const cache::Cache& cache, seed::CacheView& view) {
   return {};
 }
 
+Result<seed::CacheView> view_of(const cache::Cache& cache, config::Verify verify) {
+  seed::CacheView view{.manifest = &cache.manifest()};
+  view.canary = TRY(cache::check_canary(cache.root(), cache.manifest()));
+  for (const cache::Layer& layer : cache.manifest().layers) {
+    const auto tree = cache.open_tree(layer.diff_id);
+    auto damage =
+        tree ? cache::check_sentinels(*tree, layer.sentinels) : Result<cache::Damage>(tree.error());
+    if (!damage) {
+      view.sentinels[layer.diff_id].missing.push_back("a usable tree: " +
+                                                      std::move(damage).error().describe());
+    } else if (!damage->is_whole()) {
+      view.sentinels[layer.diff_id] = std::move(damage).value();
+    }
+  }
+  if (verify == config::Verify::full) {
+    TRY(verify_fully(cache, view));
+  }
+  return view;
+}
+
 } // namespace
+
+seed::Cached has_images(const Caches& caches) {
+  return caches.open.empty() ? seed::Cached::nothing : seed::Cached::images;
+}
 
 Caches open_caches(const config::Settings& settings) {
   Caches caches;
@@ -54,7 +78,7 @@ Caches open_caches(const config::Settings& settings) {
       if (path && cache.error().code() == 0) { // for what it says, not for what cannot be read
         caches.refused.push_back(path->native());
       }
-      caches.failure = std::move(cache).error().within("open the cache " + dir).describe();
+      caches.failure = Reason{std::move(cache).error().within("open the cache " + dir).describe()};
     }
   }
   return caches;
@@ -68,24 +92,11 @@ void protect(const Caches& caches) {
   }
 }
 
-Result<seed::CacheView> view_of(const cache::Cache& cache, config::Verify verify) {
-  seed::CacheView view{.manifest = &cache.manifest()};
-  view.canary = TRY(cache::check_canary(cache.root(), cache.manifest().canary_capability));
-  for (const cache::Layer& layer : cache.manifest().layers) {
-    const auto tree = cache.open_tree(layer.diff_id);
-    auto damage =
-        tree ? cache::check_sentinels(*tree, layer.sentinels) : Result<cache::Damage>(tree.error());
-    if (!damage) {
-      view.sentinels[layer.diff_id].missing.push_back("a usable tree: " +
-                                                      std::move(damage).error().describe());
-    } else if (!damage->is_whole()) {
-      view.sentinels[layer.diff_id] = std::move(damage).value();
-    }
+Result<Caches> looked_into(Caches caches, config::Verify verify) {
+  for (const cache::Cache& cache : caches.open) {
+    caches.views.push_back(TRY(view_of(cache, verify)));
   }
-  if (verify == config::Verify::full) {
-    TRY(verify_fully(cache, view));
-  }
-  return view;
+  return caches;
 }
 
 } // namespace dind::boot

@@ -38,8 +38,7 @@ Result<Configuration> resolve(const Options& options) {
                                   .file = configuration.file.settings,
                                   .default_listeners = options.invocation.default_listeners,
                                   .settings = configuration.settings.engine}));
-  if (const auto refusal =
-          supervise::objection(configuration.settings.supervision, ::getpid() == 1)) {
+  if (const auto refusal = supervise::objection(configuration.settings.supervision, ::getpid())) {
     return input_error("{}", *refusal);
   }
   append(configuration.warnings, options.warnings);

@@ -1,7 +1,11 @@
 #include <boot/layer_flaws.hpp>
 
 #include <base/log.hpp>
+#include <seed/driver.hpp>
 #include <store/layer_check.hpp>
+
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -10,7 +14,7 @@ namespace {
 
 void note(store::PresentLayer& layer, std::string flaw) {
   layer.reachable = false;
-  layer.flaw = std::move(flaw);
+  layer.flaw = Reason{std::move(flaw)};
 }
 
 // Full trees share files with their parents': what those have lost, these lack as well, though
@@ -28,18 +32,18 @@ void spread_to_children(store::DriverState& state) {
   }
 }
 
-Result<std::string> flaw_of(const Findings& found, const std::string& driver,
-                            const store::DriverState& state, const Digest& chain_id) {
+Result<std::optional<Reason>> flaw_of(const DataRoot& root, const std::string& driver,
+                                      const store::DriverState& state, const Digest& chain_id) {
   const store::PresentLayer& layer = state.layers.at(chain_id);
   cache::Skeleton skeleton;
   if (!layer.borrowed_from.empty()) {
     skeleton = TRY(cache::read_skeleton_beside(layer.borrowed_from));
   }
-  return store::find_flaw(found.data_root, driver, chain_id, state, skeleton, found.users);
+  return store::find_flaw(root.dir, driver, chain_id, state, skeleton, root.users);
 }
 
 // Returns whether every layer could be looked at.
-bool check_after_reboot(const Findings& found, const std::string& driver,
+bool check_after_reboot(const DataRoot& root, const std::string& driver,
                         store::DriverState& state) {
   std::size_t checked = 0;
   std::string unanswered;
@@ -48,11 +52,11 @@ bool check_after_reboot(const Findings& found, const std::string& driver,
       continue;
     }
     ++checked;
-    auto flaw = flaw_of(found, driver, state, chain_id);
+    auto flaw = flaw_of(root, driver, state, chain_id);
     if (!flaw) {
       unanswered = std::move(flaw).error().within(layer.diff_id.short_hex()).describe();
-    } else if (!flaw->empty()) {
-      note(layer, "it did not outlive the last boot: " + *flaw);
+    } else if (*flaw) {
+      note(layer, "it did not outlive the last boot: " + (*flaw)->why);
     }
   }
   if (seed::has_full_trees(driver)) {
@@ -69,20 +73,20 @@ bool check_after_reboot(const Findings& found, const std::string& driver,
   return unanswered.empty();
 }
 
-// "" where a layer's tree is as it was baked, as far as canary and sentinels tell.
-std::string damage_of(const seed::CacheView& view, const Digest& diff_id) {
+// What canary and sentinels tell of a layer's tree.
+std::optional<Reason> damage_of(const seed::CacheView& view, const Digest& diff_id) {
   if (!view.canary.is_whole()) {
-    return "its cache was damaged: " + view.canary.first();
+    return Reason{"its cache was damaged: " + view.canary.first()};
   }
   const auto sentinels = view.sentinels.find(diff_id);
   if (sentinels == view.sentinels.end() || sentinels->second.is_whole()) {
-    return "";
+    return std::nullopt;
   }
-  return "in its cache, " + sentinels->second.first();
+  return Reason{"in its cache, " + sentinels->second.first()};
 }
 
-void check_borrowed(const Findings& found, store::DriverState& state) {
-  for (const std::string& refused : found.caches.refused) {
+void check_borrowed(const Caches& caches, store::DriverState& state) {
+  for (const std::string& refused : caches.refused) {
     for (auto& [chain_id, layer] : state.layers) {
       if (layer.reachable &&
           layer.borrowed_from == refused + "/" + cache::tree_dir(layer.diff_id)) {
@@ -90,15 +94,15 @@ void check_borrowed(const Findings& found, store::DriverState& state) {
       }
     }
   }
-  for (std::size_t c = 0; c < found.views.size(); ++c) {
+  for (std::size_t c = 0; c < caches.views.size(); ++c) {
     for (auto& [chain_id, layer] : state.layers) {
-      std::string damage = damage_of(found.views[c], layer.diff_id);
-      if (damage.empty()) {
+      auto damage = damage_of(caches.views[c], layer.diff_id);
+      if (!damage) {
         continue;
       }
-      const auto tree = found.caches.open[c].path() / cache::tree_dir(layer.diff_id);
+      const auto tree = caches.open[c].path() / cache::tree_dir(layer.diff_id);
       if (layer.reachable && layer.borrowed_from == tree.native()) {
-        note(layer, std::move(damage));
+        note(layer, std::move(damage)->why);
       }
     }
   }
@@ -106,17 +110,18 @@ void check_borrowed(const Findings& found, store::DriverState& state) {
 
 } // namespace
 
-void look_for_flaws(Findings& found) {
-  const auto driver = found.state.drivers.find(found.seeded_driver());
-  if (driver == found.state.drivers.end()) {
-    return;
+Inspection with_flaws(Inspection seen, const std::string& driver, const DataRoot& root,
+                      const Caches& caches) {
+  const auto found = seen.state.drivers.find(driver);
+  if (found == seen.state.drivers.end()) {
+    return seen;
   }
-  check_borrowed(found, driver->second);
-  const bool is_known =
-      found.receipt.boot_id == found.boot_id && found.receipt.driver == driver->first;
-  if (!is_known && !check_after_reboot(found, driver->first, driver->second)) {
-    found.boot_id = "unknown";
+  check_borrowed(caches, found->second);
+  const bool is_known = seen.receipt.boot_id == seen.boot_id && seen.receipt.driver == driver;
+  if (!is_known && !check_after_reboot(root, driver, found->second)) {
+    seen.boot_id = seed::kUnchecked;
   }
+  return seen;
 }
 
 } // namespace dind::boot

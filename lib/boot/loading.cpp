@@ -2,8 +2,8 @@
 
 #include <base/log.hpp>
 #include <boot/private_engine.hpp>
+#include <boot/progress_line.hpp>
 #include <daemon/engine_api.hpp>
-#include <seed/executor.hpp>
 #include <seed/load_choice.hpp>
 #include <seed/load_stream.hpp>
 #include <store/layout.hpp>
@@ -23,119 +23,120 @@ namespace dind::boot {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kLoadLineEvery = std::chrono::seconds(5);
 constexpr auto kStartPatience = std::chrono::minutes(2);
 constexpr auto kQuestionTimeout = std::chrono::seconds(30);
 // An engine says nothing while it unpacks a layer, which may be large and its disk slow.
 constexpr auto kStepTimeout = std::chrono::minutes(10);
 constexpr auto kStopPatience = std::chrono::seconds(30); // dockerd gives itself 15
 constexpr auto kShortPatience = std::chrono::seconds(3);
-constexpr const char* kOutOfTime = "the time of DIND_SEED_BUDGET was up";
 
 // Loads image by image, and remembers what came of each.
 class Loader {
 public:
-  Loader(const config::Settings& settings, const Findings& found, report::StatusBoard& board,
+  Loader(const config::Settings& settings, const Seeding& seeding,
          const std::function<bool()>& stopped)
-      : found_(found), board_(board), stopped_(stopped), receipt_(found.receipt) {
+      : seeding_(seeding), stopped_(stopped) {
     if (settings.seed_budget.count() > 0) {
       deadline_ = Clock::now() + settings.seed_budget;
     }
-    if (receipt_.layers.empty()) { // else they are still to be checked after a reboot
-      receipt_.boot_id = found.boot_id;
-      receipt_.driver = found.driver.driver;
+    report_.receipt = seeding.seen.receipt;
+    report_.bytes[seed::Method::load] = 0; // also those of layers that the engine had
+    if (report_.receipt.layers.empty()) {  // else they are still to be checked after a reboot
+      report_.receipt.boot_id = seeding.seen.boot_id;
+      report_.receipt.driver = seeding.driver.driver;
     }
   }
 
   bool is_over() const { return stopped_() || is_out_of_time(); }
 
+  void warn(std::string warning) { report_.warnings.push_back(std::move(warning)); }
+
   void give_up(std::string why) {
-    why_none_ = is_out_of_time() ? kOutOfTime : std::move(why);
-    failure_ = "no image can be loaded: " + why_none_;
-    warnings_.push_back(failure_);
+    why_none_ = Reason{"no image can be loaded: " +
+                       (is_out_of_time() ? std::string(seed::kOutOfTime) : std::move(why))};
+    report_.why_missing = why_none_;
+    warn(why_none_->why);
   }
 
   // Takes up the engine's own list of images.
-  Result<void> ask(const std::string& socket, const std::vector<seed::ImageStep>& images) {
+  Result<void> ask(const std::string& socket) {
     const daemon::EngineApi api(socket, kQuestionTimeout);
     engine_.by_manifest = TRY(api.has_containerd_store());
     engine_.names = TRY(names_of(api));
-    for (const seed::ImageStep& step : images) {
+    for (const seed::ImageStep& step : seeding_.plan.images) {
       const cache::Image& image = image_of(step);
-      if (seed::choose_load(image, engine_, receipt_).present ||
-          (!engine_.by_manifest && engine_.names.contains(image.id))) {
+      if (choose(image).present || (!engine_.by_manifest && engine_.names.contains(image.id))) {
         count(step, seed::Method::present);
       }
     }
     return {};
   }
 
-  // Loads an image if the engine lacks it, or a name of it. `engine` may be none: nothing
-  // can be loaded then, and nothing was asked.
-  void add(const seed::ImageStep& step, PrivateEngine* engine, const std::string& socket) {
-    const cache::Image& image = image_of(step);
-    const seed::LoadChoice choice = seed::choose_load(image, engine_, receipt_);
-    if (choice.present || (!engine && step.present)) {
-      count(step, seed::Method::present);
-      ++images_;
-      return;
+  // Takes an image for what the data root tells of it, or for missing: there is no engine.
+  void add_unasked(const seed::ImageStep& step) {
+    if (step.fate == seed::ImageStep::Fate::present) {
+      keep(step);
+    } else {
+      add(step, [](const seed::LoadChoice&) { return Reason{"no engine was started for it"}; });
     }
-    if (step.unwanted) {
-      return;
-    }
-    for (const std::string& name : choice.withheld) {
-      warnings_.push_back(fmt::format("{} stays with the image that the user gave it to", name));
-    }
-    if (!why_none_.empty()) {
-      missing_.push_back(cache::label_of(image));
-      return;
-    }
-    std::string why = step.missing_why;
-    if (why.empty() && is_out_of_time()) {
-      why = kOutOfTime;
-    }
-    if (why.empty()) { // hence something was to be loaded, and there is an engine
-      auto loaded = load(step, choice, *engine, socket);
-      why = loaded ? "" : reason_of(loaded.error(), *engine);
-    }
-    if (why.empty()) {
-      ++images_;
-      return;
-    }
-    missing_.push_back(cache::label_of(image));
-    warnings_.push_back(fmt::format("image {} is not seeded: {}", cache::label_of(image), why));
-    failure_ = failure_.empty() ? warnings_.back() : failure_;
   }
 
-  // Reports, and returns why not all images are there, or "".
-  std::string report(report::Status& status) const {
-    for (const std::string& warning : warnings_) {
-      board_.warn(warning);
-    }
-    status.images = images_;
-    status.images_missing = missing_;
-    status.strategy = seed::name_of(seed::Method::load);
-    status.reason = found_.driver.why;
-    for (const seed::Method method : {seed::Method::load, seed::Method::present}) {
-      const auto layers = layers_.find(method);
-      const std::uint64_t number = layers == layers_.end() ? 0 : layers->second;
-      status.layers_by_method.emplace_back(seed::name_of(method), number);
-      status.layers += number;
-    }
-    status.bytes = bytes_;
-    status.bytes_by_method.emplace_back("load", bytes_);
-    status.result = missing_.empty() ? report::Outcome::ok
-                    : images_ > 0    ? report::Outcome::degraded
-                                     : report::Outcome::cold;
-    log::info("seeded {} images, {} layers of {} bytes, by load", images_, status.layers, bytes_);
-    return missing_.empty() ? ""
-                            : fmt::format("{} images are missing; {}", missing_.size(), failure_);
+  // Loads an image if the engine lacks it, or a name of it.
+  void add_with(PrivateEngine& engine, const std::string& socket, const seed::ImageStep& step) {
+    add(step, [&](const seed::LoadChoice& choice) {
+      auto loaded = load(step, choice, engine, socket);
+      return loaded ? std::nullopt : std::optional(reason_of(loaded.error(), engine));
+    });
   }
+
+  seed::SeedReport finish() { return std::move(report_); }
 
 private:
   using Names = std::map<Digest, std::set<std::string>>;
 
   bool is_out_of_time() const { return deadline_ && Clock::now() >= *deadline_; }
+
+  seed::LoadChoice choose(const cache::Image& image) const {
+    return seed::choose_load(image, engine_, report_.receipt);
+  }
+
+  // `load` says why it failed.
+  void add(const seed::ImageStep& step,
+           const std::function<std::optional<Reason>(const seed::LoadChoice&)>& load) {
+    const cache::Image& image = image_of(step);
+    const seed::LoadChoice choice = choose(image);
+    if (choice.present) {
+      keep(step);
+      return;
+    }
+    if (step.fate == seed::ImageStep::Fate::unwanted) {
+      return;
+    }
+    for (const std::string& name : choice.withheld) {
+      warn(fmt::format("{} stays with the image that the user gave it to", name));
+    }
+    if (why_none_) {
+      report_.images_missing.push_back(cache::label_of(image));
+      return;
+    }
+    auto failure = step.missing       ? step.missing
+                   : is_out_of_time() ? std::optional(Reason{seed::kOutOfTime})
+                                      : load(choice);
+    if (!failure) {
+      ++report_.images;
+      return;
+    }
+    report_.images_missing.push_back(cache::label_of(image));
+    warn(fmt::format("image {} is not seeded: {}", cache::label_of(image), failure->why));
+    if (!report_.why_missing) {
+      report_.why_missing = Reason{report_.warnings.back()};
+    }
+  }
+
+  void keep(const seed::ImageStep& step) {
+    count(step, seed::Method::present);
+    ++report_.images;
+  }
 
   static Result<Names> names_of(const daemon::EngineApi& api) {
     Names names;
@@ -147,7 +148,7 @@ private:
   }
 
   const cache::Cache& cache_of(const seed::ImageStep& step) const {
-    return found_.caches.open[step.cache];
+    return seeding_.caches.open[step.cache];
   }
   const cache::Image& image_of(const seed::ImageStep& step) const {
     return cache_of(step).manifest().images[step.image];
@@ -159,8 +160,8 @@ private:
     const auto chain = cache::chain_ids(image.layers);
     for (std::size_t i = 0; i < chain.size(); ++i) {
       if (held_.insert(chain[i]).second) {
-        ++layers_[method];
-        bytes_ += cache_of(step).manifest().find(image.layers[i])->bytes;
+        ++report_.layers[method];
+        report_.bytes[seed::Method::load] += cache_of(step).manifest().find(image.layers[i])->bytes;
       }
     }
   }
@@ -178,8 +179,9 @@ private:
       sent_ += got;
       return got;
     };
+    loading_ = &image;
     const auto interrupted = [&]() {
-      tell_progress(image);
+      tell_progress_();
       return is_over() || !engine.runs();
     };
     TRY(daemon::EngineApi(socket, kStepTimeout).load(reader, interrupted));
@@ -197,59 +199,39 @@ private:
         engine_id = id;
       }
     }
-    seed::note_load(image.id, engine_id, tags, receipt_);
+    seed::note_load(image.id, engine_id, tags, report_.receipt);
     const std::string own = store::kOwnDir;
-    const Fd own_dir = TRY(sys::open_dir_at({found_.data_root, own}));
-    return seed::write_receipt(own_dir, receipt_);
+    const Fd own_dir = TRY(sys::open_dir_at({seeding_.root.dir, own}));
+    return seed::write_receipt(own_dir, report_.receipt);
   }
 
-  std::string reason_of(const Error& error, PrivateEngine& engine) const {
+  Reason reason_of(const Error& error, PrivateEngine& engine) const {
     if (!engine.runs()) {
-      return "the engine ended while it loaded";
+      return {"the engine ended while it loaded"};
     }
-    return error.is(std::errc::operation_canceled) && is_out_of_time() ? kOutOfTime
-                                                                       : error.describe();
+    return {error.is(std::errc::operation_canceled) && is_out_of_time() ? seed::kOutOfTime
+                                                                        : error.describe()};
   }
 
-  void tell_progress(const cache::Image& image) {
-    if (Clock::now() < next_line_) {
-      return;
-    }
-    next_line_ = Clock::now() + kLoadLineEvery;
-    log::info("loading {}: {} images are there, {} MB were sent in all", cache::label_of(image),
-              images_, sent_ / 1'000'000);
-  }
-
-  const Findings& found_;
-  report::StatusBoard& board_;
+  const Seeding& seeding_;
   const std::function<bool()>& stopped_;
-  seed::Receipt receipt_;
   seed::EngineImages engine_;
   std::optional<Clock::time_point> deadline_;
-  Clock::time_point next_line_ = Clock::now() + kLoadLineEvery;
-  std::string why_none_;  // not empty: no image can be loaded
-  std::string failure_;   // the first one
-  std::set<Digest> held_; // chain IDs of layers that the engine has
-  std::map<seed::Method, std::uint64_t> layers_;
-  std::vector<std::string> missing_;
-  std::vector<std::string> warnings_;
-  std::uint64_t images_ = 0;
-  std::uint64_t bytes_ = 0;
+  std::optional<Reason> why_none_; // no image can be loaded
+  std::set<Digest> held_;          // chain IDs of layers that the engine has
+  seed::SeedReport report_;
+  const cache::Image* loading_ = nullptr; // now
   std::uint64_t sent_ = 0;
+  ProgressLine tell_progress_{[this] {
+    return fmt::format("loading {}: {} images are there, {} MB were sent in all",
+                       cache::label_of(*loading_), report_.images, sent_ / 1'000'000);
+  }};
 };
 
 bool has_all_names(const cache::Image& image, const store::DriverState& state) {
   return std::all_of(image.names.begin(), image.names.end(), [&](const std::string& name) {
     return state.references.contains(name); // perhaps with an image of the user's
   });
-}
-
-// What the data root has less now than before.
-void count_written(const sys::FreeSpace& before, const Fd& data_root, report::Status& status) {
-  if (const auto after = sys::free_space(data_root)) {
-    status.bytes_written = before.bytes > after->bytes ? before.bytes - after->bytes : 0;
-    status.files_written = before.inodes > after->inodes ? before.inodes - after->inodes : 0;
-  }
 }
 
 // A directory that only root can enter, and that goes with its owner: dockerd gives its
@@ -283,63 +265,58 @@ private:
 
 // An error means that nothing can be loaded.
 Result<void> load_with_engine(const Seeding& seeding, const LoadingEngine& how, Loader& loader,
-                              report::StatusBoard& board, const std::function<bool()>& stopped) {
+                              const std::function<bool()>& stopped) {
   const PrivateDir dir = TRY(PrivateDir::make(how.runtime_dir));
   const daemon::Launch launch = TRY(daemon::configure_private(
       how.invocation, how.flags, how.file, how.choice, dir.path(), how.notify.path().native()));
   const auto is_over = [&]() { return loader.is_over(); };
   PrivateEngine engine =
       TRY(PrivateEngine::start(launch, how.notify, how.mask, is_over, kStartPatience));
-  TRY(loader.ask(launch.api, seeding.plan.images));
+  TRY(loader.ask(launch.api));
   for (const seed::ImageStep& step : seeding.plan.images) {
     if (stopped()) {
       break;
     }
-    loader.add(step, &engine, launch.api);
+    loader.add_with(engine, launch.api, step);
   }
   if (!engine.stop(stopped() ? kShortPatience : kStopPatience)) {
-    board.warn("the dockerd that loaded the images did not end by SIGTERM, and was killed");
+    loader.warn("the dockerd that loaded the images did not end by SIGTERM, and was killed");
   }
   return {};
 }
 
 // Whether there is something to load, as far as the data root tells.
 bool has_to_load(const Seeding& seeding) {
-  const store::DriverState& state = seeding.found.state.of(seeding.found.driver.driver);
-  return std::any_of(seeding.plan.images.begin(), seeding.plan.images.end(),
-                     [&](const seed::ImageStep& step) {
-                       const cache::Cache& cache = seeding.found.caches.open[step.cache];
-                       const cache::Image& image = cache.manifest().images[step.image];
-                       return !step.unwanted && step.missing_why.empty() &&
-                              !(step.present && has_all_names(image, state));
-                     });
+  const store::DriverState& state = seeding.seen.state.of(seeding.driver.driver);
+  return std::any_of(
+      seeding.plan.images.begin(), seeding.plan.images.end(), [&](const seed::ImageStep& step) {
+        const cache::Cache& cache = seeding.caches.open[step.cache];
+        const cache::Image& image = cache.manifest().images[step.image];
+        const bool is_there =
+            step.fate == seed::ImageStep::Fate::present && has_all_names(image, state);
+        return step.fate != seed::ImageStep::Fate::unwanted && !step.missing && !is_there;
+      });
 }
 
 } // namespace
 
-std::string load_images(const config::Settings& settings, const Seeding& seeding,
-                        const LoadingEngine& how, report::StatusBoard& board,
-                        const std::function<bool()>& stopped) {
-  board.begin("seed");
-  board.enter(report::State::seeding);
-  const auto before = sys::free_space(seeding.found.data_root);
-  Loader loader(settings, seeding.found, board, stopped);
+seed::SeedReport load_images(const config::Settings& settings, const Seeding& seeding,
+                             const LoadingEngine& how, const std::function<bool()>& stopped) {
+  const auto before = sys::free_space(seeding.root.dir);
+  Loader loader(settings, seeding, stopped);
   const bool is_needed = has_to_load(seeding);
-  const auto done =
-      is_needed ? load_with_engine(seeding, how, loader, board, stopped) : Result<void>();
+  const auto done = is_needed ? load_with_engine(seeding, how, loader, stopped) : Result<void>();
   if (!done) {
     loader.give_up(done.error().describe());
   }
   if (!is_needed || !done) {
     for (const seed::ImageStep& step : seeding.plan.images) {
-      loader.add(step, nullptr, "");
+      loader.add_unasked(step);
     }
   }
-  std::string failure = loader.report(board.status());
-  if (before) {
-    count_written(*before, seeding.found.data_root, board.status());
-  }
-  return failure;
+  seed::SeedReport report = loader.finish();
+  const auto after = sys::free_space(seeding.root.dir);
+  return before && after ? seed::with_space_taken(std::move(report), *before, *after) : report;
 }
 
 } // namespace dind::boot

@@ -3,6 +3,7 @@
 #include <boot/seeding.hpp>
 #include <daemon/launch.hpp>
 #include <daemon/notify.hpp>
+#include <seed/seed_report.hpp>
 
 #include <boost/filesystem/path.hpp>
 
@@ -28,10 +29,8 @@ struct LoadingEngine {
 
 // Carries out a plan by load: if the data root lacks an image, starts the engine where
 // no client reaches it, gives it what it lacks, and stops it again. An image that fails costs no
-// other. Reports to `board`. Returns why not all images are there, or "". Ends soon, with less
-// done, when `stopped` becomes true or the budget is used up.
-std::string load_images(const config::Settings& settings, const Seeding& seeding,
-                        const LoadingEngine& how, report::StatusBoard& board,
-                        const std::function<bool()>& stopped);
+// other. Ends soon, with less done, when `stopped` becomes true or the budget is used up.
+seed::SeedReport load_images(const config::Settings& settings, const Seeding& seeding,
+                             const LoadingEngine& how, const std::function<bool()>& stopped);
 
 } // namespace dind::boot

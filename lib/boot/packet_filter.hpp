@@ -3,7 +3,7 @@
 #include <base/environment.hpp>
 #include <daemon/argv.hpp>
 #include <daemon/daemon_json.hpp>
-#include <report/status.hpp>
+#include <report/status_board.hpp>
 
 #include <boost/filesystem/path.hpp>
 

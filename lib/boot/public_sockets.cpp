@@ -49,7 +49,7 @@ Error obstacle(const daemon::HostAddress& at, Error error) {
 } // namespace
 
 bool is_instant(const seed::SeedPlan& plan) {
-  return !plan.by_load &&
+  return plan.kind != seed::SeedPlan::Kind::load &&
          std::none_of(plan.layers.begin(), plan.layers.end(), [](const seed::LayerStep& step) {
            return step.method == seed::Method::copy || step.method == seed::Method::load;
          });

@@ -1,80 +1,20 @@
 #include <boot/seeding.hpp>
 
 #include <base/log.hpp>
+#include <boot/layer_flaws.hpp>
+#include <boot/progress_line.hpp>
+#include <boot/seed_status.hpp>
 #include <seed/clearing.hpp>
 #include <seed/executor.hpp>
+#include <supervise/backing.hpp>
 
-#include <algorithm>
-#include <array>
 #include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
 
 namespace dind::boot {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-constexpr auto kSeedLineEvery = std::chrono::seconds(5);
-
-void report_cold(const Findings& found, const seed::SeedPlan& plan, bool wanted,
-                 report::Status& status) {
-  const bool nothing_to_have = found.caches.open.empty() && found.caches.failure.empty();
-  status.result = wanted && nothing_to_have ? report::Outcome::ok : report::Outcome::cold;
-  status.reason = plan.cold_why;
-  for (const cache::Cache& cache : found.caches.open) {
-    for (const cache::Image& image : cache.manifest().images) {
-      status.images_missing.push_back(cache::label_of(image));
-    }
-  }
-}
-
-void report(const seed::SeedReport& done, const seed::DriverChoice& driver,
-            report::Status& status) {
-  constexpr std::array kMethods = {seed::Method::link,     seed::Method::reflink,
-                                   seed::Method::hardlink, seed::Method::copy,
-                                   seed::Method::native,   seed::Method::present};
-  status.images = done.images;
-  status.images_missing = done.images_missing;
-  status.strategy = seed::name_of(seed::strategy_of(done));
-  status.reason = driver.why;
-  for (const seed::Method method : kMethods) {
-    const auto layers = done.layers.find(method);
-    const std::uint64_t count = layers == done.layers.end() ? 0 : layers->second;
-    status.layers_by_method.emplace_back(seed::name_of(method), count);
-    status.layers += count;
-  }
-  for (const auto& [method, bytes] : done.bytes) {
-    status.bytes += bytes;
-    status.bytes_by_method.emplace_back(seed::name_of(method), bytes);
-  }
-  status.bytes_written = done.bytes_written;
-  status.files_written = done.files_written;
-  const bool all = done.images_missing.empty();
-  status.result = all               ? report::Outcome::ok
-                  : done.images > 0 ? report::Outcome::degraded
-                                    : report::Outcome::cold;
-  log::info("seeded {} images, {} layers of {} bytes, mostly by {}; {} bytes were written",
-            done.images, status.layers, status.bytes, status.strategy, done.bytes_written);
-}
-
-// Tells of the progress when who works asks whether to go on. Nothing is to interrupt it: a
-// signal that means stop ends the whole process.
-class Watch {
-public:
-  explicit Watch(const seed::SeedProgress& progress) : progress_(progress) {}
-
-  bool operator()() {
-    if (Clock::now() >= next_) {
-      next_ = Clock::now() + kSeedLineEvery;
-      log::info("seeding: {} of {} layers, {} files, {} MB", progress_.layers_done,
-                progress_.layers_in_all, progress_.files.files.load(),
-                progress_.files.bytes.load() / 1'000'000);
-    }
-    return false;
-  }
-
-private:
-  const seed::SeedProgress& progress_;
-  Clock::time_point next_ = Clock::now() + kSeedLineEvery;
-};
 
 clone::CloneMethod share_method(const host::HostFacts& facts) {
   return facts.hardlink.holds  ? clone::CloneMethod::hardlink
@@ -82,135 +22,226 @@ clone::CloneMethod share_method(const host::HostFacts& facts) {
                                : clone::CloneMethod::copy;
 }
 
-Result<seed::SeedReport> carry_out(const config::Settings& settings, const Seeding& seeding) {
-  const Findings& found = seeding.found;
-  std::vector<const cache::Cache*> sources;
-  for (const cache::Cache& cache : found.caches.open) {
-    sources.push_back(&cache);
-  }
-  seed::SeedProgress progress;
-  seed::Execution execution{.plan = seeding.plan,
-                            .driver = found.driver.driver,
-                            .caches = sources,
-                            .state = found.state.of(found.driver.driver),
-                            .receipt = found.receipt,
-                            .boot_id = found.boot_id,
-                            .users = found.users,
-                            .jobs = settings.seed_jobs > 0 ? settings.seed_jobs : found.facts.cpus,
-                            .share = share_method(found.facts),
-                            .deadline = std::nullopt,
-                            .interrupted = Watch(progress)};
-  if (settings.seed_budget.count() > 0) {
-    execution.deadline = Clock::now() + settings.seed_budget;
-  }
-  return seed::execute(execution, found.data_root, progress);
+seed::DriverChoice choose(const config::Settings& settings, const Inspection& seen,
+                          const Caches& caches) {
+  return seed::choose_driver(settings, seen.facts, seen.state, has_images(caches));
 }
 
-// What may not be seen as it is, where nothing is made anew.
-Result<void> clear_flaws(Seeding& seeding) {
-  Findings& found = seeding.found;
-  if (seeding.plan.removals.empty()) {
-    return {};
+void tell_of(const host::LoopRoot& loop, report::StatusBoard& board) {
+  if (auto warning = supervise::backing_warning(loop)) {
+    board.warn(*std::move(warning));
   }
-  const std::string& driver = found.seeded_driver();
-  found.receipt = TRY(seed::clear_data_root(
-      {.plan = seeding.plan, .state = found.state.of(driver), .receipt = found.receipt}, driver,
-      found.data_root));
-  return {};
+  log::info("data root: {} bytes on {}, {}", loop.bytes, loop.device,
+            loop.is_new ? "new" : "from an earlier start");
 }
 
-void tell_decision(const Findings& found, const seed::SeedPlan& plan, report::StatusBoard& board) {
-  const seed::DriverChoice& driver = found.driver;
+// Puts a loop-mounted filesystem at the data root and looks again; if that fails, the next rung of
+// the ladder is taken.
+Result<Seeding> on_loop(Seeding seeding, const config::Settings& settings,
+                        report::StatusBoard& board) {
+  auto loop = mount_on_loop(settings, seeding.seen.facts.free);
+  if (!loop) {
+    log::warn("the data root stays where it is: {}", loop.error().describe());
+    seeding.seen.facts.loop = {false, std::move(loop).error().describe()};
+    seeding.driver = choose(settings, seeding.seen, seeding.caches);
+    return seeding;
+  }
+  seeding.root = TRY(moved_to(std::move(loop).value(), std::move(seeding.root), settings));
+  tell_of(seeding.root.loop->root(), board);
+  seeding.seen = TRY(inspect(seeding.root, seeding.caches, settings));
+  // The ladder that led here is what people want to know, not that overlay2 works now.
+  const seed::DriverChoice before = std::move(seeding.driver);
+  seeding.driver = choose(settings, seeding.seen, seeding.caches);
+  seeding.driver.why = before.why;
+  seeding.driver.refused = before.refused;
+  return seeding;
+}
+
+// A lower rung would hold the data root to its driver for good.
+seed::DriverChoice left_to_the_boot(seed::DriverChoice driver) {
+  driver.means = seed::Means::none;
+  driver.why += ", which dind-init mounts when it boots";
+  return driver;
+}
+
+// Holds the data root, sees what it is like, and chooses its driver.
+Result<Seeding> prepare_seeding(const config::Settings& settings, Mode mode,
+                                report::StatusBoard& board) {
+  Seeding seeding;
+  if (settings.seed != config::Strategy::off) {
+    seeding.caches = TRY(looked_into(open_caches(settings), settings.verify));
+  }
+  seeding.root = TRY(hold_data_root(settings, mode, has_images(seeding.caches)));
+  seeding.seen = TRY(inspect(seeding.root, seeding.caches, settings));
+  seeding.driver = choose(settings, seeding.seen, seeding.caches);
+  if (seeding.driver.on_loop && mode == Mode::boot) {
+    seeding = TRY(on_loop(std::move(seeding), settings, board));
+  } else if (seeding.driver.on_loop && mode == Mode::seed_only) {
+    seeding.driver = left_to_the_boot(std::move(seeding.driver));
+  }
+  if (!seeding.seen.facts.filesystem_note.empty() && !seeding.root.loop) {
+    log::info("{}", seeding.seen.facts.filesystem_note);
+  }
+  if (!seeding.caches.open.empty() || was_seeded(seeding.root)) {
+    const std::string driver = seeding.seeded_driver();
+    seeding.seen = with_flaws(std::move(seeding.seen), driver, seeding.root, seeding.caches);
+  }
+  return seeding;
+}
+
+seed::SeedPlan plan_for(const Seeding& seeding, const config::Settings& settings) {
+  const store::StoreState& state = seeding.seen.state;
+  return seed::make_plan({settings, seeding.driver, seeding.seen.facts,
+                          state.of(seeding.driver.driver), state.of(seeding.seeded_driver()),
+                          seeding.seen.receipt, seeding.caches.views});
+}
+
+void tell_decision(const Seeding& seeding, report::StatusBoard& board) {
+  const seed::DriverChoice& driver = seeding.driver;
   log::info("storage driver: {} ({})",
             driver.driver.empty() ? "the engine's choice" : driver.driver, driver.why);
   for (const seed::Refused& rung : driver.refused) {
     log::info("not {}: {}", rung.driver, rung.why);
   }
-  for (const auto* warnings : {&driver.warnings, &plan.warnings}) {
+  for (const auto* warnings : {&driver.warnings, &seeding.plan.warnings}) {
     for (const std::string& warning : *warnings) {
       board.warn(warning);
     }
   }
 }
 
-} // namespace
-
-std::vector<std::string> images_there(const Seeding& seeding, const report::Status& status) {
-  std::vector<std::string> there;
-  const auto& missing = status.images_missing;
-  for (const seed::ImageStep& step : seeding.plan.images) {
-    const cache::Cache& cache = seeding.found.caches.open[step.cache];
-    std::string label = cache::label_of(cache.manifest().images[step.image]);
-    const bool is_missing = std::find(missing.begin(), missing.end(), label) != missing.end();
-    if (!step.unwanted && !is_missing) {
-      there.push_back(std::move(label));
-    }
+// Removes what may not be seen as it is, where nothing is made anew. Returns the receipt without
+// it.
+Result<seed::Receipt> clear_flaws(const Seeding& seeding) {
+  const Inspection& seen = seeding.seen;
+  if (seeding.plan.removals.empty()) {
+    return seen.receipt;
   }
-  return there;
+  const std::string& driver = seeding.seeded_driver();
+  return seed::clear_data_root(
+      {.plan = seeding.plan, .state = seen.state.of(driver), .receipt = seen.receipt}, driver,
+      seeding.root.dir);
 }
+
+// A failure to remove is told, and costs nothing else.
+Seeding without_flaws(Seeding seeding, const config::Settings& settings,
+                      report::StatusBoard& board) {
+  auto receipt = clear_flaws(seeding);
+  if (receipt) {
+    seeding.seen.receipt = std::move(receipt).value();
+  } else {
+    seeding.failure =
+        Reason{std::move(receipt).error().within("clear " + settings.data_root).describe()};
+    board.warn(seeding.failure->why);
+  }
+  return seeding;
+}
+
+Result<seed::SeedReport> make_layers(const Seeding& seeding, const config::Settings& settings) {
+  std::vector<const cache::Cache*> sources;
+  for (const cache::Cache& cache : seeding.caches.open) {
+    sources.push_back(&cache);
+  }
+  seed::SeedProgress progress;
+  ProgressLine tell([&] {
+    return fmt::format("seeding: {} of {} layers, {} files, {} MB", progress.layers_done,
+                       progress.layers_in_all, progress.files.files.load(),
+                       progress.files.bytes.load() / 1'000'000);
+  });
+  const Inspection& seen = seeding.seen;
+  seed::Execution execution{.plan = seeding.plan,
+                            .driver = seeding.driver.driver,
+                            .caches = sources,
+                            .state = seen.state.of(seeding.driver.driver),
+                            .receipt = seen.receipt,
+                            .boot_id = seen.boot_id,
+                            .users = seeding.root.users,
+                            .jobs = settings.seed_jobs > 0 ? settings.seed_jobs : seen.facts.cpus,
+                            .share = share_method(seen.facts),
+                            .deadline = std::nullopt,
+                            // A signal that means stop ends the whole process.
+                            .interrupted = [&tell] {
+                              tell();
+                              return false;
+                            }};
+  if (settings.seed_budget.count() > 0) {
+    execution.deadline = std::chrono::steady_clock::now() + settings.seed_budget;
+  }
+  return seed::execute(execution, seeding.root.dir, progress);
+}
+
+// Returns why not all images are there.
+std::optional<Reason> seed_layers(const Seeding& seeding, const config::Settings& settings,
+                                  report::StatusBoard& board) {
+  board.begin("seed");
+  board.enter(report::State::seeding);
+  auto done = make_layers(seeding, settings);
+  if (!done) {
+    publish_nothing(seeding.plan, seeding.caches, settings.seed, board);
+    return Reason{std::move(done).error().within("seed " + settings.data_root).describe()};
+  }
+  publish(*done, seeding.plan, seeding.driver, board);
+  return seed::failure_of(*done);
+}
+
+Seeding carried_out(Seeding seeding, const config::Settings& settings, Mode mode,
+                    report::StatusBoard& board) {
+  using Kind = seed::SeedPlan::Kind;
+  const Kind kind = seeding.plan.kind;
+  if (kind != Kind::layers && mode != Mode::dry_run && !seeding.driver.refusal) {
+    seeding = without_flaws(std::move(seeding), settings, board);
+  }
+  switch (kind) {
+  case Kind::nothing:
+    publish_nothing(seeding.plan, seeding.caches, settings.seed, board);
+    break;
+  case Kind::impossible:
+    publish_nothing(seeding.plan, seeding.caches, settings.seed, board);
+    seeding.failure = Reason{seeding.plan.why};
+    break;
+  case Kind::load: // by the caller, who starts the engine
+    break;
+  case Kind::layers:
+    if (mode != Mode::dry_run) {
+      if (auto failure = seed_layers(seeding, settings, board)) {
+        seeding.failure = std::move(failure);
+      }
+    }
+    break;
+  }
+  return seeding;
+}
+
+// A cold cache is slow, and dockerd knows better words for a bad data root.
+Seeding cold(const Error& error, report::StatusBoard& board) {
+  Seeding seeding;
+  seeding.plan.why = error.describe();
+  seeding.failure = Reason{seeding.plan.why};
+  board.status().result = report::Outcome::cold;
+  board.status().reason = seeding.plan.why;
+  return seeding;
+}
+
+} // namespace
 
 Result<Seeding> seed_data_root(const config::Settings& settings, Mode mode,
                                report::StatusBoard& board, const PlanListener& planned) {
   board.begin("probe");
-  Seeding seeding;
-  auto looked = find_out(settings, mode, board);
-  if (!looked && looked.error().is(std::errc::device_or_resource_busy)) {
-    return std::move(looked).error();
+  auto prepared = prepare_seeding(settings, mode, board);
+  if (!prepared) {
+    return prepared.error().is(std::errc::device_or_resource_busy) ? std::move(prepared)
+                                                                   : cold(prepared.error(), board);
   }
-  if (!looked) { // a cold cache is slow, and dockerd knows better words for a bad data root
-    seeding.failure = std::move(looked).error().describe();
-    seeding.plan.cold_why = seeding.failure;
-    board.status().result = report::Outcome::cold;
-    board.status().reason = seeding.failure;
-    return seeding;
-  }
-  seeding.found = std::move(looked).value();
-  const Findings& found = seeding.found;
-  seeding.failure = found.caches.failure;
+  Seeding seeding = std::move(prepared).value();
+  seeding.failure = seeding.caches.failure;
 
   board.begin("plan");
-  seeding.plan = seed::make_plan(found.plan_input(settings));
-  tell_decision(found, seeding.plan, board);
+  seeding.plan = plan_for(seeding, settings);
+  tell_decision(seeding, board);
   if (planned) {
     planned(seeding.plan);
   }
-  const bool makes_layers = seeding.plan.cold_why.empty() && !seeding.plan.by_load;
-  if (!makes_layers && mode != Mode::dry_run && found.driver.refusal.empty()) {
-    if (auto cleared = clear_flaws(seeding); !cleared) {
-      seeding.failure = std::move(cleared).error().within("clear " + settings.data_root).describe();
-      board.warn(seeding.failure);
-    }
-  }
-  if (!seeding.plan.cold_why.empty() || !found.driver.refusal.empty()) {
-    report_cold(found, seeding.plan, settings.seed != config::Strategy::off, board.status());
-    if (seeding.plan.is_error) {
-      seeding.failure = seeding.plan.cold_why;
-    }
-    return seeding;
-  }
-  if (seeding.plan.by_load || mode == Mode::dry_run) {
-    return seeding;
-  }
-
-  board.begin("seed");
-  board.enter(report::State::seeding);
-  const auto done = carry_out(settings, seeding);
-  if (!done) {
-    report_cold(found, seeding.plan, true, board.status());
-    seeding.failure = Error(done.error()).within("seed " + settings.data_root).describe();
-    return seeding;
-  }
-  for (const std::string& warning : done->warnings) {
-    board.warn(warning);
-  }
-  if (!done->images_missing.empty()) {
-    const std::size_t missing = done->images_missing.size();
-    seeding.failure = missing == 1
-                          ? done->why_missing
-                          : fmt::format("{} images are missing; {}", missing, done->why_missing);
-  }
-  report(*done, found.driver, board.status());
-  return seeding;
+  return carried_out(std::move(seeding), settings, mode, board);
 }
 
 } // namespace dind::boot

@@ -181,13 +181,13 @@ Result<Damage> check_sentinels(const Fd& tree, const std::vector<Sentinel>& sent
   return damage;
 }
 
-Result<Damage> check_canary(const Fd& cache, bool with_capability) {
+Result<Damage> check_canary(const Fd& cache, const Manifest& manifest) {
   auto dir = sys::open_beneath(cache, kCanaryName, O_RDONLY | O_DIRECTORY);
   if (!dir && dir.error().is(std::errc::no_such_file_or_directory)) {
     return Damage{.missing = {kCanaryName}, .altered = {}, .notes = {}};
   }
   const Fd canary = TRY(std::move(dir));
-  return check_sentinels(canary, expected_canary(with_capability)).within(kCanaryName);
+  return check_sentinels(canary, expected_canary(manifest.canary_capability)).within(kCanaryName);
 }
 
 } // namespace dind::cache

@@ -38,8 +38,8 @@ struct CanaryMember {
 };
 std::vector<CanaryMember> canary_members();
 
-// A few stat calls.
-Result<Damage> check_canary(const Fd& cache, bool with_capability);
+// A few stat calls. `manifest` says what the canary was given.
+Result<Damage> check_canary(const Fd& cache, const Manifest& manifest);
 
 // Compares paths of `tree` with what they were when baked.
 Result<Damage> check_sentinels(const Fd& tree, const std::vector<Sentinel>& sentinels);

@@ -271,7 +271,7 @@ Result<std::vector<Flaw>> verify(const Cache& cache, const VerifyProgress& progr
   for (Verdict& verdict : check_layers(cache, progress)) {
     TRY(collect(std::move(verdict), flaws));
   }
-  const Damage damage = TRY(check_canary(cache.root(), cache.manifest().canary_capability));
+  const Damage damage = TRY(check_canary(cache.root(), cache.manifest()));
   for (const auto* const list : {&damage.missing, &damage.altered}) {
     for (const std::string& what : *list) {
       flaws.push_back({kCanaryName, list == &damage.missing ? what + " is missing" : what});

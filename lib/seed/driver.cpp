@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/ranges.h>
 
@@ -22,8 +23,8 @@ constexpr const char* kVfsCost =
 class Ladder {
 public:
   Ladder(const config::Settings& settings, const host::HostFacts& facts,
-         const store::StoreState& state, bool has_cache)
-      : settings_(settings), facts_(facts), state_(state), has_cache_(has_cache),
+         const store::StoreState& state, Cached cached)
+      : settings_(settings), facts_(facts), state_(state), has_cache_(cached == Cached::images),
         overlay2_(facts.overlay.holds && !facts.d_type.holds ? facts.d_type : facts.overlay),
         vfs_(facts.writable.holds ? host::Fact{true, "it works everywhere"} : facts.writable) {}
 
@@ -122,7 +123,8 @@ private:
       return;
     }
     choice_.means = Means::none;
-    choice_.refusal = fmt::format("storage driver {} is required, but {}", driver, obstacle->why);
+    choice_.refusal =
+        Reason{fmt::format("storage driver {} is required, but {}", driver, obstacle->why)};
   }
 
   // dockerd must use the driver of the layers that are there, or dies.
@@ -213,14 +215,15 @@ private:
   }
 
   void forbid() {
-    if (choice_.refusal.empty() && !is_allowed(choice_.driver)) {
+    if (!choice_.refusal && !is_allowed(choice_.driver)) {
       choice_.means = Means::none;
-      choice_.refusal = fmt::format(
+      std::string why = fmt::format(
           "DIND_REQUIRE_DRIVER allows {} alone, and {}", fmt::join(settings_.allowed_drivers, ", "),
           choice_.driver.empty() ? choice_.why : choice_.driver + " is chosen");
       for (const Refused& rung : choice_.refused) {
-        choice_.refusal += fmt::format("; {}: {}", rung.driver, rung.why);
+        why += fmt::format("; {}: {}", rung.driver, rung.why);
       }
+      choice_.refusal = Reason{std::move(why)};
     }
   }
 
@@ -236,8 +239,8 @@ private:
 } // namespace
 
 DriverChoice choose_driver(const config::Settings& settings, const host::HostFacts& facts,
-                           const store::StoreState& state, bool has_cache) {
-  return Ladder(settings, facts, state, has_cache).choose();
+                           const store::StoreState& state, Cached cached) {
+  return Ladder(settings, facts, state, cached).choose();
 }
 
 std::string_view name_of(Means means) {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <base/reason.hpp>
 #include <host/facts.hpp>
 #include <store/state.hpp>
 #include <config/settings.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,16 +33,19 @@ struct DriverChoice {
   // ext4 file first, and the host be probed again.
   bool on_loop = false;
   std::string why;
-  std::string refusal; // not empty: what was required cannot be had (exit code 69)
+  std::optional<Reason> refusal; // what was required cannot be had (exit code 69)
   Means means = Means::none;
   std::vector<Refused> refused;
   std::vector<std::string> warnings;
 };
 
+// Whether there are images that the driver is chosen for.
+enum class Cached { nothing, images };
+
 // The ladder: required, what the data root holds, preferred, overlay2, overlay2 on a
 // loop-mounted file, fuse-overlayfs, btrfs, vfs. Decides, and touches nothing.
 DriverChoice choose_driver(const config::Settings& settings, const host::HostFacts& facts,
-                           const store::StoreState& state, bool has_cache);
+                           const store::StoreState& state, Cached cached);
 
 // Whether a driver's layers hold their parents' files too.
 bool has_full_trees(const std::string& driver);

@@ -138,7 +138,7 @@ private:
       return;
     }
     if (out_of_time()) {
-      failed_.emplace(step.chain_id, "the time of DIND_SEED_BUDGET was up");
+      failed_.emplace(step.chain_id, kOutOfTime);
       return;
     }
     std::vector<Method> methods = {step.method};
@@ -155,7 +155,7 @@ private:
         return;
       }
       if (made.error().is(std::errc::operation_canceled)) {
-        failure = "the time of DIND_SEED_BUDGET was up";
+        failure = kOutOfTime;
         break;
       }
       failure = std::move(made).error().describe();
@@ -234,7 +234,7 @@ private:
       return Error(failure->second);
     }
     if (const auto failure = records_.why_missing(*step.parent)) {
-      return Error(*failure);
+      return Error(failure->why);
     }
     const auto made = cache_ids_.find(*step.parent);
     const auto known = what_.state.layers.find(*step.parent);
@@ -271,16 +271,7 @@ Result<SeedReport> execute(const Execution& what, const Fd& data_root, SeedProgr
     return report;
   }
   const sys::FreeSpace after = TRY(sys::free_space(data_root));
-  report->bytes_written = before.bytes > after.bytes ? before.bytes - after.bytes : 0;
-  report->files_written = before.inodes > after.inodes ? before.inodes - after.inodes : 0;
-  return report;
-}
-
-Method strategy_of(const SeedReport& report) {
-  const auto most =
-      std::max_element(report.bytes.begin(), report.bytes.end(),
-                       [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == report.bytes.end() ? Method::present : most->first;
+  return with_space_taken(std::move(report).value(), before, after);
 }
 
 } // namespace dind::seed

@@ -19,7 +19,7 @@ std::set<std::string> names_of(const cache::Image& image) {
 void ImageWriter::write_again() {
   for (const ImageStep& step : what_.plan.images) {
     const cache::Image& image = image_of(step);
-    if (!step.present || !is_ours(image)) {
+    if (step.fate != ImageStep::Fate::present || !is_ours(image)) {
       continue;
     }
     if (auto written = write(step, image); !written) {
@@ -29,7 +29,7 @@ void ImageWriter::write_again() {
 }
 
 void ImageWriter::add(const ImageStep& step, const std::map<Digest, std::string>& failed) {
-  if (step.unwanted) {
+  if (step.fate == ImageStep::Fate::unwanted) {
     return;
   }
   const cache::Image& image = image_of(step);
@@ -37,8 +37,8 @@ void ImageWriter::add(const ImageStep& step, const std::map<Digest, std::string>
     report_.images_missing.push_back(label_of(image));
     report_.warnings.push_back(
         fmt::format("image {} is not seeded: {}", label_of(image), made.error().describe()));
-    if (report_.why_missing.empty()) {
-      report_.why_missing = report_.warnings.back();
+    if (!report_.why_missing) {
+      report_.why_missing = Reason{report_.warnings.back()};
     }
     return;
   }
@@ -50,7 +50,7 @@ void ImageWriter::add(const ImageStep& step, const std::map<Digest, std::string>
       references_.emplace(name, image.id);
     }
   }
-  if (!step.present || is_ours(image)) {
+  if (step.fate != ImageStep::Fate::present || is_ours(image)) {
     report_.receipt.images[image.id].merge(names);
   }
 }
@@ -63,12 +63,13 @@ bool ImageWriter::are_known() const {
 
 bool ImageWriter::is_known(const ImageStep& step) const {
   const cache::Image& image = image_of(step);
-  if (step.unwanted || !step.missing_why.empty() || (step.present && !is_ours(image))) {
+  const bool is_present = step.fate == ImageStep::Fate::present;
+  if (step.fate == ImageStep::Fate::unwanted || step.missing || (is_present && !is_ours(image))) {
     return true; // no receipt is to tell of it
   }
   const auto given = what_.receipt.images.find(image.id);
   const std::set<std::string> names = names_of(image);
-  return step.present && given != what_.receipt.images.end() &&
+  return is_present && given != what_.receipt.images.end() &&
          std::includes(given->second.begin(), given->second.end(), names.begin(), names.end());
 }
 
@@ -94,8 +95,8 @@ bool ImageWriter::is_ours(const cache::Image& image) const {
 
 Result<void> ImageWriter::make(const ImageStep& step, const cache::Image& image,
                                const std::map<Digest, std::string>& failed) {
-  if (!step.missing_why.empty()) {
-    return Error(step.missing_why);
+  if (step.missing) {
+    return Error(step.missing->why);
   }
   for (const Digest& chain_id : cache::chain_ids(image.layers)) {
     if (const auto failure = failed.find(chain_id); failure != failed.end()) {
@@ -105,14 +106,14 @@ Result<void> ImageWriter::make(const ImageStep& step, const cache::Image& image,
   if (const auto failure = not_rewritten_.find(image.id); failure != not_rewritten_.end()) {
     return Error(failure->second);
   }
-  return step.present ? Result<void>() : write(step, image);
+  return step.fate == ImageStep::Fate::present ? Result<void>() : write(step, image);
 }
 
 Result<void> ImageWriter::write(const ImageStep& step, const cache::Image& image) {
   const std::string config = TRY(what_.caches[step.cache]->read_config(image.id));
   const bool has_parent = image.parent && (added_.contains(*image.parent) ||
                                            what_.state.images.contains(*image.parent));
-  return metadata_.add_image(image, config, has_parent);
+  return metadata_.add_image(image, config, has_parent ? image.parent : std::nullopt);
 }
 
 const cache::Image& ImageWriter::image_of(const ImageStep& step) const {

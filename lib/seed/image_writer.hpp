@@ -3,7 +3,8 @@
 #include <base/digest.hpp>
 #include <base/result.hpp>
 #include <cache/reader.hpp>
-#include <seed/executor.hpp>
+#include <seed/execution.hpp>
+#include <seed/seed_report.hpp>
 #include <store/image_metadata.hpp>
 
 #include <map>

@@ -87,7 +87,7 @@ private:
     for (const Digest& chain_id : stale_) {
       const bool is_needed = needed_.contains(chain_id);
       (is_needed ? wanted : gone).insert(chain_id);
-      if (state_.layers.at(chain_id).flaw.empty()) {
+      if (!state_.layers.at(chain_id).flaw) {
         continue;
       }
       flawed.insert(chain_id);
@@ -143,14 +143,15 @@ std::set<Digest> stale_layers(const store::DriverState& state) {
 
 std::set<Digest> lost_layers(const store::DriverState& state) {
   return layers_that(state.layers, [](const store::PresentLayer& layer) {
-    return !layer.flaw.empty() || (!layer.reachable && layer.ours && layer.borrowed_from.empty());
+    return layer.flaw.has_value() ||
+           (!layer.reachable && layer.ours && layer.borrowed_from.empty());
   });
 }
 
 std::string why_stale(const store::PresentLayer& layer) {
   const std::string name = layer.diff_id.short_hex();
-  if (!layer.flaw.empty()) {
-    return fmt::format("layer {} is not what was seeded: {}", name, layer.flaw);
+  if (layer.flaw) {
+    return fmt::format("layer {} is not what was seeded: {}", name, layer.flaw->why);
   }
   return layer.borrowed_from.empty()
              ? fmt::format("layer {} has lost its files", name)

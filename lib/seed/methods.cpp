@@ -2,6 +2,8 @@
 
 #include <store/layout.hpp>
 
+#include <utility>
+
 #include <fmt/format.h>
 
 namespace dind::seed {
@@ -49,7 +51,7 @@ const host::Fact& Methods::borrow_fact(std::size_t cache) const {
                                                          : facts.borrow;
 }
 
-std::string Methods::impossible() const {
+std::optional<Reason> Methods::obstacle() const {
   for (std::size_t cache = 0; cache < input_.caches.size(); ++cache) {
     const host::CacheFacts& facts = input_.facts.caches[cache];
     const host::Fact* fact = nullptr;
@@ -68,101 +70,96 @@ std::string Methods::impossible() const {
       wish = "hardlink";
       break;
     default:
-      return "";
+      return std::nullopt;
     }
     if (!fact->holds) {
-      return fmt::format("DIND_SEED={} is not possible with {} on this host: {}", wish,
-                         input_.driver.driver, fact->why);
+      return Reason{fmt::format("DIND_SEED={} is not possible with {} on this host: {}", wish,
+                                input_.driver.driver, fact->why)};
     }
   }
-  return "";
+  return std::nullopt;
 }
 
-std::string Methods::decide(LayerStep& step, const std::set<Digest>& borrowed) const {
+Result<LayerStep, Reason> Methods::decide(LayerStep step, const std::set<Digest>& borrowed) const {
   const CacheView& cache = input_.caches[step.cache];
   const auto sentinels = cache.sentinels.find(step.diff_id);
   if (sentinels != cache.sentinels.end() && !sentinels->second.missing.empty()) {
-    return fmt::format("layer {} of the cache lacks {}", step.diff_id.hex(),
-                       sentinels->second.missing.front());
+    return Reason{fmt::format("layer {} of the cache lacks {}", step.diff_id.hex(),
+                              sentinels->second.missing.front())};
   }
   step.otherwise.clear();
-  step.origin = Origin::tree;
-  if (must_be_restored(step)) {
-    return "";
+  if (auto damage = why_restored(step)) {
+    step.method = Method::copy;
+    step.origin = Origin::tar;
+    step.why = std::move(damage)->why;
+    return step;
   }
-  std::string refusal = why_not_borrowed(step, borrowed);
-  if (!refusal.empty()) {
-    own(step, std::move(refusal));
-  } else if (is_tiny(layer_of(cache, step.diff_id))) {
+  if (auto obstacle = why_not_borrowed(step, borrowed)) {
+    return own(std::move(step), std::move(obstacle)->why);
+  }
+  if (is_tiny(layer_of(cache, step.diff_id))) {
     step.method = Method::native;
     step.origin = Origin::tar;
     step.why = "it is tiny";
-  } else {
-    own(step, "");
-    if (input_.settings.seed == config::Strategy::automatic) {
-      step.otherwise.insert(step.otherwise.begin(), step.method);
-    } else {
-      step.otherwise.clear();
-    }
-    step.method = Method::link;
-    step.why = borrow_fact(step.cache).why;
+    return step;
   }
-  return "";
+  if (input_.settings.seed == config::Strategy::automatic) {
+    step = own(std::move(step), "");
+    step.otherwise.insert(step.otherwise.begin(), step.method);
+  }
+  step.method = Method::link;
+  step.origin = Origin::tree;
+  step.why = borrow_fact(step.cache).why;
+  return step;
 }
 
-bool Methods::must_be_restored(LayerStep& step) const {
+std::optional<Reason> Methods::why_restored(const LayerStep& step) const {
   const CacheView& cache = input_.caches[step.cache];
-  const cache::Layer& layer = layer_of(cache, step.diff_id);
-  const auto sentinels = cache.sentinels.find(step.diff_id);
-  std::string why;
   if (input_.facts.in_user_namespace) {
-    why = "in a user namespace its owners are known from its tar alone";
-  } else if (!cache.canary.is_whole()) {
-    why = "the cache was damaged on its way: " + cache.canary.first();
-  } else if (sentinels != cache.sentinels.end() && !sentinels->second.altered.empty()) {
-    why = "it was damaged on its way: " + sentinels->second.altered.front();
-  } else if (!layer.copy_reason.empty()) {
-    why = layer.copy_reason;
-  } else {
-    return false;
+    return Reason{"in a user namespace its owners are known from its tar alone"};
   }
-  step.method = Method::copy;
-  step.origin = Origin::tar;
-  step.why = std::move(why);
-  return true;
+  if (!cache.canary.is_whole()) {
+    return Reason{"the cache was damaged on its way: " + cache.canary.first()};
+  }
+  const auto sentinels = cache.sentinels.find(step.diff_id);
+  if (sentinels != cache.sentinels.end() && !sentinels->second.altered.empty()) {
+    return Reason{"it was damaged on its way: " + sentinels->second.altered.front()};
+  }
+  const cache::Layer& layer = layer_of(cache, step.diff_id);
+  return layer.copy_reason.empty() ? std::nullopt : std::optional(Reason{layer.copy_reason});
 }
 
-std::string Methods::why_not_borrowed(const LayerStep& step,
-                                      const std::set<Digest>& borrowed) const {
+std::optional<Reason> Methods::why_not_borrowed(const LayerStep& step,
+                                                const std::set<Digest>& borrowed) const {
   const config::Strategy wish = input_.settings.seed;
   if (wish != config::Strategy::automatic && wish != config::Strategy::link) {
-    return "as DIND_SEED says";
+    return Reason{"as DIND_SEED says"};
   }
   const host::Fact& borrow = borrow_fact(step.cache);
   if (!borrow.holds) {
-    return "it cannot be borrowed: " + borrow.why;
+    return Reason{"it cannot be borrowed: " + borrow.why};
   }
   if (never_borrowed_.contains(step.chain_id)) {
-    return "an image on it was baked with --copy";
+    return Reason{"an image on it was baked with --copy"};
   }
   if (borrowed.contains(step.diff_id)) {
-    return "its tree is borrowed in this chain already"; // ELOOP
+    return Reason{"its tree is borrowed in this chain already"}; // ELOOP
   }
   // Children that were made on a layer without a skeleton do not list one.
   if (layer_of(input_.caches[step.cache], step.diff_id).marks > 0) {
     const auto present = input_.state.layers.find(step.chain_id);
     if (present != input_.state.layers.end() && present->second.borrowed_from.empty()) {
-      return "layers may have been made on it while it had files of its own";
+      return Reason{"layers may have been made on it while it had files of its own"};
     }
     if (present == input_.state.layers.end() && with_children_.contains(step.chain_id)) {
-      return "the data root has layers on it, which may have been made while it had files of its "
-             "own";
+      return Reason{"the data root has layers on it, which may have been made while it had files "
+                    "of its own"};
     }
   }
-  return "";
+  return std::nullopt;
 }
 
-void Methods::own(LayerStep& step, std::string why) const {
+LayerStep Methods::own(LayerStep step, std::string why) const {
   const host::CacheFacts& facts = input_.facts.caches[step.cache];
   std::vector<Method> ladder;
   switch (input_.settings.seed) {
@@ -190,6 +187,7 @@ void Methods::own(LayerStep& step, std::string why) const {
   step.origin = Origin::tree;
   step.otherwise.assign(ladder.begin() + 1, ladder.end());
   step.why = std::move(why);
+  return step;
 }
 
 } // namespace dind::seed

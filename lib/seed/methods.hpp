@@ -1,7 +1,10 @@
 #pragma once
 
+#include <base/reason.hpp>
+#include <base/result.hpp>
 #include <seed/plan.hpp>
 
+#include <optional>
 #include <set>
 #include <string>
 
@@ -13,21 +16,22 @@ class Methods {
 public:
   explicit Methods(const PlanInput& input);
 
-  // Why the method that was asked for cannot be used on this host; "" if it can.
-  std::string impossible() const;
+  // Why the method that was asked for cannot be used on this host.
+  std::optional<Reason> obstacle() const;
 
-  // Fills method, origin, why and otherwise of a step that says which layer of which cache.
-  // `borrowed` has the diff IDs that are borrowed below it in its chain. Returns why
-  // the layer cannot be had at all, or "".
-  std::string decide(LayerStep& step, const std::set<Digest>& borrowed) const;
+  // `step`, which says which layer of which cache, with its method, origin, why and otherwise; or
+  // why the layer cannot be had at all. `borrowed` has the diff IDs that are borrowed below it in
+  // its chain.
+  Result<LayerStep, Reason> decide(LayerStep step, const std::set<Digest>& borrowed) const;
 
   // The same without borrowing, for a reason of the chain's.
-  void own(LayerStep& step, std::string why) const;
+  LayerStep own(LayerStep step, std::string why) const;
 
 private:
   const host::Fact& borrow_fact(std::size_t cache) const;
-  bool must_be_restored(LayerStep& step) const;
-  std::string why_not_borrowed(const LayerStep& step, const std::set<Digest>& borrowed) const;
+  std::optional<Reason> why_restored(const LayerStep& step) const;
+  std::optional<Reason> why_not_borrowed(const LayerStep& step,
+                                         const std::set<Digest>& borrowed) const;
 
   const PlanInput& input_;
   bool full_trees_;

@@ -1,5 +1,6 @@
 #include <seed/plan.hpp>
 
+#include <base/result.hpp>
 #include <seed/image_steps.hpp>
 #include <seed/leftovers.hpp>
 #include <seed/methods.hpp>
@@ -35,6 +36,7 @@ public:
         add_image(c, i);
       }
     }
+    plan_.kind = SeedPlan::Kind::layers;
     plan_.images = images_.take();
     settle_leftovers();
     return std::move(plan_);
@@ -47,24 +49,33 @@ private:
     if (images_.is_settled(image.id)) {
       return;
     }
-    ImageStep step{.cache = cache_index, .image = image_index};
-    step.present = input_.state.images.contains(image.id);
-    step.unwanted =
-        !step.present && !input_.settings.reseed && input_.receipt.images.contains(image.id);
+    ImageStep step{.cache = cache_index, .image = image_index, .fate = fate_of(image.id)};
     if (!input_.settings.reseed) {
       step.unwanted_names = removed_names(image.id);
     }
-    if (!step.unwanted) {
-      auto chain = decide_chain(cache_index, image, step.missing_why);
-      if (step.missing_why.empty()) {
-        shorten(chain);
-        take_room(chain, step.missing_why);
-      }
-      if (step.missing_why.empty()) {
-        keep(chain);
+    if (step.fate != ImageStep::Fate::unwanted) {
+      if (auto added = add_layers(cache_index, image); !added) {
+        step.missing = std::move(added).error();
       }
     }
     images_.put(image.id, std::move(step));
+  }
+
+  ImageStep::Fate fate_of(const Digest& id) const {
+    if (input_.state.images.contains(id)) {
+      return ImageStep::Fate::present;
+    }
+    const bool was_removed = !input_.settings.reseed && input_.receipt.images.contains(id);
+    return was_removed ? ImageStep::Fate::unwanted : ImageStep::Fate::seed;
+  }
+
+  // All layers of an image, or none.
+  Result<void, Reason> add_layers(std::size_t cache_index, const cache::Image& image) {
+    auto chain = TRY(decide_chain(cache_index, image));
+    shorten(chain);
+    TRY(take_room(chain));
+    keep(std::move(chain));
+    return {};
   }
 
   // Those that were given before and are no image's today.
@@ -79,7 +90,7 @@ private:
     return removed;
   }
 
-  void keep(std::vector<LayerStep>& chain) {
+  void keep(std::vector<LayerStep> chain) {
     for (LayerStep& layer : chain) {
       if (decided_.emplace(layer.chain_id, plan_.layers.size()).second) {
         plan_.layers.push_back(std::move(layer));
@@ -89,8 +100,8 @@ private:
     }
   }
 
-  std::vector<LayerStep> decide_chain(std::size_t cache_index, const cache::Image& image,
-                                      std::string& missing_why) {
+  Result<std::vector<LayerStep>, Reason> decide_chain(std::size_t cache_index,
+                                                      const cache::Image& image) const {
     std::vector<LayerStep> chain;
     std::set<Digest> borrowed; // diff IDs: the kernel refuses one directory twice in lowerdir
     std::optional<Digest> parent;
@@ -104,8 +115,8 @@ private:
                  present != input_.state.layers.end() && present->second.reachable) {
         step.method = Method::present;
         step.why = "the data root has it";
-      } else if (missing_why.empty()) {
-        missing_why = methods_.decide(step, borrowed);
+      } else {
+        step = TRY(methods_.decide(std::move(step), borrowed));
       }
       if (is_borrowed(step)) {
         borrowed.insert(diff_id);
@@ -145,8 +156,9 @@ private:
              layer_of(input_.caches[b->cache], b->diff_id).bytes;
     });
     for (auto step = candidates.begin(); step != candidates.end() && lowers > kMostLowers; ++step) {
-      methods_.own(**step, fmt::format("the chain would have {} lower directories, more than {}",
-                                       lowers, kMostLowers));
+      **step = methods_.own(std::move(**step),
+                            fmt::format("the chain would have {} lower directories, more than {}",
+                                        lowers, kMostLowers));
       --lowers;
     }
   }
@@ -155,7 +167,7 @@ private:
     return layer_of(input_.caches[step.cache], step.diff_id).marks > 0;
   }
 
-  void take_room(const std::vector<LayerStep>& chain, std::string& missing_why) {
+  Result<void, Reason> take_room(const std::vector<LayerStep>& chain) {
     Room need;
     for (const LayerStep& step : chain) {
       const auto known = decided_.find(step.chain_id);
@@ -167,15 +179,16 @@ private:
       need.inodes += cost.inodes;
     }
     if (need.bytes > room_.bytes) {
-      missing_why = fmt::format("it needs {} bytes of the data root, and {} are free", need.bytes,
-                                room_.bytes);
-    } else if (need.inodes > room_.inodes) {
-      missing_why = fmt::format("it needs {} inodes of the data root, and {} are free", need.inodes,
-                                room_.inodes);
-    } else {
-      room_.bytes -= need.bytes;
-      room_.inodes -= need.inodes;
+      return Reason{fmt::format("it needs {} bytes of the data root, and {} are free", need.bytes,
+                                room_.bytes)};
     }
+    if (need.inodes > room_.inodes) {
+      return Reason{fmt::format("it needs {} inodes of the data root, and {} are free", need.inodes,
+                                room_.inodes)};
+    }
+    room_.bytes -= need.bytes;
+    room_.inodes -= need.inodes;
+    return {};
   }
 
   // What cannot stay as it is, is made anew where one of today's caches has it, or goes.
@@ -207,11 +220,12 @@ private:
       if (!input_.caches[c].manifest->find(layer.diff_id)) {
         continue;
       }
-      LayerStep step{
-          .chain_id = chain_id, .diff_id = layer.diff_id, .parent = layer.parent, .cache = c};
-      step.needed = true;
-      if (methods_.decide(step, borrowed_around(chain_id)).empty()) {
-        plan_.layers.push_back(std::move(step));
+      auto step = methods_.decide(
+          {.chain_id = chain_id, .diff_id = layer.diff_id, .parent = layer.parent, .cache = c},
+          borrowed_around(chain_id));
+      if (step) {
+        plan_.layers.push_back(std::move(step).value());
+        plan_.layers.back().needed = true;
         return true;
       }
     }
@@ -249,10 +263,10 @@ private:
 
   void warn_of_flaw(const LayerStep& step) {
     const auto present = input_.state.layers.find(step.chain_id);
-    if (present != input_.state.layers.end() && !present->second.flaw.empty()) {
+    if (present != input_.state.layers.end() && present->second.flaw) {
       plan_.warnings.push_back(
           fmt::format("layer {} is to be made anew, for it is not what was seeded: {}",
-                      step.diff_id.short_hex(), present->second.flaw));
+                      step.diff_id.short_hex(), present->second.flaw->why));
     }
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <base/digest.hpp>
+#include <base/reason.hpp>
 #include <cache/canary.hpp>
 #include <cache/manifest.hpp>
 #include <host/facts.hpp>
@@ -59,12 +60,18 @@ struct LayerStep {
 };
 
 struct ImageStep {
+  enum class Fate {
+    seed,
+    present,  // the engine has it; only names may be new
+    unwanted, // the user removed it, and DIND_RESEED=no
+  };
+
   std::size_t cache = 0;
-  std::size_t image = 0;                     // index in its cache's manifest
-  bool present = false;                      // the engine has it; only names may be new
-  bool unwanted = false;                     // the user removed it, and DIND_RESEED=no
-  std::set<std::string> unwanted_names = {}; // likewise, of an image that is wanted
-  std::string missing_why; // not empty: the image cannot be seeded, and this is why
+  std::size_t image = 0; // index in its cache's manifest
+  Fate fate = Fate::seed;
+  std::set<std::string> unwanted_names = {}; // removed likewise, of an image that is wanted
+  // Why the cache cannot give it. A present image may lack it too: one of its layers was lost.
+  std::optional<Reason> missing = {};
 };
 
 // What cannot stay as it is. The words for such layers, here and in seed/leftovers:
@@ -88,12 +95,15 @@ struct Removals {
 
 // What will be done, each with its reason. Parents come before children.
 struct SeedPlan {
-  // Not empty: nothing is seeded, and this says why. `is_error` tells a wish that
-  // cannot be met from a plain decision.
-  std::string cold_why;
-  bool is_error = false;
+  enum class Kind {
+    nothing,    // is to be seeded
+    impossible, // what was asked for cannot be done
+    load,       // every image goes through the engine's load API
+    layers,     // are made in the data root
+  };
 
-  bool by_load = false; // every image goes through the engine's load API
+  Kind kind = Kind::nothing;
+  std::string why; // of `nothing` and `impossible`
   std::vector<LayerStep> layers;
   std::vector<ImageStep> images;
   Removals removals;

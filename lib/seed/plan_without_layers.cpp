@@ -12,17 +12,33 @@
 namespace dind::seed {
 namespace {
 
-SeedPlan cold(std::string why, bool is_error) {
-  SeedPlan plan;
-  plan.cold_why = std::move(why);
-  plan.is_error = is_error;
-  return plan;
+SeedPlan nothing(std::string why) {
+  return {.kind = SeedPlan::Kind::nothing, .why = std::move(why)};
+}
+
+SeedPlan impossible(std::string why) {
+  return {.kind = SeedPlan::Kind::impossible, .why = std::move(why)};
+}
+
+// The image may be removed by this plan. Then the engine has it no more, and it was not the user
+// who removed it.
+ImageStep::Fate fate_of(const cache::Image& image, const PlanInput& input,
+                        const Removals& removals) {
+  if (std::find(removals.images.begin(), removals.images.end(), image.id) !=
+      removals.images.end()) {
+    return ImageStep::Fate::seed;
+  }
+  if (input.state.images.contains(image.id)) {
+    return ImageStep::Fate::present;
+  }
+  const bool was_removed = !input.settings.reseed && input.receipt.images.contains(image.id);
+  return was_removed ? ImageStep::Fate::unwanted : ImageStep::Fate::seed;
 }
 
 // The engine's own API takes the images, whatever its driver.
 SeedPlan plan_loads(const PlanInput& input, const Removals& removals) {
   SeedPlan plan;
-  plan.by_load = true;
+  plan.kind = SeedPlan::Kind::load;
   ImageSteps images;
   for (std::size_t c = 0; c < input.caches.size(); ++c) {
     const CacheView& cache = input.caches[c];
@@ -31,17 +47,12 @@ SeedPlan plan_loads(const PlanInput& input, const Removals& removals) {
       if (images.is_settled(image.id)) {
         continue;
       }
-      const bool goes = std::find(removals.images.begin(), removals.images.end(), image.id) !=
-                        removals.images.end();
-      ImageStep step{
-          .cache = c, .image = i, .present = !goes && input.state.images.contains(image.id)};
-      step.unwanted = !step.present && !goes && !input.settings.reseed &&
-                      input.receipt.images.contains(image.id);
+      ImageStep step{.cache = c, .image = i, .fate = fate_of(image, input, removals)};
       for (const Digest& diff_id : image.layers) {
         const auto sentinels = cache.sentinels.find(diff_id);
         if (sentinels != cache.sentinels.end() && !sentinels->second.missing.empty()) {
-          step.missing_why = fmt::format("layer {} of the cache lacks {}", diff_id.hex(),
-                                         sentinels->second.missing.front());
+          step.missing = Reason{fmt::format("layer {} of the cache lacks {}", diff_id.hex(),
+                                            sentinels->second.missing.front())};
         }
       }
       images.put(image.id, std::move(step));
@@ -54,26 +65,27 @@ SeedPlan plan_loads(const PlanInput& input, const Removals& removals) {
 std::optional<SeedPlan> decide(const PlanInput& input, const Removals& removals) {
   const config::Strategy wish = input.settings.seed;
   if (wish == config::Strategy::off) {
-    return cold("DIND_SEED=off", false);
+    return nothing("DIND_SEED=off");
   }
   if (input.caches.empty()) {
-    return cold("there is no cache to seed", false);
+    return nothing("there is no cache to seed");
   }
   if (input.driver.means == Means::none) {
-    return cold(input.driver.why, true);
+    return impossible(input.driver.why);
   }
   const bool only_load = input.driver.means == Means::load;
   if (wish == config::Strategy::load || (only_load && wish == config::Strategy::automatic)) {
     return plan_loads(input, removals);
   }
   if (only_load) {
-    return cold(
+    return impossible(
         fmt::format("images can only be loaded here, and DIND_SEED asks for another way: {}",
-                    input.driver.why),
-        true);
+                    input.driver.why));
   }
-  std::string why = Methods(input).impossible();
-  return why.empty() ? std::nullopt : std::optional(cold(std::move(why), true));
+  if (auto obstacle = Methods(input).obstacle()) {
+    return impossible(std::move(obstacle)->why);
+  }
+  return std::nullopt;
 }
 
 } // namespace

@@ -13,6 +13,9 @@ namespace dind::seed {
 
 inline constexpr const char* kReceiptName = "receipt.json"; // in the data root's .dind-init
 
+// In place of a kernel's boot ID: the next boot checks the layers again, whatever kernel it has.
+inline constexpr const char* kUnchecked = "unknown";
+
 // What seeding has put into a data root, over all boots. This project's own format.
 struct Receipt {
   // Of the kernel under which the last seeding began. What was written under another

@@ -55,26 +55,31 @@ void RecordWriter::run() {
 
 void RecordWriter::record(const Entry& entry) {
   auto failure = entry.parent ? why_missing(*entry.parent) : std::nullopt;
-  std::string why = failure ? std::move(*failure) : try_to_write(entry);
-  if (!why.empty()) {
+  if (!failure) {
+    failure = try_to_write(entry);
+  }
+  if (failure) {
     const std::lock_guard lock(mutex_);
-    failed_.emplace(entry.chain_id, std::move(why));
+    failed_.emplace(entry.chain_id, std::move(failure)->why);
   }
 }
 
-std::optional<std::string> RecordWriter::why_missing(const Digest& chain_id) {
+std::optional<Reason> RecordWriter::why_missing(const Digest& chain_id) {
   const std::lock_guard lock(mutex_);
   const auto failure = failed_.find(chain_id);
-  return failure == failed_.end() ? std::nullopt : std::optional(failure->second);
+  return failure == failed_.end() ? std::nullopt : std::optional(Reason{failure->second});
 }
 
 // No exception may leave the thread: it would end PID 1 without a word.
-std::string RecordWriter::try_to_write(const Entry& entry) const {
+std::optional<Reason> RecordWriter::try_to_write(const Entry& entry) const {
   try {
     auto written = write(entry);
-    return written ? "" : std::move(written).error().within(entry.doing).describe();
+    if (!written) {
+      return Reason{std::move(written).error().within(entry.doing).describe()};
+    }
+    return std::nullopt;
   } catch (const std::exception& exception) {
-    return fmt::format("{}: {}", entry.doing, exception.what());
+    return Reason{fmt::format("{}: {}", entry.doing, exception.what())};
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <base/reason.hpp>
 #include <base/result.hpp>
 #include <cache/reader.hpp>
 #include <store/image_metadata.hpp>
@@ -38,7 +39,7 @@ public:
 
   // Of the layers that were added, why this one has no record; nullopt as long as none is known to
   // be missing.
-  std::optional<std::string> why_missing(const Digest& chain_id);
+  std::optional<Reason> why_missing(const Digest& chain_id);
 
   // Ends when all are written; nothing may be added after it. The layers without a record, by chain
   // ID, and why: those whose parent has none are among them.
@@ -47,7 +48,7 @@ public:
 private:
   void run();
   void record(const Entry& entry);
-  std::string try_to_write(const Entry& entry) const; // why not, or ""
+  std::optional<Reason> try_to_write(const Entry& entry) const; // why not
   Result<void> write(const Entry& entry) const;
 
   const store::ImageMetadata& metadata_;

@@ -2,6 +2,7 @@
 
 #include <base/digest.hpp>
 #include <base/fd.hpp>
+#include <base/reason.hpp>
 #include <base/result.hpp>
 #include <sys/dir.hpp>
 
@@ -26,7 +27,7 @@ struct PresentLayer {
   bool reachable = false;
   // What a check found wrong with it. It is not reachable then: no container may see it as
   // it is.
-  std::string flaw = {};
+  std::optional<Reason> flaw = {};
   std::size_t lowers = 0; // entries of its `lower` file
 };
 

@@ -178,7 +178,7 @@ Result<void> ImageMetadata::add_distribution(const cache::Layer& layer) const {
 }
 
 Result<void> ImageMetadata::add_image(const cache::Image& image, const std::string& config,
-                                      bool has_parent) const {
+                                      const std::optional<Digest>& parent) const {
   const std::string name = image.id.hex();
   TRY(sys::ensure_dir_at({metadata_, name}, 0700));
   const Fd dir = TRY(sys::open_dir_at({metadata_, name}));
@@ -186,9 +186,9 @@ Result<void> ImageMetadata::add_image(const cache::Image& image, const std::stri
   // its cache (moby image/store.go, SetBuiltLocally).
   const std::string built_locally = "builtLocally";
   TRY(put({dir, built_locally}, "\x01", 0600));
-  if (has_parent) {
-    const std::string parent = "parent";
-    TRY(put({dir, parent}, image.parent->text(), 0600));
+  if (parent) {
+    const std::string file = "parent";
+    TRY(put({dir, file}, parent->text(), 0600));
   }
   return put({configs_, name}, config, 0600);
 }

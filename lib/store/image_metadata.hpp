@@ -43,10 +43,9 @@ public:
   // Lets a pull of a newer tag find the layer by the digest of its compressed
   // form, and a push skip what the repository already has.
   Result<void> add_distribution(const cache::Layer& layer) const;
-  // The configuration must hash to the image's ID. `parent` may be unknown to
-  // the engine: it is only written if `has_parent`.
+  // The configuration must hash to the image's ID. `parent` is the image's, if the engine has it.
   Result<void> add_image(const cache::Image& image, const std::string& config,
-                         bool has_parent) const;
+                         const std::optional<Digest>& parent) const;
   // Merges into repositories.json, durably. A name that is there stays as it is, unless
   // it still means an image that `given` says an earlier seeding gave it to.
   // Returns how many are new.

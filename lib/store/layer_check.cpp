@@ -263,14 +263,17 @@ private:
 
 } // namespace
 
-Result<std::string> find_flaw(const Fd& data_root, const std::string& driver,
-                              const Digest& chain_id, const DriverState& state,
-                              const cache::Skeleton& skeleton, const Users& users) {
-  const auto found = Check(data_root, driver, chain_id, state, users).run(skeleton);
-  if (found) {
-    return std::string();
+Result<std::optional<Reason>> find_flaw(const Fd& data_root, const std::string& driver,
+                                        const Digest& chain_id, const DriverState& state,
+                                        const cache::Skeleton& skeleton, const Users& users) {
+  const auto checked = Check(data_root, driver, chain_id, state, users).run(skeleton);
+  if (checked) {
+    return std::optional<Reason>();
   }
-  return is_flaw(found.error()) ? Result<std::string>(found.error().describe()) : found.error();
+  if (is_flaw(checked.error())) {
+    return std::optional(Reason{checked.error().describe()});
+  }
+  return checked.error();
 }
 
 } // namespace dind::store

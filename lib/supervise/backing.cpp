@@ -20,10 +20,10 @@ std::string describe(const host::BackingSpace& space) {
 
 } // namespace
 
-std::string backing_warning(const host::LoopRoot& root) {
+std::optional<std::string> backing_warning(const host::LoopRoot& root) {
   const auto space = host::backing_space(root.backing);
   const bool is_worth_it = space && (space->is_low() || (root.is_new && space->is_overdrawn()));
-  return is_worth_it ? describe(*space) : "";
+  return is_worth_it ? std::optional(describe(*space)) : std::nullopt;
 }
 
 Fd backing_to_watch(const host::LoopRoot& root) {

@@ -3,7 +3,7 @@
 #include <init/supervisor.hpp>
 #include <sys/path_watch.hpp>
 #include <config/settings.hpp>
-#include <report/status.hpp>
+#include <report/status_board.hpp>
 #include <supervise/idleness.hpp>
 
 #include <functional>

@@ -13,7 +13,7 @@ constexpr auto kEnginesOwn = std::chrono::seconds(15); // dockerd's shutdown-tim
 
 } // namespace
 
-init::Policy policy_of(const config::SupervisionSettings& settings, bool at_terminal) {
+init::Policy policy_of(const config::SupervisionSettings& settings, Terminal terminal) {
   init::Policy policy;
   policy.name = "dockerd";
   policy.rewrite = settings.signal_rewrite;
@@ -21,7 +21,7 @@ init::Policy policy_of(const config::SupervisionSettings& settings, bool at_term
   policy.drain = settings.drain;
   policy.restart = settings.restart.on_failure;
   policy.most_restarts = settings.restart.most;
-  policy.at_terminal = at_terminal;
+  policy.at_terminal = terminal == Terminal::attached;
   return policy;
 }
 
@@ -30,8 +30,8 @@ int remapped(const config::SupervisionSettings& settings, int code) {
   return std::find(harmless.begin(), harmless.end(), code) == harmless.end() ? code : 0;
 }
 
-std::optional<std::string> objection(const config::SupervisionSettings& settings, bool is_pid1) {
-  if (settings.exit_with.on == config::ExitOn::main && is_pid1) {
+std::optional<std::string> objection(const config::SupervisionSettings& settings, pid_t own_pid) {
+  if (settings.exit_with.on == config::ExitOn::main && own_pid == 1) {
     return "DIND_EXIT_WITH=main: this is PID 1, so no process namespace is shared; "
            "set shareProcessNamespace in the pod, or docker run --pid=container:NAME";
   }

@@ -9,7 +9,7 @@
 #include <init/supervisor.hpp>
 #include <sys/listen.hpp>
 #include <sys/spawn.hpp>
-#include <report/status.hpp>
+#include <report/status_board.hpp>
 #include <supervise/backing.hpp>
 #include <supervise/exit_condition.hpp>
 #include <supervise/policy.hpp>
@@ -60,7 +60,9 @@ public:
       : state_(std::move(handover)), settings_(state_.settings),
         board_(std::move(status), Clock::time_point(std::chrono::nanoseconds(state_.started_ns))),
         notify_(std::move(notify)), readiness_(settings_.ready_file, inherited_environment()),
-        supervisor_(signals, policy_of(settings_, ::isatty(0) == 1), service()) {
+        supervisor_(signals,
+                    policy_of(settings_, ::isatty(0) == 1 ? Terminal::attached : Terminal::none),
+                    service()) {
     board_.publish_in(state_.runtime_dir);
     board_.measure_in(settings_.metrics_file);
   }

@@ -32,7 +32,7 @@ struct Seeder {
     for (const auto& [chain_id, flaw] : flaws) {
       store::PresentLayer& layer = state.drivers.at(driver).layers.at(chain_id);
       layer.reachable = false;
-      layer.flaw = flaw;
+      layer.flaw = Reason{flaw};
     }
     views.clear();
     facts.caches.resize(caches.size(), {.borrow = {true, "it can"}});

@@ -46,28 +46,37 @@ protected:
   }
 
   // As a boot would find it, with no cache.
-  Findings found() const {
-    Findings found;
-    found.state = store::read_state(root_.path().native()).value();
-    found.data_root = sys::open_dir(root_.path()).value();
+  struct Found {
+    DataRoot root;
+    Inspection seen;
+    Caches caches;
+    std::string driver;
+  };
+
+  Found found() const {
+    Found found;
+    found.seen.state = store::read_state(root_.path().native()).value();
+    found.root.dir = sys::open_dir(root_.path()).value();
     const std::string own = store::kOwnDir;
-    found.receipt = seed::read_receipt(sys::open_dir_at({found.data_root, own}).value()).value();
-    found.boot_id = found.receipt.boot_id;
+    found.seen.receipt =
+        seed::read_receipt(sys::open_dir_at({found.root.dir, own}).value()).value();
+    found.seen.boot_id = found.seen.receipt.boot_id;
+    found.driver = found.seen.receipt.driver;
     return found;
   }
-  Findings found_after_reboot() const {
-    Findings after = found();
-    after.boot_id = "another";
+  Found found_after_reboot() const {
+    Found after = found();
+    after.seen.boot_id = "another";
     return after;
   }
 
-  static std::vector<std::string> flaws(Findings& found) {
-    look_for_flaws(found);
+  static std::vector<std::string> flaws(Found& found) {
+    found.seen = with_flaws(found.seen, found.driver, found.root, found.caches);
     std::vector<std::string> flaws;
-    for (const auto& [chain_id, layer] : found.state.of("overlay2").layers) {
-      if (!layer.flaw.empty()) {
+    for (const auto& [chain_id, layer] : found.seen.state.of("overlay2").layers) {
+      if (layer.flaw) {
         EXPECT_FALSE(layer.reachable);
-        flaws.push_back(layer.flaw);
+        flaws.push_back(layer.flaw->why);
       }
     }
     return flaws;
@@ -92,43 +101,43 @@ protected:
 TEST_F(LayerFlawsTest, AreNoneInWhatIsWhole) {
   for (const config::Strategy wish : {config::Strategy::link, config::Strategy::copy}) {
     seed(wish);
-    Findings after = found_after_reboot();
+    Found after = found_after_reboot();
     EXPECT_TRUE(flaws(after).empty());
-    EXPECT_EQ(after.boot_id, "another");
+    EXPECT_EQ(after.seen.boot_id, "another");
   }
 }
 
 TEST_F(LayerFlawsTest, AreSeenAfterAReboot) {
   seed(config::Strategy::copy);
   ASSERT_EQ(::truncate((dir_of({*base_, *top_}) / "diff/a/new").c_str(), 0), 0);
-  Findings before = found();
+  Found before = found();
   EXPECT_TRUE(flaws(before).empty());
-  Findings after = found_after_reboot();
+  Found after = found_after_reboot();
   EXPECT_EQ(flaws(after).size(), 1U);
 }
 
 TEST_F(LayerFlawsTest, AreSeenWhereAnotherDriverWasSeededSince) {
   seed(config::Strategy::copy);
   ASSERT_EQ(::truncate((dir_of({*base_, *top_}) / "diff/a/new").c_str(), 0), 0);
-  Findings found = this->found();
-  found.receipt.driver = "vfs";
-  found.driver.driver = "overlay2";
+  Found found = this->found();
+  found.seen.receipt.driver = "vfs";
+  found.driver = "overlay2";
   EXPECT_EQ(flaws(found).size(), 1U);
 }
 
 TEST_F(LayerFlawsTest, AreSeenInTheSkeletonOfABorrowedLayerWhoseCacheNobodyOpened) {
   seed(config::Strategy::link);
   ASSERT_EQ(::unlink((dir_of({*base_, *top_}) / "skeleton/a/gone").c_str()), 0);
-  Findings after = found_after_reboot();
+  Found after = found_after_reboot();
   EXPECT_EQ(flaws(after).size(), 1U);
 }
 
 TEST_F(LayerFlawsTest, AreSeenInWhatIsBorrowedFromACacheThatIsRefused) {
   seed(config::Strategy::link);
-  Findings found = this->found();
+  Found found = this->found();
   found.caches.refused = {builder_.dir().path().native()};
   EXPECT_EQ(flaws(found).size(), 3U);
-  Findings beside = this->found();
+  Found beside = this->found();
   beside.caches.refused = {builder_.dir().path().parent_path().native()}; // a typo's
   EXPECT_TRUE(flaws(beside).empty());
 }
@@ -140,18 +149,18 @@ TEST_F(LayerFlawsTest, AreNoneInAChildWhoseParentWasBorrowedOnce) {
   seed(config::Strategy::copy);
   seeder_.flaws.clear();
   ASSERT_TRUE(boost::filesystem::is_directory(dir_of({*base_, *top_}) / "diff/a"));
-  Findings after = found_after_reboot();
+  Found after = found_after_reboot();
   EXPECT_TRUE(flaws(after).empty());
 }
 
 TEST_F(LayerFlawsTest, AreNotWhatNobodyCouldLookAt) {
   seed(config::Strategy::copy);
   EXPECT_TRUE(test::holds_in_child([&] {
-    Findings after = found_after_reboot();
+    Found after = found_after_reboot();
     const rlimit few{8, 8};
     EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
     EXPECT_TRUE(flaws(after).empty());
-    EXPECT_EQ(after.boot_id, "unknown"); // it is asked again
+    EXPECT_EQ(after.seen.boot_id, seed::kUnchecked); // it is asked again
   }));
 }
 
@@ -167,14 +176,14 @@ TEST_F(LayerFlawsTest, AreNotOpaqueDirectoriesThatOnlyThePrivilegedSee) {
   seeder_.settings.seed = config::Strategy::copy;
   ASSERT_TRUE(ok(seeder_.run()));
   EXPECT_TRUE(test::holds_in_child([&] {
-    Findings after = found_after_reboot();
+    Found after = found_after_reboot();
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, 2> data{};
     EXPECT_EQ(::syscall(SYS_capget, &header, data.data()), 0);
     data[0].effective &= ~(1U << CAP_SYS_ADMIN);
     EXPECT_EQ(::syscall(SYS_capset, &header, data.data()), 0);
     EXPECT_TRUE(flaws(after).empty());
-    EXPECT_EQ(after.boot_id, "unknown");
+    EXPECT_EQ(after.seen.boot_id, seed::kUnchecked);
   }));
 }
 

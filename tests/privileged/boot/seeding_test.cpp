@@ -86,8 +86,8 @@ TEST_F(SeedingTest, ADryRunNeedsNoDataRootAndMakesNone) {
   const auto root = mount("tmpfs", "");
   settings_.data_root = (root / "not/yet").native();
   const Seeding seeding = run(Mode::dry_run);
-  EXPECT_EQ(seeding.plan.cold_why, "");
-  EXPECT_EQ(seeding.found.driver.driver, "overlay2");
+  EXPECT_EQ(seeding.plan.kind, seed::SeedPlan::Kind::layers);
+  EXPECT_EQ(seeding.driver.driver, "overlay2");
   EXPECT_EQ(seeding.plan.images.size(), 1U);
   EXPECT_TRUE(boost::filesystem::is_empty(root));
 }
@@ -97,9 +97,9 @@ TEST_F(SeedingTest, ADryRunPlansNothingWhereNothingCanBeWritten) {
   ASSERT_EQ(::mount(nullptr, root.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
   settings_.data_root = root.native();
   const Seeding seeding = run(Mode::dry_run);
-  EXPECT_NE(seeding.plan.cold_why, "");
-  EXPECT_EQ(seeding.found.driver.driver, "");
-  expect_part(seeding.found.driver.refused.back().why, "Read-only file system");
+  EXPECT_EQ(seeding.plan.kind, seed::SeedPlan::Kind::impossible);
+  EXPECT_EQ(seeding.driver.driver, "");
+  expect_part(seeding.driver.refused.back().why, "Read-only file system");
 }
 
 // A lower rung would be the data root's for good.
@@ -113,9 +113,9 @@ TEST_F(SeedingTest, AloneItLeavesALoopDeviceToTheBoot) {
             fmt::format("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", tmpfs.native()));
   settings_.data_root = root.native();
   const Seeding seeding = run(Mode::seed_only);
-  NEEDS(seeding.found.facts.loop.holds, "loop devices");
-  expect_part(seeding.plan.cold_why, "dind-init mounts when it boots");
-  EXPECT_NE(seeding.failure, "");
+  NEEDS(seeding.seen.facts.loop.holds, "loop devices");
+  expect_part(seeding.plan.why, "dind-init mounts when it boots");
+  EXPECT_TRUE(seeding.failure);
   for (const char* driver : {"overlay2", "fuse-overlayfs", "vfs"}) {
     EXPECT_FALSE(boost::filesystem::exists(root / driver)) << driver;
   }
@@ -129,16 +129,16 @@ TEST_F(SeedingTest, AFullDataRootKeepsItsImages) {
 
   fill(root);
   const Seeding again = run(Mode::seed_only);
-  EXPECT_EQ(again.failure, "");
+  EXPECT_FALSE(again.failure);
   EXPECT_EQ(board_.status().result, report::Outcome::ok) << board_.status().reason;
   EXPECT_EQ(board_.status().images, 1U);
-  EXPECT_EQ(again.found.driver.driver, "overlay2");
+  EXPECT_EQ(again.driver.driver, "overlay2");
 }
 
 TEST_F(SeedingTest, AFullDataRootKeepsItsImagesWhenTheKernelBootsAgain) {
   const auto root = mount("tmpfs", "size=1m");
   settings_.data_root = root.native();
-  const std::string boot_id = run(Mode::seed_only).found.boot_id;
+  const std::string boot_id = run(Mode::seed_only).seen.boot_id;
   ASSERT_EQ(board_.status().result, report::Outcome::ok) << board_.status().reason;
   const sys::fs::path receipt = root / store::kOwnDir / seed::kReceiptName;
   std::string text = sys::read_file(receipt, 1U << 20U).value();
@@ -147,7 +147,7 @@ TEST_F(SeedingTest, AFullDataRootKeepsItsImagesWhenTheKernelBootsAgain) {
 
   fill(root);
   const Seeding again = run(Mode::seed_only);
-  EXPECT_EQ(again.failure, "");
+  EXPECT_FALSE(again.failure);
   EXPECT_EQ(board_.status().result, report::Outcome::ok) << board_.status().reason;
   EXPECT_EQ(board_.status().images, 1U);
   ASSERT_EQ(board_.status().warnings.size(), 1U);
@@ -161,8 +161,8 @@ TEST_F(SeedingTest, AFullDataRootThatHoldsNothingIsHeldToNoDriver) {
   settings_.data_root = root.native();
   fill(root);
   const Seeding seeding = run(Mode::seed_only);
-  EXPECT_NE(seeding.failure, "");
-  EXPECT_EQ(seeding.found.driver.driver, "");
+  EXPECT_TRUE(seeding.failure);
+  EXPECT_EQ(seeding.driver.driver, "");
   EXPECT_FALSE(boost::filesystem::exists(root / "vfs"));
 }
 

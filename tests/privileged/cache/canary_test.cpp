@@ -30,7 +30,7 @@ protected:
   std::string path(const std::string& name) const { return (cache_ / ("canary/" + name)).native(); }
 
   Damage check() const {
-    const auto damage = check_canary(cache_.fd(), true);
+    const auto damage = check_canary(cache_.fd(), Manifest());
     EXPECT_TRUE(ok(damage));
     return damage ? *damage : Damage();
   }

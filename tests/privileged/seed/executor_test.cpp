@@ -287,7 +287,8 @@ TEST_F(ExecutorTest, DoesNotCopyATreeThatHasLostAFile) {
   const auto report = seed(config::Strategy::copy);
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->images_missing, Names{"app:1"});
-  EXPECT_NE(report->why_missing.find("the cache has 0 bytes of it, not 3"), std::string::npos);
+  EXPECT_NE(report->why_missing.value().why.find("the cache has 0 bytes of it, not 3"),
+            std::string::npos);
   EXPECT_EQ(state().layers.size(), 1U);
 }
 

@@ -103,7 +103,8 @@ TEST_F(MaterialiseTest, LayersAreWholeAfterAReboot) {
   ASSERT_TRUE(ok(
       sys::remove_tree_at({sys::open_dir(builder_.dir().path()).value(), std::string("layer")})));
   const auto flaw_of = [&](const Digest& chain_id) {
-    return store::find_flaw(root_.fd(), "overlay2", chain_id, state(), {}).value();
+    const auto found = store::find_flaw(root_.fd(), "overlay2", chain_id, state(), {}).value();
+    return found ? found->why : std::string();
   };
   for (const Digest& chain_id : all()) {
     EXPECT_EQ(flaw_of(chain_id), "");

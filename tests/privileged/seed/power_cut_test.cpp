@@ -50,7 +50,8 @@ protected:
 
   std::string flaw() {
     const auto state = store::read_state(root_->path().native()).value().of("overlay2");
-    return store::find_flaw(root_->fd(), "overlay2", *chain_id_, state, {}).value();
+    const auto found = store::find_flaw(root_->fd(), "overlay2", *chain_id_, state, {}).value();
+    return found ? found->why : std::string();
   }
 
   // Blocks that were set aside for a file, and do not count as written until they are.
@@ -134,7 +135,9 @@ TEST(PowerCutInAUserNamespaceTest, TakesMarksAndNotDevices) {
 
   const auto flaw = [&] {
     const auto state = store::read_state(root.path().native()).value().of("overlay2");
-    return store::find_flaw(root.fd(), "overlay2", chain_id, state, {}, seeder.users).value();
+    const auto found =
+        store::find_flaw(root.fd(), "overlay2", chain_id, state, {}, seeder.users).value();
+    return found ? found->why : std::string();
   };
   EXPECT_EQ(flaw(), "");
   ASSERT_TRUE(ok(sys::remove_xattr(dir, "user.overlay.opaque")));

@@ -191,7 +191,8 @@ TEST_F(TroubleTest, ALayerThatGetsNoRecordDoesNotKeepItsFiles) {
   EXPECT_EQ(report->images_missing.size(), 2U);
   EXPECT_EQ(names_in("overlay2"), Names{"l"});
   EXPECT_EQ(names_in("overlay2/l"), Names{});
-  EXPECT_NE(report->why_missing.find("rename"), std::string::npos) << report->why_missing;
+  EXPECT_NE(report->why_missing.value().why.find("rename"), std::string::npos)
+      << report->why_missing->why;
   ASSERT_TRUE(ok(sys::unmount(records)));
   expect_both_images(seed_again());
 }

@@ -40,12 +40,13 @@ protected:
 };
 
 TEST_F(BackingTest, WarnsOfANewFileThatDoesNotFitAndOfAnyWhenLittleIsLeft) {
-  EXPECT_EQ(backing_warning(root_), "");
+  EXPECT_FALSE(backing_warning(root_));
   root_.is_new = true;
-  EXPECT_NE(backing_warning(root_).find("may yet claim 5368709120 bytes"), std::string::npos);
+  EXPECT_NE(backing_warning(root_).value().find("may yet claim 5368709120 bytes"),
+            std::string::npos);
   root_.is_new = false;
   shrink();
-  EXPECT_NE(backing_warning(root_), "");
+  EXPECT_TRUE(backing_warning(root_));
 }
 
 TEST_F(BackingTest, IsWatchedUntilLittleIsLeft) {

@@ -49,7 +49,7 @@ TEST(InstantPlanTest, CopiesAndLoadsNothing) {
   EXPECT_FALSE(is_instant(kSlow));
   EXPECT_FALSE(is_instant(plan_of({load})));
   seed::SeedPlan by_load;
-  by_load.by_load = true;
+  by_load.kind = seed::SeedPlan::Kind::load;
   EXPECT_FALSE(is_instant(by_load));
 }
 

@@ -297,13 +297,14 @@ void expect_part(const std::string& text, const std::string& part) {
 }
 
 TEST_P(DriverTest, IsChosen) {
-  const DriverChoice choice = choose_driver(GetParam().settings, facts_of(GetParam().works),
-                                            GetParam().state, GetParam().has_cache);
+  const DriverChoice choice =
+      choose_driver(GetParam().settings, facts_of(GetParam().works), GetParam().state,
+                    GetParam().has_cache ? Cached::images : Cached::nothing);
   EXPECT_EQ(choice.driver, GetParam().driver) << choice.why;
   EXPECT_EQ(choice.means, GetParam().means) << choice.why;
   EXPECT_EQ(choice.on_loop, GetParam().on_loop) << choice.why;
   EXPECT_NE(choice.why, "");
-  expect_part(choice.refusal, GetParam().refusal);
+  expect_part(choice.refusal ? choice.refusal->why : "", GetParam().refusal);
   std::string warnings;
   for (const std::string& warning : choice.warnings) {
     warnings += warning + "\n";
@@ -312,7 +313,7 @@ TEST_P(DriverTest, IsChosen) {
 }
 
 TEST(LadderTest, SaysWhyEachRungWasRefused) {
-  const DriverChoice choice = choose_driver({}, facts_of("btrfs"), {}, true);
+  const DriverChoice choice = choose_driver({}, facts_of("btrfs"), {}, Cached::images);
   ASSERT_EQ(choice.refused.size(), 3U);
   EXPECT_EQ(choice.refused[0].driver, "overlay2");
   EXPECT_EQ(choice.refused[0].why, "the probe of overlay2");

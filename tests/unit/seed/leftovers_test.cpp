@@ -42,7 +42,7 @@ protected:
     store::PresentLayer& layer = state_.layers.at(chain_id);
     layer.ours = true;
     layer.reachable = false;
-    layer.flaw = flaw;
+    layer.flaw = Reason{flaw};
   }
 
   Leftovers judge(const std::set<Digest>& made = {}) const {

@@ -46,11 +46,12 @@ protected:
   }
 
   void present_with_flaw(unsigned n) {
-    state_.layers.insert_or_assign(number(n), store::PresentLayer{.diff_id = number(n),
-                                                                  .cache_id = "x",
-                                                                  .ours = true,
-                                                                  .reachable = false,
-                                                                  .flaw = "a is cut short"});
+    state_.layers.insert_or_assign(number(n),
+                                   store::PresentLayer{.diff_id = number(n),
+                                                       .cache_id = "x",
+                                                       .ours = true,
+                                                       .reachable = false,
+                                                       .flaw = Reason{"a is cut short"}});
   }
 
   SeedPlan plan() {
@@ -112,7 +113,7 @@ TEST_F(PlanTest, TakesFromAnotherCacheWhatTheFirstHasLost) {
       const SeedPlan made = plan_views();
       ASSERT_EQ(made.images.size(), 2U);
       for (const ImageStep& step : made.images) {
-        EXPECT_EQ(step.missing_why, "");
+        EXPECT_FALSE(step.missing);
         const bool is_the_lost = manifest_.images[step.image].id == number(100);
         EXPECT_EQ(step.cache, is_the_lost && damaged_first ? 1U : 0U);
       }
@@ -120,7 +121,7 @@ TEST_F(PlanTest, TakesFromAnotherCacheWhatTheFirstHasLost) {
     views_ = {damaged, damaged};
     const SeedPlan made = plan_views();
     ASSERT_EQ(made.images.size(), 2U);
-    EXPECT_NE(made.images[0].missing_why, "");
+    EXPECT_TRUE(made.images[0].missing);
   }
 }
 
@@ -174,16 +175,16 @@ TEST_F(PlanTest, DoesNotReplaceALinkThatWasAskedForByACopy) {
   facts_.caches[0].borrow = {false, "no"};
   settings_.seed = config::Strategy::link;
   const SeedPlan made = plan();
-  EXPECT_TRUE(made.is_error);
+  EXPECT_EQ(made.kind, SeedPlan::Kind::impossible);
   EXPECT_TRUE(made.layers.empty());
-  EXPECT_NE(made.cold_why.find("DIND_SEED=link"), std::string::npos);
+  EXPECT_NE(made.why.find("DIND_SEED=link"), std::string::npos);
 }
 
 TEST_F(PlanTest, FallsDownTheLadderWhereNothingCanBeBorrowed) {
   image(100, {1});
   facts_.caches[0].borrow = {false, "no"};
   facts_.caches[0].reflink = {true, "yes"};
-  facts_.caches[0].hard_link = {true, "yes"};
+  facts_.caches[0].hardlink = {true, "yes"};
   facts_.caches[0].on_own_root = true;
   const SeedPlan made = plan();
   EXPECT_EQ(methods(made), "reflink");
@@ -193,7 +194,7 @@ TEST_F(PlanTest, FallsDownTheLadderWhereNothingCanBeBorrowed) {
 TEST_F(PlanTest, NeverLinksFilesOfACacheThatOthersCanWriteToUnlessTold) {
   image(100, {1});
   facts_.caches[0].borrow = {false, "no"};
-  facts_.caches[0].hard_link = {true, "yes"};
+  facts_.caches[0].hardlink = {true, "yes"};
   EXPECT_EQ(methods(plan()), "copy");
   settings_.seed = config::Strategy::hardlink;
   EXPECT_EQ(methods(plan()), "hardlink");
@@ -214,10 +215,10 @@ TEST_F(PlanTest, DoesExactlyWhatWasAskedForOrSaysThatItCannot) {
     facts_.caches[0] = {};
     facts_.caches[0].*row.fact = {false, "the kernel says no"};
     const SeedPlan refused = plan();
-    EXPECT_TRUE(refused.is_error) << row.name;
-    EXPECT_NE(refused.cold_why.find(fmt::format("DIND_SEED={} is not possible", row.name)),
+    EXPECT_EQ(refused.kind, SeedPlan::Kind::impossible) << row.name;
+    EXPECT_NE(refused.why.find(fmt::format("DIND_SEED={} is not possible", row.name)),
               std::string::npos)
-        << refused.cold_why;
+        << refused.why;
     facts_.caches[0].*row.fact = {true, "it can"};
     const SeedPlan made = plan();
     EXPECT_EQ(methods(made), fmt::format("{0} {0}", row.name));
@@ -240,28 +241,28 @@ TEST_F(PlanTest, CannotBorrowForDriversWithFullTrees) {
     settings_.seed = config::Strategy::automatic;
     EXPECT_EQ(methods(plan()), "copy");
     settings_.seed = config::Strategy::link;
-    EXPECT_TRUE(plan().is_error);
+    EXPECT_EQ(plan().kind, SeedPlan::Kind::impossible);
   }
 }
 
 TEST_F(PlanTest, LoadsIfToldOrIfNothingElseCanBeDone) {
   image(100, {1});
   settings_.seed = config::Strategy::load;
-  EXPECT_TRUE(plan().by_load);
+  EXPECT_EQ(plan().kind, SeedPlan::Kind::load);
   settings_.seed = config::Strategy::automatic;
   driver_.means = Means::load;
-  EXPECT_TRUE(plan().by_load);
+  EXPECT_EQ(plan().kind, SeedPlan::Kind::load);
   settings_.seed = config::Strategy::copy;
-  EXPECT_TRUE(plan().is_error);
+  EXPECT_EQ(plan().kind, SeedPlan::Kind::impossible);
 }
 
 TEST_F(PlanTest, LeavesAnImageThatTheUserRemovedRemovedIfTold) {
   image(100, {1});
   receipt_.images[number(100)] = {"image:100"};
-  EXPECT_FALSE(plan().images[0].unwanted);
+  EXPECT_EQ(plan().images[0].fate, ImageStep::Fate::seed);
   settings_.reseed = false;
   const SeedPlan made = plan();
-  EXPECT_TRUE(made.images[0].unwanted);
+  EXPECT_EQ(made.images[0].fate, ImageStep::Fate::unwanted);
   EXPECT_TRUE(made.layers.empty());
 }
 
@@ -277,8 +278,8 @@ TEST_F(PlanTest, DoesNothingIfTold) {
   image(100, {1});
   settings_.seed = config::Strategy::off;
   const SeedPlan made = plan();
-  EXPECT_FALSE(made.is_error);
-  EXPECT_EQ(made.cold_why, "DIND_SEED=off");
+  EXPECT_EQ(made.kind, SeedPlan::Kind::nothing);
+  EXPECT_EQ(made.why, "DIND_SEED=off");
 }
 
 TEST_F(PlanTest, NeverBorrowsWhatAnImageBakedForCopyingStandsOn) {
@@ -327,8 +328,8 @@ TEST_F(PlanTest, LosesOnlyTheImagesOfAnUnusableLayer) {
   view_.sentinels[number(2)].missing = {"bin/a"};
   const SeedPlan made = plan();
   EXPECT_EQ(methods(made), "link link");
-  EXPECT_NE(made.images[0].missing_why.find("bin/a"), std::string::npos);
-  EXPECT_EQ(made.images[1].missing_why, "");
+  EXPECT_NE(made.images[0].missing.value().why.find("bin/a"), std::string::npos);
+  EXPECT_FALSE(made.images[1].missing);
 }
 
 TEST_F(PlanTest, LeavesPresentLayersAlone) {
@@ -392,7 +393,8 @@ TEST_F(PlanTest, RemovesLayersWithAFlawWhereNothingIsSeeded) {
   for (const config::Strategy wish : {config::Strategy::off, config::Strategy::reflink}) {
     settings_.seed = wish;
     const SeedPlan made = plan();
-    EXPECT_NE(made.cold_why, "");
+    EXPECT_NE(made.why, "");
+    EXPECT_TRUE(made.kind == SeedPlan::Kind::nothing || made.kind == SeedPlan::Kind::impossible);
     EXPECT_EQ(made.removals.layers, std::vector{number(1)});
   }
 }
@@ -424,7 +426,7 @@ TEST_F(PlanTest, DoesNotLinkAgainWhatIsBorrowedElsewhereInTheChain) {
                                                             .parent = two,
                                                             .cache_id = "z",
                                                             .ours = true,
-                                                            .flaw = "a is cut short"});
+                                                            .flaw = Reason{"a is cut short"}});
   state_.container_layers = {three};
   EXPECT_EQ(methods(plan()), "present copy");
 }
@@ -450,8 +452,7 @@ TEST_F(PlanTest, LoadsAnImageWhoseLayersHaveAFlaw) {
   settings_.reseed = false; // it is not the user who removes it
   const SeedPlan made = plan();
   EXPECT_EQ(made.removals.images, std::vector{number(100)});
-  EXPECT_FALSE(made.images[0].present);
-  EXPECT_FALSE(made.images[0].unwanted);
+  EXPECT_EQ(made.images[0].fate, ImageStep::Fate::seed);
 }
 
 TEST_F(PlanTest, KeepsChainsShortByCopyingTheSmallestLayersWithSkeletons) {
@@ -483,8 +484,8 @@ TEST_F(PlanTest, LeavesOutImagesForWhichThereIsNoRoom) {
   image(100, {1, 2});
   image(101, {3, 4});
   const SeedPlan made = plan();
-  EXPECT_EQ(made.images[0].missing_why, "");
-  EXPECT_NE(made.images[1].missing_why.find("are free"), std::string::npos);
+  EXPECT_FALSE(made.images[0].missing);
+  EXPECT_NE(made.images[1].missing.value().why.find("are free"), std::string::npos);
   EXPECT_EQ(made.layers.size(), 2U);
 }
 
@@ -494,7 +495,7 @@ TEST_F(PlanTest, PaysForASharedLayerOnce) {
   facts_.free.bytes = 5U << 20U;
   image(100, {1, 2});
   image(101, {1, 3});
-  EXPECT_EQ(plan().images[1].missing_why, "");
+  EXPECT_FALSE(plan().images[1].missing);
 }
 
 TEST_F(PlanTest, SeedsNothingIntoADriverThatItDoesNotKnow) {
@@ -502,8 +503,8 @@ TEST_F(PlanTest, SeedsNothingIntoADriverThatItDoesNotKnow) {
   driver_.means = Means::none;
   driver_.why = "vfs is required";
   const SeedPlan made = plan();
-  EXPECT_TRUE(made.is_error);
-  EXPECT_EQ(made.cold_why, "vfs is required");
+  EXPECT_EQ(made.kind, SeedPlan::Kind::impossible);
+  EXPECT_EQ(made.why, "vfs is required");
 }
 
 } // namespace

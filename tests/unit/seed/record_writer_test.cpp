@@ -101,7 +101,7 @@ TEST_F(RecordWriterTest, TellsWhatIsMissingWhileItWorks) {
   while (!writer.why_missing(layers_[0])) {
     ::usleep(1000);
   }
-  EXPECT_NE(writer.why_missing(layers_[0])->find("No such file"), std::string::npos);
+  EXPECT_NE(writer.why_missing(layers_[0])->why.find("No such file"), std::string::npos);
   EXPECT_FALSE(writer.why_missing(layers_[1]));
 }
 

@@ -74,11 +74,11 @@ TEST_F(ImageMetadataTest, GivesALayerOfItsOwnATarSplitOfItsOwn) {
 
 TEST_F(ImageMetadataTest, WritesImagesAsBuiltHereWithTheirParentIfItIsThere) {
   const cache::Image image{.id = digest('a'), .parent = digest('b')};
-  ASSERT_TRUE(ok(metadata().add_image(image, "{}", false)));
+  ASSERT_TRUE(ok(metadata().add_image(image, "{}", std::nullopt)));
   const std::string dir = "image/overlay2/imagedb/metadata/sha256/" + digest('a').hex();
   EXPECT_EQ(root_.read(dir + "/builtLocally"), "\x01");
   EXPECT_FALSE(root_.has(dir + "/parent"));
-  ASSERT_TRUE(ok(metadata().add_image(image, "{}", true)));
+  ASSERT_TRUE(ok(metadata().add_image(image, "{}", image.parent)));
   EXPECT_EQ(root_.read(dir + "/parent"), digest('b').text());
 }
 

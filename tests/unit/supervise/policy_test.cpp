@@ -13,7 +13,7 @@ TEST(PolicyTest, TakesOverWhatIsWished) {
   settings.drain = seconds(9);
   settings.restart = {.on_failure = true, .most = 3};
   settings.signal_rewrite = {{15, 3}};
-  const init::Policy policy = policy_of(settings, true);
+  const init::Policy policy = policy_of(settings, Terminal::attached);
   EXPECT_EQ(policy.stop_timeout, seconds(7));
   EXPECT_EQ(policy.drain, seconds(9));
   EXPECT_TRUE(policy.restart);
@@ -33,10 +33,10 @@ TEST(PolicyTest, RemapsNamedCodesAlone) {
 
 TEST(PolicyTest, NobodyElsesEndCanBeWaitedForByPid1) {
   config::SupervisionSettings settings;
-  EXPECT_FALSE(objection(settings, true));
+  EXPECT_FALSE(objection(settings, 1));
   settings.exit_with.on = config::ExitOn::main;
-  EXPECT_TRUE(objection(settings, true));
-  EXPECT_FALSE(objection(settings, false));
+  EXPECT_TRUE(objection(settings, 1));
+  EXPECT_FALSE(objection(settings, 7));
 }
 
 struct Grace {
