@@ -1,6 +1,6 @@
 #pragma once
 
-#include <seed/plan.hpp>
+#include <seed/seed_plan.hpp>
 
 #include <map>
 #include <vector>

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <seed/plan.hpp>
+#include <seed/receipt.hpp>
+#include <seed/seed_plan.hpp>
+#include <store/driver_state.hpp>
 
 #include <set>
 #include <string>

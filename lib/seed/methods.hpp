@@ -2,7 +2,8 @@
 
 #include <base/reason.hpp>
 #include <base/result.hpp>
-#include <seed/plan.hpp>
+#include <seed/plan_input.hpp>
+#include <seed/seed_plan.hpp>
 
 #include <optional>
 #include <set>

@@ -9,7 +9,6 @@
 #include <seed/room.hpp>
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <utility>
 
@@ -288,12 +287,6 @@ void warn_of_damage(const PlanInput& input, SeedPlan& plan) {
 }
 
 } // namespace
-
-std::string_view name_of(Method method) {
-  constexpr std::array<std::string_view, 7> kNames = {"present",  "link", "native", "reflink",
-                                                      "hardlink", "copy", "load"};
-  return kNames[static_cast<std::size_t>(method)];
-}
 
 SeedPlan make_plan(const PlanInput& input) {
   if (auto plan = plan_without_layers(input)) {

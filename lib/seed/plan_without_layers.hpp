@@ -1,6 +1,7 @@
 #pragma once
 
-#include <seed/plan.hpp>
+#include <seed/plan_input.hpp>
+#include <seed/seed_plan.hpp>
 
 #include <optional>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cache/manifest.hpp>
-#include <seed/plan.hpp>
+#include <seed/seed_plan.hpp>
 
 #include <cstdint>
 
