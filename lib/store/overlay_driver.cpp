@@ -17,7 +17,6 @@ namespace {
 const std::string kDiff = "diff";
 const std::string kLink = "link";
 const std::string kLower = "lower";
-const std::string kWork = "work";
 const std::string kCommitted = "committed";
 const std::string kSkeleton = "skeleton";
 const std::string kAnchor = "whiteout";
@@ -186,16 +185,26 @@ Result<void> OverlayDriver::complete(const Fd& staged, const Digest& chain_id, s
   TRY(sys::create_file_at({staged, kLink}, link_id, 0644));
   if (!lower.empty()) {
     TRY(sys::create_file_at({staged, kLower}, lower, 0644));
-    // fuse-overlayfs makes it 0710, overlay2 0700.
-    TRY(sys::make_dir_at({staged, kWork}, style_ == MarkStyle::aufs ? 0710 : 0700));
   }
-  TRY(sys::create_file_at({staged, kCommitted}, "", 0600));
+  TRY(commit(staged));
   TRY(publish(cache_id));
   TRY(ensure_link(link_id, "../" + cache_id + "/" + kDiff));
   if (has_skeleton == HasSkeleton::yes) {
     TRY(ensure_link(skeleton_link_id, skeleton_target));
   }
   known_[cache_id] = Lowers{link_id, lower};
+  return {};
+}
+
+// dockerd asks whether the file is there, and never writes into it: one inode does for all layers.
+Result<void> OverlayDriver::commit(const Fd& staged) {
+  if (sys::link_at({staging_, kCommitted}, {staged, kCommitted})) {
+    return {};
+  }
+  // The first layer, or one more than the filesystem allows links to an inode.
+  TRY(sys::create_file_at({staged, kCommitted}, "", 0600));
+  TRY(sys::remove_tree_at({staging_, kCommitted}));
+  std::ignore = sys::link_at({staged, kCommitted}, {staging_, kCommitted});
   return {};
 }
 

@@ -20,9 +20,10 @@ namespace dind::store {
 //   overlay2/<cache-id>/diff      the layer's files, with the driver's marks
 //                      /link      the short name above
 //                      /lower     "l/A:l/B", the parents, topmost first; absent for a base
-//                      /work      absent for a base
 //                      /committed present in every image layer, or a save would mount
 //                                 diff read-write, which a borrowed one cannot be
+//
+// work/ is of layers that are mounted read-write, so that one with `committed` needs none.
 //
 // A borrowed layer has `diff` as a symlink to a tree in a cache, and its marks,
 // if any, in skeleton/, which comes first in its own `lower`: right below its
@@ -68,6 +69,7 @@ private:
   Result<Fd> stage(const std::string& cache_id);
   Result<void> complete(const Fd& staged, const Digest& chain_id, std::string lower,
                         HasSkeleton has_skeleton);
+  Result<void> commit(const Fd& staged);
   Result<void> publish(const std::string& cache_id);
   Result<void> ensure_link(const std::string& link_id, const std::string& target);
   Result<void> remove_link(const std::string& link_id, const std::string& target);

@@ -287,6 +287,19 @@ TEST_P(GraphDriverTest, EveryWayToMakeAChainShowsTheSame) {
   }
 }
 
+TEST_P(GraphDriverTest, LayersHaveOnlyWhatReadOnlyOnesNeed) {
+  if (!is_overlay(driver_)) {
+    return;
+  }
+  const auto made = site_.add(nasty_chain(), Way::cloned);
+  const auto committed = test::stat_of(site_.layers() / made.front() / "committed");
+  for (const std::string& cache_id : made) {
+    const auto layer = site_.layers() / cache_id;
+    EXPECT_EQ(test::stat_of(layer / "committed").st_ino, committed.st_ino);
+    EXPECT_FALSE(boost::filesystem::exists(layer / "work"));
+  }
+}
+
 TEST_P(GraphDriverTest, AppliesALayerAsItsDriverDoes) {
   const Chain chain = nasty_chain();
   const auto made = site_.add(chain, Way::cloned);
