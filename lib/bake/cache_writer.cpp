@@ -2,6 +2,7 @@
 
 #include <bake/target.hpp>
 #include <cache/canary.hpp>
+#include <cache/reader.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
 
@@ -14,6 +15,7 @@ namespace fs = boost::filesystem;
 
 const std::string kLayers = "layer";
 const std::string kConfigs = "config";
+const std::string kShortNames = cache::kShortNamesDir;
 const std::string kManifest = cache::kManifestName;
 
 // Where an open directory is, as the kernel names it.
@@ -70,6 +72,7 @@ Result<std::unique_ptr<CacheWriter>> CacheWriter::create(const fs::path& target)
   writer->root_ = TRY(sys::open_dir_at({writer->parent_, draft}));
   TRY(sys::make_dir_at({writer->root_, kLayers}, 0755));
   TRY(sys::make_dir_at({writer->root_, kConfigs}, 0755));
+  TRY(sys::make_dir_at({writer->root_, kShortNames}, 0755));
   writer->layers_ = TRY(sys::open_dir_at({writer->root_, kLayers}));
   writer->configs_ = TRY(sys::open_dir_at({writer->root_, kConfigs}));
   return writer;
@@ -83,6 +86,13 @@ CacheWriter::~CacheWriter() {
 
 Result<Fd> CacheWriter::make_layer_dir(const Digest& diff_id) const {
   TRY(sys::make_dir_at({layers_, diff_id.hex()}, 0755));
+  const std::string name = cache::short_name(diff_id);
+  auto linked = sys::symlink_at(cache::short_name_target(diff_id), {root_, name});
+  if (linked) {
+    TRY(sys::set_times_at({root_, name}, cache::kFileTime, cache::kFileTime));
+  } else if (!linked.error().is(std::errc::file_exists)) { // of one whose ID begins alike
+    return std::move(linked).error();
+  }
   return sys::open_dir_at({layers_, diff_id.hex()});
 }
 
@@ -98,6 +108,7 @@ Result<void> CacheWriter::finish(cache::Manifest& manifest) {
   TRY(settle(root_, kManifest, 0644));
   TRY(settle(root_, kLayers, 0755));
   TRY(settle(root_, kConfigs, 0755));
+  TRY(settle(root_, kShortNames, 0755));
   TRY(settle(parent_, draft_name_, 0755));
   auto renamed = sys::rename_new_at({parent_, draft_name_}, {parent_, target_name_});
   if (!renamed && renamed.error().is(std::errc::file_exists)) {

@@ -88,8 +88,7 @@ std::optional<Reason> damage_of(const seed::CacheView& view, const Digest& diff_
 void check_borrowed(const Caches& caches, store::DriverState& state) {
   for (const std::string& refused : caches.refused) {
     for (auto& [chain_id, layer] : state.layers) {
-      if (layer.reachable &&
-          layer.borrowed_from == refused + "/" + cache::tree_dir(layer.diff_id)) {
+      if (layer.reachable && cache::is_tree_of(layer.borrowed_from, refused, layer.diff_id)) {
         note(layer, "its cache is refused");
       }
     }
@@ -100,8 +99,8 @@ void check_borrowed(const Caches& caches, store::DriverState& state) {
       if (!damage) {
         continue;
       }
-      const auto tree = caches.open[c].path() / cache::tree_dir(layer.diff_id);
-      if (layer.reachable && layer.borrowed_from == tree.native()) {
+      const auto& cache = caches.open[c].path();
+      if (layer.reachable && cache::is_tree_of(layer.borrowed_from, cache, layer.diff_id)) {
         note(layer, std::move(damage)->why);
       }
     }

@@ -36,6 +36,11 @@ Result<Skeleton> read_skeleton_at(const Fd& root, const std::string& path) {
   return parse_skeleton(*text).within(path);
 }
 
+std::string digits_of(const Digest& diff_id) {
+  constexpr std::size_t kDigits = 16;
+  return diff_id.hex().substr(0, kDigits);
+}
+
 } // namespace
 
 std::string layer_dir(const Digest& diff_id) {
@@ -43,15 +48,28 @@ std::string layer_dir(const Digest& diff_id) {
 }
 
 std::string tree_dir(const Digest& diff_id) {
-  return layer_dir(diff_id) + "/tree";
+  return layer_dir(diff_id) + "/" + kTreeName;
 }
 
 std::string tar_split_file(const Digest& diff_id) {
-  return layer_dir(diff_id) + "/tar-split.json.gz";
+  return layer_dir(diff_id) + "/" + kTarSplitName;
 }
 
 std::string config_file(const Digest& image_id) {
   return "config/" + image_id.hex() + ".json";
+}
+
+std::string short_name(const Digest& diff_id) {
+  return fmt::format("{}/{}", kShortNamesDir, digits_of(diff_id));
+}
+
+std::string short_name_target(const Digest& diff_id) {
+  return "../" + layer_dir(diff_id);
+}
+
+bool is_tree_of(const boost::filesystem::path& path, const boost::filesystem::path& cache,
+                const Digest& diff_id) {
+  return path == cache / tree_dir(diff_id) || path == cache / short_name(diff_id) / kTreeName;
 }
 
 Result<Cache> Cache::open(const boost::filesystem::path& path) {
@@ -60,6 +78,16 @@ Result<Cache> Cache::open(const boost::filesystem::path& path) {
       TRY(read_regular(root, kManifestName, kManifestLimit).within(path.native()));
   Manifest manifest = TRY(parse_manifest(text).within((path / kManifestName).native()));
   return Cache(path, std::move(root), std::move(manifest), archive::sha256_of(text));
+}
+
+// One name may be that of two layers, whose IDs begin alike.
+boost::filesystem::path Cache::path_to_layer(const Digest& diff_id) const {
+  const auto names = sys::open_beneath(root_, kShortNamesDir, O_PATH | O_DIRECTORY);
+  const std::string name = digits_of(diff_id);
+  const auto target =
+      names ? sys::read_link_at({*names, name}) : Result<std::string>(names.error());
+  const bool is_short = target && *target == short_name_target(diff_id);
+  return path_ / (is_short ? short_name(diff_id) : layer_dir(diff_id));
 }
 
 Result<Fd> Cache::open_tree(const Digest& diff_id) const {

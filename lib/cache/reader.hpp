@@ -12,10 +12,21 @@
 namespace dind::cache {
 
 // Names inside a cache.
-std::string layer_dir(const Digest& diff_id);      // "layer/<hex>"
-std::string tree_dir(const Digest& diff_id);       // "layer/<hex>/tree"
-std::string tar_split_file(const Digest& diff_id); // "layer/<hex>/tar-split.json.gz"
-std::string config_file(const Digest& image_id);   // "config/<hex>.json"
+inline constexpr const char* kTreeName = "tree";                  // in a layer's directory
+inline constexpr const char* kTarSplitName = "tar-split.json.gz"; // beside it
+std::string layer_dir(const Digest& diff_id);                     // "layer/<hex>"
+std::string tree_dir(const Digest& diff_id);                      // "layer/<hex>/tree"
+std::string tar_split_file(const Digest& diff_id);                // "layer/<hex>/tar-split.json.gz"
+std::string config_file(const Digest& image_id);                  // "config/<hex>.json"
+// A symlink to a layer's directory, by which a data root borrows from it: a symlink of more than 59
+// bytes takes a block of its own. Caches of earlier versions have none.
+inline constexpr const char* kShortNamesDir = "l";
+std::string short_name(const Digest& diff_id);        // "l/<16 digits>"
+std::string short_name_target(const Digest& diff_id); // "../layer/<hex>"
+
+// Whether `path` is a name of that layer's tree in the cache at `cache`.
+bool is_tree_of(const boost::filesystem::path& path, const boost::filesystem::path& cache,
+                const Digest& diff_id);
 
 // A cache on disk, opened. It is not trusted: everything is reached beneath its
 // descriptor with no symlink followed, and bounded.
@@ -31,6 +42,9 @@ public:
   // sha256 of cache.json.
   const Digest& digest() const { return digest_; }
 
+  // The path of the layer's directory for symlinks to what is in it: the short one, if there is
+  // one.
+  boost::filesystem::path path_to_layer(const Digest& diff_id) const;
   Result<Fd> open_tree(const Digest& diff_id) const;
   Result<Fd> open_tar_split(const Digest& diff_id) const;      // a regular file
   Result<Skeleton> read_skeleton(const Digest& diff_id) const; // empty if the layer has none

@@ -25,7 +25,7 @@ constexpr std::size_t kLayersAtOnce = 2;
 constexpr unsigned kMostThreads = 4;
 
 // Changed whenever the same layer would give other bytes.
-constexpr int kRecipeVersion = 1;
+constexpr int kRecipeVersion = 2;
 
 std::string cache_file(const CachePlace& place) {
   return (place.relative_path() / cache::kManifestName).native();

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t kDirMode = 0755;
 constexpr std::uint32_t kMemberMode = 0644;
+constexpr std::uint32_t kLinkMode = 0777;
 
 Result<void> put_dir(archive::ByteSink& tar, const OuterDir& dir) {
   return tar.write_text(archive::print_member_header({.name = dir.path,
@@ -70,7 +71,7 @@ Result<void> write_folder_parents(const CachePlace& place, archive::ByteSink& ta
   for (const std::string& path : places_down_to(place / "layer")) {
     TRY(put_dir(tar, {.path = path}));
   }
-  return {};
+  return put_dir(tar, {.path = in_cache(place, cache::kShortNamesDir)});
 }
 
 Result<bake::WrittenLayer> write_folder(archive::ByteSource& stored,
@@ -78,6 +79,11 @@ Result<bake::WrittenLayer> write_folder(archive::ByteSource& stored,
                                         const Fd& scratch, archive::ByteSink& tar) {
   const std::string dir = in_cache(place, cache::layer_dir(expected.diff_id));
   TRY(put_dir(tar, {.path = dir}));
+  TRY(tar.write_text(
+      archive::print_member_header({.name = in_cache(place, cache::short_name(expected.diff_id)),
+                                    .type = archive::EntryType::symlink,
+                                    .mode = kLinkMode,
+                                    .link_name = cache::short_name_target(expected.diff_id)})));
   const Fd split = TRY(images::make_nameless(scratch));
   cache::SkeletonRecorder recorder;
   OuterTree tree(tar, dir + "/tree", recorder);
@@ -99,7 +105,7 @@ Result<void> write_index_layer(const std::vector<OuterDir>& parents, const Cache
     TRY(put_dir(tar, dir));
   }
   const std::string root = place.relative_path().native();
-  for (const std::string& path : {root, root + "/layer", root + "/config"}) {
+  for (const std::string& path : {root, root + "/config", root + "/l", root + "/layer"}) {
     TRY(put_dir(tar, {.path = path}));
   }
   for (const NamedConfig& config : configs) {

@@ -57,7 +57,7 @@ Result<void> LayerMaker::borrow(const LayerStep& step,
   // The engine will follow the link that this makes; here nothing is followed.
   std::ignore = TRY(cache.open_tree(step.diff_id));
   const cache::Skeleton skeleton = TRY(cache.read_skeleton(step.diff_id));
-  const std::string tree = (cache.path() / cache::tree_dir(step.diff_id)).native();
+  const std::string tree = (cache.path_to_layer(step.diff_id) / cache::kTreeName).native();
   return driver_.add_borrowed(step.chain_id, parent, tree, skeleton);
 }
 

@@ -95,7 +95,7 @@ Result<void> RecordWriter::write(const Entry& entry) const {
        .parent = entry.parent,
        .cache_id = store::cache_id_of(entry.chain_id),
        .size = entry.layer.bytes,
-       .tar_split_path = (entry.cache.path() / cache::tar_split_file(diff_id)).native(),
+       .tar_split_path = (entry.cache.path_to_layer(diff_id) / cache::kTarSplitName).native(),
        .tar_split_file = entry.borrowed ? nullptr : &tar_split});
 }
 

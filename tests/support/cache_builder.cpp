@@ -44,6 +44,8 @@ Digest CacheBuilder::add_layer(const std::string& tar, const std::vector<std::st
   }
   dir_.make_dir(cache::tree_dir(diff_id));
   const Fd tree = sys::open_dir(dir_ / cache::tree_dir(diff_id)).value();
+  dir_.make_dir(cache::kShortNamesDir);
+  fs::create_symlink(cache::short_name_target(diff_id), dir_ / cache::short_name(diff_id));
   RecordingMarks marks;
   const std::string tar_split = unpack(tar, tree, marks).value();
   archive::GzipWriter gzip;

@@ -1,6 +1,7 @@
 #include <support/cache_builder.hpp>
 #include <support/disk_usage.hpp>
 #include <support/expect.hpp>
+#include <support/image_mount.hpp>
 #include <support/seeder.hpp>
 #include <support/tar_builder.hpp>
 
@@ -20,11 +21,12 @@ using test::TarBuilder;
 using test::TempDir;
 
 // Seeds one image of `layers` layers by link and returns what the data root takes.
-DiskUsage cost_of(CacheBuilder& builder, const std::vector<Digest>& layers) {
+DiskUsage cost_of(CacheBuilder& builder, const std::vector<Digest>& layers,
+                  const std::string& parent = "") {
   builder.add_image("app:1", layers);
   builder.finish();
   const auto cache = cache::Cache::open(builder.dir().path()).value();
-  const TempDir root;
+  const TempDir root(parent);
   test::Seeder seeder(root);
   seeder.caches = {&cache};
   seeder.settings.seed = config::Strategy::link;
@@ -43,26 +45,38 @@ std::string layer_of(unsigned number, unsigned files, std::size_t bytes) {
   return tar.finish();
 }
 
-DiskUsage cost_of_layers(unsigned files, std::size_t bytes) {
-  constexpr unsigned kLayers = 10;
+DiskUsage cost_of_layers(unsigned count, unsigned files, std::size_t bytes,
+                         const std::string& parent = "") {
   CacheBuilder builder;
   std::vector<Digest> layers;
-  for (unsigned number = 0; number < kLayers; ++number) {
+  for (unsigned number = 0; number < count; ++number) {
     layers.push_back(builder.add_layer(layer_of(number, files, bytes)));
   }
-  return cost_of(builder, layers);
+  return cost_of(builder, layers, parent);
 }
 
 TEST(BorrowCostTest, IsTheSameForTenTimesTheFilesAndBytes) {
-  const DiskUsage few = cost_of_layers(20, 100);
-  const DiskUsage many = cost_of_layers(200, 1000);
+  const DiskUsage few = cost_of_layers(10, 20, 100);
+  const DiskUsage many = cost_of_layers(10, 200, 1000);
   EXPECT_EQ(few.bytes, many.bytes);
   EXPECT_EQ(few.inodes, many.inodes);
 }
 
 TEST(BorrowCostTest, IsAtMost64KibALayer) {
   constexpr std::uint64_t kFixed = 128U << 10U; // the store's own directories
-  EXPECT_LE(cost_of_layers(20, 100).bytes, kFixed + 10 * (64U << 10U));
+  EXPECT_LE(cost_of_layers(10, 20, 100).bytes, kFixed + 10 * (64U << 10U));
+}
+
+TEST(BorrowCostTest, IsAtMost11InodesAnd36KibALayerOnExt4) {
+  NEEDS(test::enter_mount_namespace(), "mount namespaces");
+  const test::ImageMount ext4("ext4");
+  NEEDS(ext4.is_mounted(), "mkfs.ext4 and loop devices");
+  constexpr unsigned kFew = 10;
+  constexpr unsigned kMany = 50;
+  const DiskUsage few = cost_of_layers(kFew, 20, 100, ext4.path().native());
+  const DiskUsage many = cost_of_layers(kMany, 20, 100, ext4.path().native());
+  EXPECT_LE(many.inodes - few.inodes, (kMany - kFew) * 11U);
+  EXPECT_LE(many.bytes - few.bytes, (kMany - kFew) * (36U << 10U));
 }
 
 TEST(BorrowCostTest, OfADeletionIsADirectoryEntry) {

@@ -60,6 +60,32 @@ TEST_F(ReaderTest, FollowsNoSymlinkToATree) {
   EXPECT_FALSE(cache->open_tree(layer_));
 }
 
+TEST_F(ReaderTest, NamesALayerByItsShortNameIfThatLeadsToIt) {
+  const auto cache = open();
+  ASSERT_TRUE(ok(cache));
+  const auto plain = dir_ / layer_dir(layer_);
+  EXPECT_EQ(cache->path_to_layer(layer_), plain);
+  dir_.make_dir(kShortNamesDir);
+  const auto name = dir_ / short_name(layer_);
+  ASSERT_EQ(::symlink(short_name_target(digest('2')).c_str(), name.c_str()), 0);
+  EXPECT_EQ(cache->path_to_layer(layer_), plain);
+  ::unlink(name.c_str());
+  ASSERT_EQ(::symlink(short_name_target(layer_).c_str(), name.c_str()), 0);
+  EXPECT_EQ(cache->path_to_layer(layer_), name);
+}
+
+TEST_F(ReaderTest, KnowsATreeByBothItsNames) {
+  EXPECT_TRUE(is_tree_of("/c/" + tree_dir(layer_), "/c", layer_));
+  EXPECT_TRUE(is_tree_of("/c/" + short_name(layer_) + "/tree", "/c", layer_));
+  EXPECT_FALSE(is_tree_of("/c/" + tree_dir(digest('2')), "/c", layer_));
+  EXPECT_FALSE(is_tree_of("/d/" + tree_dir(layer_), "/c", layer_));
+}
+
+TEST_F(ReaderTest, ShortNamesFitIntoAnInode) {
+  const std::string path = "/var/lib/dind-cache/" + short_name(layer_) + "/" + kTarSplitName;
+  EXPECT_LT(path.size(), 60U); // ext4, and most others
+}
+
 TEST_F(ReaderTest, FollowsNoSymlinkToALayer) {
   const auto layer = dir_ / layer_dir(layer_);
   ::rename(layer.c_str(), (dir_ / "elsewhere").c_str());
