@@ -4,14 +4,13 @@
 #include <host/ext4.hpp>
 #include <host/scratch.hpp>
 #include <sys/dir.hpp>
+#include <sys/lock.hpp>
 #include <sys/loop.hpp>
 #include <sys/mount.hpp>
 
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
 #include <tuple>
 
 namespace dind::host {
@@ -87,18 +86,10 @@ Result<Fd> make_image(const Fd& own, std::uint64_t bytes) {
 // Two mounts that write to one ext4 destroy it. The loop device shares our open file,
 // and with it the lock, until it is detached.
 Result<void> claim(const Fd& file, std::chrono::milliseconds patience) {
-  constexpr std::chrono::milliseconds kPause(20);
   const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (::flock(file.get(), LOCK_EX | LOCK_NB) == -1) {
-    if (errno != EWOULDBLOCK) {
-      return errno_error("lock {}", kImage);
-    }
-    if (std::chrono::steady_clock::now() >= deadline) {
-      return Error("lock " + kImage, EBUSY);
-    }
-    std::this_thread::sleep_for(kPause);
-  }
-  return {};
+  const auto is_late = [deadline] { return std::chrono::steady_clock::now() >= deadline; };
+  const bool locked = TRY(sys::poll_lock(file, is_late).within(kImage));
+  return locked ? Result<void>() : Error("lock " + kImage, EBUSY);
 }
 
 Result<void> dress_as(const struct stat& covered, const std::string& path) {

@@ -23,16 +23,21 @@ Result<void> wait_lock(const Fd& fd) {
   return {};
 }
 
-Result<std::optional<Fd>> take_lock_at(At at, const std::function<bool()>& interrupted) {
-  constexpr auto kPause = std::chrono::milliseconds(50);
-  Fd file = TRY(open_at(at, O_RDWR | O_CREAT, 0600));
-  while (!TRY(try_lock(file).within(at.name))) {
+Result<bool> poll_lock(const Fd& fd, const std::function<bool()>& interrupted) {
+  constexpr auto kPause = std::chrono::milliseconds(20);
+  while (!TRY(try_lock(fd))) {
     if (interrupted()) {
-      return std::optional<Fd>();
+      return false;
     }
     std::this_thread::sleep_for(kPause);
   }
-  return std::optional(std::move(file));
+  return true;
+}
+
+Result<std::optional<Fd>> take_lock_at(At at, const std::function<bool()>& interrupted) {
+  Fd file = TRY(open_at(at, O_RDWR | O_CREAT, 0600));
+  const bool locked = TRY(poll_lock(file, interrupted).within(at.name));
+  return locked ? std::optional(std::move(file)) : std::optional<Fd>();
 }
 
 } // namespace dind::sys
