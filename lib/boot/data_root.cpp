@@ -6,7 +6,6 @@
 #include <seed/receipt.hpp>
 #include <store/layout.hpp>
 #include <store/root_lock.hpp>
-#include <supervise/backing.hpp>
 
 #include <fmt/format.h>
 
@@ -138,7 +137,6 @@ Result<host::LoopRoot> mount_on_loop(const config::Settings& settings, const sys
 Result<DataRoot> moved_to(host::LoopRoot loop, DataRoot root, const config::Settings& settings) {
   root.loop.emplace(std::move(loop));
   init::ExitOnSignal::detach_first(root.loop->root().path);
-  root.backing = supervise::backing_to_watch(root.loop->root());
   root.dir = TRY(open_dir_of(root, settings, Mode::boot));
   return root;
 }

@@ -27,9 +27,10 @@ seed::DriverChoice choose(const config::Settings& settings, const Inspection& se
   return seed::choose_driver(settings, seen.facts, seen.state, has_images(caches));
 }
 
-void tell_of(const host::LoopRoot& loop, report::StatusBoard& board) {
-  if (auto warning = supervise::backing_warning(loop)) {
-    board.warn(*std::move(warning));
+void tell_of(const host::LoopRoot& loop, const std::optional<std::string>& warning,
+             report::StatusBoard& board) {
+  if (warning) {
+    board.warn(*warning);
   }
   log::info("data root: {} bytes on {}, {}", loop.bytes, loop.device,
             loop.is_new ? "new" : "from an earlier start");
@@ -47,7 +48,9 @@ Result<Seeding> on_loop(Seeding seeding, const config::Settings& settings,
     return seeding;
   }
   seeding.root = TRY(moved_to(std::move(loop).value(), std::move(seeding.root), settings));
-  tell_of(seeding.root.loop->root(), board);
+  supervise::Backing backing = supervise::look_at_backing(seeding.root.loop->root());
+  seeding.root.backing = std::move(backing.to_watch);
+  tell_of(seeding.root.loop->root(), backing.warning, board);
   seeding.seen = TRY(inspect(seeding.root, seeding.caches, settings));
   // The ladder that led here is what people want to know, not that overlay2 works now.
   const seed::DriverChoice before = std::move(seeding.driver);

@@ -20,19 +20,20 @@ std::string describe(const host::BackingSpace& space) {
 
 } // namespace
 
-std::optional<std::string> backing_warning(const host::LoopRoot& root) {
+Backing look_at_backing(const host::LoopRoot& root) {
+  Backing found;
   const auto space = host::backing_space(root.backing);
-  const bool is_worth_it = space && (space->is_low() || (root.is_new && space->is_overdrawn()));
-  return is_worth_it ? std::optional(describe(*space)) : std::nullopt;
-}
-
-Fd backing_to_watch(const host::LoopRoot& root) {
-  const auto space = host::backing_space(root.backing);
-  if (!space || space->is_low()) {
-    return {};
+  if (!space) {
+    return found;
   }
-  auto file = sys::open_path(host::proc_path(root.backing), O_PATH);
-  return file ? std::move(file).value() : Fd();
+  if (space->is_low() || (root.is_new && space->is_overdrawn())) {
+    found.warning = describe(*space);
+  }
+  if (!space->is_low()) {
+    auto file = sys::open_path(host::proc_path(root.backing), O_PATH);
+    found.to_watch = file ? std::move(file).value() : Fd();
+  }
+  return found;
 }
 
 std::string wait_until_low(const Fd& file, std::chrono::milliseconds pause) {

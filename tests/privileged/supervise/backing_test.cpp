@@ -40,23 +40,23 @@ protected:
 };
 
 TEST_F(BackingTest, WarnsOfANewFileThatDoesNotFitAndOfAnyWhenLittleIsLeft) {
-  EXPECT_FALSE(backing_warning(root_));
+  EXPECT_EQ(look_at_backing(root_).warning, std::nullopt);
   root_.is_new = true;
-  EXPECT_NE(backing_warning(root_).value().find("may yet claim 5368709120 bytes"),
+  EXPECT_NE(look_at_backing(root_).warning.value_or("").find("may yet claim 5368709120 bytes"),
             std::string::npos);
   root_.is_new = false;
   shrink();
-  EXPECT_TRUE(backing_warning(root_));
+  EXPECT_NE(look_at_backing(root_).warning, std::nullopt);
 }
 
 TEST_F(BackingTest, IsWatchedUntilLittleIsLeft) {
-  const Fd watched = backing_to_watch(root_);
+  const Fd watched = look_at_backing(root_).to_watch;
   ASSERT_TRUE(watched);
   auto said = std::async(std::launch::async, [&] { return wait_until_low(watched, 5ms); });
   EXPECT_EQ(said.wait_for(100ms), std::future_status::timeout);
   shrink();
   EXPECT_NE(said.get().find("writes will fail"), std::string::npos);
-  EXPECT_FALSE(backing_to_watch(root_));
+  EXPECT_FALSE(look_at_backing(root_).to_watch);
 }
 
 } // namespace
