@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
+#include <memory>
 
 namespace dind::archive {
 
@@ -55,9 +55,9 @@ Result<std::size_t> read_fully(ByteSource& source, std::span<std::byte> into) {
 }
 
 Result<void> drain(ByteSource& source) {
-  std::vector<std::byte> scratch(kReadSize);
+  const auto scratch = std::make_unique_for_overwrite<std::byte[]>(kReadSize);
   for (;;) {
-    const std::size_t got = TRY(source.read(scratch));
+    const std::size_t got = TRY(source.read({scratch.get(), kReadSize}));
     if (got == 0) {
       return {};
     }

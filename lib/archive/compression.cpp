@@ -8,7 +8,7 @@
 #include <cassert>
 #include <cstring>
 #include <limits>
-#include <vector>
+#include <memory>
 
 namespace dind::archive {
 namespace {
@@ -62,15 +62,15 @@ public:
   Result<std::span<std::byte>> peek() {
     if (begin_ == end_) {
       begin_ = 0;
-      end_ = TRY(source_.read(buffer_));
+      end_ = TRY(source_.read({buffer_.get(), kReadSize}));
     }
-    return std::span(buffer_).subspan(begin_, end_ - begin_);
+    return std::span(buffer_.get() + begin_, end_ - begin_);
   }
   void use(std::size_t count) { begin_ += count; }
 
 private:
   PrefixedSource source_;
-  std::vector<std::byte> buffer_ = std::vector<std::byte>(kReadSize);
+  std::unique_ptr<std::byte[]> buffer_ = std::make_unique_for_overwrite<std::byte[]>(kReadSize);
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };
