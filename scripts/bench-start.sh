@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Times the start of a container to the engine's first answer (GET /version, as `docker version` asks), by how it
-# listens: TLS on a first and on a second start, plain TCP, unix socket alone; beside bare dockerd on a warm volume.
+# listens: TLS on a first and on a second start, plain TCP, unix socket alone, all on an empty volume; and the unix socket on a
+# warm one. Beside them bare dockerd, on an empty volume and on a warm one, where it first takes down the network that it left.
 # In turns, in one run; prints the median of each, and of the paired differences with its quartiles.
 #   scripts/bench-start.sh IMAGE BASE
 # IMAGE has dind-init and images baked in; BASE is what it was made from. Both are of the engine that DOCKER_HOST
@@ -73,8 +74,10 @@ measure() {
 socket=unix:///shared/api.sock
 run_mode() {
   case $1 in
-    bare) measure unix "$work/run/api.sock" - "$base" -v "$name:/var/lib/docker" --entrypoint dockerd -- --host="$socket" ;;
+    bare-empty) measure unix "$work/run/api.sock" - "$base" --entrypoint dockerd -- --host="$socket" ;;
+    bare-warm) measure unix "$work/run/api.sock" - "$base" -v "$name:/var/lib/docker" --entrypoint dockerd -- --host="$socket" ;;
     unix) measure unix "$work/run/api.sock" - "$image" -- dockerd --host="$socket" ;;
+    unix-warm) measure unix "$work/run/api.sock" - "$image" -v "$name-seeded:/var/lib/docker" -- dockerd --host="$socket" ;;
     tcp) measure tcp 2375 - "$image" -e DOCKER_TLS_CERTDIR= ;;
     tls-first)
       rm -rf "$work/first"
@@ -85,10 +88,11 @@ run_mode() {
   esac
 }
 
-modes=(bare unix tcp tls-first tls-second)
+modes=(bare-empty bare-warm unix unix-warm tcp tls-first tls-second)
 mkdir "$work/second"
 measure tls 2376 "$work/second/client" "$image" -v "$work/second:/certs" >/dev/null
-run_mode bare >/dev/null # warms the volume
+run_mode bare-warm >/dev/null # warms the volume
+run_mode unix-warm >/dev/null
 for pair in $(seq "$pairs"); do
   for mode in "${modes[@]}"; do
     echo "$mode $(run_mode "$mode")" >>"$work/times"
@@ -105,7 +109,8 @@ for line in open(sys.argv[1]):
     times[mode].append(float(took))
 for mode, took in times.items():
     print(f"{mode:11} {statistics.median(took):7.1f} ms")
-for mode, against in (("unix", "bare"), ("tcp", "unix"), ("tls-first", "unix"), ("tls-second", "unix")):
+for mode, against in (("unix", "bare-empty"), ("unix", "bare-warm"), ("unix-warm", "bare-warm"), ("tcp", "unix"),
+                      ("tls-first", "unix"), ("tls-second", "unix")):
     paired = sorted(a - b for a, b in zip(times[mode], times[against]))
     low, middle, high = statistics.quantiles(paired, n=4)
     print(f"{mode} - {against}: {middle:+.1f} ms (quartiles {low:+.1f} to {high:+.1f})")

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds and runs the benchmarks of hot paths, optimised: medians of seven repetitions.
-# `seed` then compares the tree cloner with cp, tar, rsync and docker load: scripts/bench-seed.sh.
+# `seed` then measures on a used ext4 (scripts/bench-ext4.sh), and compares the tree cloner with cp, tar, rsync and
+# docker load (scripts/bench-seed.sh).
 #   scripts/bench.sh [seed|archive] [benchmark options]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,6 +15,7 @@ cmake --build build/bench --target "bench_$what"
 "build/bench/bin/bench_$what" --benchmark_repetitions=7 --benchmark_report_aggregates_only=true "$@"
 
 if [ "$what" = seed ]; then
+  scripts/bench-ext4.sh build/bench/bin/bench_seed
   # Static, as it is shipped: shared libraries would double the time of the shortest runs.
   cmake --preset release >/dev/null
   cmake --build --preset release --target clone_tree dindctl

@@ -6,8 +6,10 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <deque>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace {
@@ -17,16 +19,22 @@ using test::CacheBuilder;
 using test::TarBuilder;
 using test::TempDir;
 
+// Where data roots are made: DIND_BENCH_ROOTS, a directory on the filesystem to measure.
+TempDir& new_root() {
+  // Not removed between rounds: an ext4 without a journal walks over inodes that were freed a
+  // minute ago (fs/ext4/ialloc.c, recently_deleted), which no first boot meets.
+  static std::deque<TempDir> roots;
+  const char* place = std::getenv("DIND_BENCH_ROOTS");
+  return roots.emplace_back(place ? place : "");
+}
+
 // Seeds a cache by link into a new data root for each round; only the seeding is timed.
 void seed_by_link(benchmark::State& state, CacheBuilder& builder) {
   builder.finish();
   const auto cache = cache::Cache::open(builder.dir().path()).value();
-  // Not removed between rounds: an ext4 without a journal walks over inodes that were freed a
-  // minute ago (fs/ext4/ialloc.c, recently_deleted), which no first boot meets.
-  static std::deque<TempDir> roots;
   for (auto round : state) {
     state.PauseTiming();
-    const TempDir& root = roots.emplace_back();
+    const TempDir& root = new_root();
     test::Seeder seeder(root);
     seeder.caches = {&cache};
     seeder.settings.seed = config::Strategy::link;
@@ -57,8 +65,35 @@ void borrow_layers(benchmark::State& state) {
 BENCHMARK(borrow_layers)
     ->Args({10, 20})
     ->Args({10, 200})
+    ->Args({41, 20})
     ->Args({60, 20})
     ->Unit(benchmark::kMillisecond);
+
+// What the kernel alone takes to make the inodes of as many borrowed layers: the floor of the
+// above.
+void bare_inodes(benchmark::State& state) {
+  for (auto round : state) {
+    state.PauseTiming();
+    const TempDir& root = new_root();
+    state.ResumeTiming();
+    for (int layer = 0; layer < state.range(0); ++layer) {
+      for (const char* dir : {"graph", "record"}) {
+        const std::string name = fmt::format("{}-{}", dir, layer);
+        std::ignore = sys::make_dir_at({root.fd(), name}, 0700);
+        const Fd inside = sys::open_dir_at({root.fd(), name}).value();
+        for (const char* file : {"a", "b", "c"}) {
+          const std::string of = file;
+          std::ignore = sys::create_file_at({inside, of}, "sha256:0123456789abcdef", 0644);
+        }
+        const std::string link = "link";
+        std::ignore = sys::symlink_at("/var/lib/dind-cache/l/0123456789abcdef", {inside, link});
+      }
+      const std::string link = fmt::format("link-{}", layer);
+      std::ignore = sys::symlink_at("../graph/diff", {root.fd(), link});
+    }
+  }
+}
+BENCHMARK(bare_inodes)->Arg(41)->Unit(benchmark::kMillisecond);
 
 // Argument: deletions, in a layer on top of another.
 void borrow_deletions(benchmark::State& state) {
@@ -80,10 +115,9 @@ BENCHMARK(borrow_deletions)->Arg(0)->Arg(10'000)->Unit(benchmark::kMillisecond);
 
 // What the kernel alone takes to enter as many names into one directory: the floor of the above.
 void bare_links(benchmark::State& state) {
-  static std::deque<TempDir> roots;
   for (auto round : state) {
     state.PauseTiming();
-    const TempDir& root = roots.emplace_back();
+    const TempDir& root = new_root();
     const auto deleted = root.write("deleted", "");
     std::vector<std::string> names;
     for (int number = 0; number < state.range(0); ++number) {
