@@ -53,7 +53,7 @@ void warn(report::StatusBoard& board, const std::vector<std::string>& warnings) 
 // What is there for the engine before the volume is looked at.
 struct Site {
   fs::path runtime_dir;
-  daemon::Invocation invocation; // the user's, with the packet filter that works here
+  daemon::Invocation invocation; // the user's, and later with the packet filter that works here
 };
 
 Result<Site> prepare(const Configuration& configuration, const Options& options,
@@ -70,9 +70,6 @@ Result<Site> prepare(const Configuration& configuration, const Options& options,
   board.measure_in(configuration.settings.supervision.metrics_file);
   board.publish_in(site.runtime_dir);
   site.invocation = options.invocation;
-  site.invocation.environment =
-      prepare_packet_filter(filter_use(options.flags, configuration.file.settings),
-                            std::move(site.invocation.environment), site.runtime_dir, board);
   return site;
 }
 
@@ -229,11 +226,14 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
       kHostUnprepared, PublicSockets::claim(configuration.listeners, settings.engine.activate)));
 
   board.begin("prepare");
-  const Site site = TRY(or_exit(kHostUnprepared, prepare(configuration, options, board)));
+  Site site = TRY(or_exit(kHostUnprepared, prepare(configuration, options, board)));
+  FilterPreparation filter(filter_use(options.flags, configuration.file.settings),
+                           site.invocation.environment, site.runtime_dir);
 
   Seeding seeding = TRY(fill_volume(configuration, options, sockets, board));
 
   board.begin("configure");
+  site.invocation.environment = filter.finish(std::move(site.invocation.environment), board);
   const Engine engine = TRY(configure_engine(configuration, options, site, seeding, board));
   TRY(complete_images(settings, seeding,
                       {site.invocation, options.flags, configuration.file, engine.choice,

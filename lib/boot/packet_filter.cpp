@@ -1,7 +1,7 @@
 #include <boot/packet_filter.hpp>
 
 #include <base/log.hpp>
-#include <host/iptables.hpp>
+#include <sys/workers.hpp>
 
 namespace dind::boot {
 namespace {
@@ -27,30 +27,45 @@ FilterUse filter_use(const daemon::CommandLine& flags, const json::object& file)
           flags.ip6tables.value_or(!is_off(file, "ip6tables"))};
 }
 
-Environment prepare_packet_filter(FilterUse use, Environment environment,
-                                  const fs::path& runtime_dir, report::StatusBoard& board) {
+FilterPreparation::FilterPreparation(FilterUse use, const Environment& environment,
+                                     const fs::path& runtime_dir)
+    : use_(use) {
   if (!use.v4) {
-    log::info("iptables: not looked at, since dockerd does without");
-    return environment;
+    return;
   }
   constexpr std::string_view kWish = "DOCKER_IPTABLES_LEGACY";
   std::optional<std::string> wish;
   if (is_set(environment, kWish)) {
     wish = find_variable(environment, kWish).value_or("");
   }
-  const host::Iptables iptables = host::prepare_iptables(wish, runtime_dir);
-  log::info("iptables: {} ({})", iptables.version.empty() ? "none" : iptables.version,
-            iptables.choice.why);
-  if (iptables.trouble) {
-    board.warn("iptables does not work, and dockerd may refuse to start: " + iptables.trouble->why);
+  const auto find = [this, wish, runtime_dir] {
+    found_ = host::prepare_iptables(wish, runtime_dir);
+  };
+  thread_ = sys::start_thread(find);
+  if (!thread_) {
+    find();
   }
-  if (use.v6 && iptables.trouble_v6) {
+}
+
+Environment FilterPreparation::finish(Environment environment, report::StatusBoard& board) {
+  if (!use_.v4) {
+    log::info("iptables: not looked at, since dockerd does without");
+    return environment;
+  }
+  if (thread_ && thread_->joinable()) {
+    thread_->join();
+  }
+  log::info("iptables: {} ({})", found_.version.empty() ? "none" : found_.version,
+            found_.choice.why);
+  if (found_.trouble) {
+    board.warn("iptables does not work, and dockerd may refuse to start: " + found_.trouble->why);
+  }
+  if (use_.v6 && found_.trouble_v6) {
     log::warn("ip6tables does not work, and networks with IPv6 will fail: {}",
-              iptables.trouble_v6->why);
+              found_.trouble_v6->why);
   }
-  return iptables.legacy_dir.empty()
-             ? environment
-             : with_path_prefix(std::move(environment), iptables.legacy_dir);
+  return found_.legacy_dir.empty() ? environment
+                                   : with_path_prefix(std::move(environment), found_.legacy_dir);
 }
 
 } // namespace dind::boot
