@@ -114,9 +114,9 @@ TEST_F(TlsTest, T6T7T8AreWhatOpensslAndClientsExpect) {
     const std::string ca = path(side) + "/ca.pem";
     EXPECT_EQ(certs_.read(std::string(side) + "/ca.pem"), certs_.read("ca/cert.pem"));
     const std::string role = std::string("ssl") + side;
-    EXPECT_EQ(
-        openssl({"verify", "-x509_strict", "-role", role, "-CAfile", ca, path(side) + "/cert.pem"}),
-        path(side) + "/cert.pem: OK\n");
+    EXPECT_EQ(openssl({"verify", "-x509_strict", "-purpose", role, "-CAfile", ca,
+                       path(side) + "/cert.pem"}),
+              path(side) + "/cert.pem: OK\n");
   }
   EXPECT_EQ(openssl({"verify", "-verify_hostname", "docker", "-CAfile", path("client/ca.pem"),
                      path("server/cert.pem")}),
