@@ -210,7 +210,7 @@ TEST_F(UnwrittenReceiptTest, IsAWarningWhereTheLastOneSaysAll) {
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->images, 2U);
   ASSERT_EQ(report->warnings.size(), 1U);
-  EXPECT_NE(report->warnings.front().find("not noted"), std::string::npos);
+  EXPECT_NE(report->warnings.front().find("the receipt is not written"), std::string::npos);
 }
 
 // It would be taken for the user's, and never move again.
