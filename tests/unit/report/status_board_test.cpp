@@ -1,13 +1,16 @@
 #include <report/status_board.hpp>
 
-#include <base/json.hpp>
 #include <support/expect.hpp>
 #include <support/temp_dir.hpp>
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 namespace dind::report {
 namespace {
+
+using test::ok;
 
 TEST(StatusBoardTest, TimesPhasesOneAfterTheOther) {
   StatusBoard board;
