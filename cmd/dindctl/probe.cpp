@@ -77,7 +77,7 @@ Result<ProbeReport> make_report(const config::Settings& settings) {
 }
 
 int run_probe(const ProbeArguments& arguments) {
-  const auto settings = wishes_of_environment(arguments.data_root);
+  const auto settings = settings_of_environment(arguments.data_root);
   if (!settings) {
     return fail_usage(kProbeVerb, settings.error());
   }

@@ -153,7 +153,7 @@ int run_materialise(const config::Settings& settings) {
 }
 
 int run_seed(const SeedArguments& arguments) {
-  const auto settings = wishes_of_environment(arguments.data_root);
+  const auto settings = settings_of_environment(arguments.data_root);
   if (!settings) {
     return fail_usage(kSeedVerb, settings.error());
   }

@@ -8,7 +8,7 @@
 
 namespace dind::ctl {
 
-Result<config::Settings> wishes_of_environment(const std::string& data_root) {
+Result<config::Settings> settings_of_environment(const std::string& data_root) {
   std::vector<std::string> environment;
   for (char** entry = environ; *entry; ++entry) {
     environment.emplace_back(*entry);

@@ -8,6 +8,6 @@
 namespace dind::ctl {
 
 // What dind-init would take from this environment, for another data root if one is given.
-Result<config::Settings> wishes_of_environment(const std::string& data_root);
+Result<config::Settings> settings_of_environment(const std::string& data_root);
 
 } // namespace dind::ctl

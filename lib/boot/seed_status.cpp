@@ -52,12 +52,12 @@ void publish(const seed::SeedReport& done, const seed::SeedPlan& plan,
             done.images, status.layers, status.bytes, status.strategy, done.bytes_written);
 }
 
-void publish_nothing(const seed::SeedPlan& plan, const Caches& caches, config::Strategy wish,
+void publish_nothing(const seed::SeedPlan& plan, const Caches& caches, config::Strategy strategy,
                      report::StatusBoard& board) {
   const bool nothing_to_have = caches.open.empty() && !caches.failure;
   report::Status& status = board.status();
-  status.result = wish != config::Strategy::off && nothing_to_have ? report::Outcome::ok
-                                                                   : report::Outcome::cold;
+  status.result = strategy != config::Strategy::off && nothing_to_have ? report::Outcome::ok
+                                                                       : report::Outcome::cold;
   status.reason = plan.why;
   for (const cache::Cache& cache : caches.open) {
     for (const cache::Image& image : cache.manifest().images) {

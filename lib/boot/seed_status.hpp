@@ -17,7 +17,7 @@ void publish(const seed::SeedReport& done, const seed::SeedPlan& plan,
              const seed::DriverChoice& driver, report::StatusBoard& board);
 
 // The same where nothing came of it: no image of the caches is known to be there.
-void publish_nothing(const seed::SeedPlan& plan, const Caches& caches, config::Strategy wish,
+void publish_nothing(const seed::SeedPlan& plan, const Caches& caches, config::Strategy strategy,
                      report::StatusBoard& board);
 
 // The images of the caches that the engine has by now, and shall go on having, as people call them:

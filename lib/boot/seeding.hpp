@@ -16,7 +16,7 @@
 
 namespace dind::boot {
 
-// What became of the wish for images. The data root is held as long as this lives.
+// What became of the images of the caches. The data root is held as long as this lives.
 struct Seeding {
   Caches caches;
   DataRoot root;

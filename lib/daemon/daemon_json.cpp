@@ -218,13 +218,13 @@ Result<config::Settings> complete_settings(config::Settings settings, const Comm
 
   const Said store = TRY(snapshotter_said(file, flags));
   if (store.value) {
-    const config::Store wish = *store.value ? config::Store::containerd : config::Store::graph;
-    if (settings.store != config::Store::automatic && settings.store != wish) {
+    const config::Store asked = *store.value ? config::Store::containerd : config::Store::graph;
+    if (settings.store != config::Store::automatic && settings.store != asked) {
       return input_error("DIND_STORE={} contradicts {}, which has \"{}\" {}",
                          settings.store == config::Store::graph ? "graph" : "containerd",
                          store.where, kSnapshotter, *store.value);
     }
-    settings.store = wish;
+    settings.store = asked;
   }
   return settings;
 }

@@ -46,7 +46,7 @@ std::vector<std::string> remove_stale_pids() {
   return warnings;
 }
 
-std::vector<std::string> prepare_host(const PreparationWishes& settings) {
+std::vector<std::string> prepare_host(const PreparationSettings& settings) {
   std::vector<std::string> warnings = remove_stale_pids();
   const auto attempt = [&](std::string_view what, const Result<void>& outcome) {
     if (!outcome) {

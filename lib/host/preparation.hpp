@@ -11,7 +11,7 @@ namespace dind::host {
 
 namespace fs = boost::filesystem;
 
-struct PreparationWishes {
+struct PreparationSettings {
   bool cgroup_namespace = true; // a private one, where the runtime gave none
 };
 
@@ -19,7 +19,7 @@ struct PreparationWishes {
 // stock entrypoint do: / recursively shared, securityfs, a tmpfs on /tmp, stale
 // pid files, nested cgroups. Each is an effort: what does not work is
 // a line in the result, and the rest is still done.
-std::vector<std::string> prepare_host(const PreparationWishes& settings);
+std::vector<std::string> prepare_host(const PreparationSettings& settings);
 
 // The one step that a rootless engine needs as well.
 std::vector<std::string> remove_stale_pids();

@@ -55,25 +55,25 @@ std::optional<Reason> Methods::obstacle() const {
   for (std::size_t cache = 0; cache < input_.caches.size(); ++cache) {
     const host::CacheFacts& facts = input_.facts.caches[cache];
     const host::Fact* fact = nullptr;
-    std::string_view wish;
+    std::string_view strategy;
     switch (input_.settings.seed) {
     case config::Strategy::link:
       fact = &borrow_fact(cache);
-      wish = "link";
+      strategy = "link";
       break;
     case config::Strategy::reflink:
       fact = &facts.reflink;
-      wish = "reflink";
+      strategy = "reflink";
       break;
     case config::Strategy::hardlink:
       fact = &facts.hardlink;
-      wish = "hardlink";
+      strategy = "hardlink";
       break;
     default:
       return std::nullopt;
     }
     if (!fact->holds) {
-      return Reason{fmt::format("DIND_SEED={} is not possible with {} on this host: {}", wish,
+      return Reason{fmt::format("DIND_SEED={} is not possible with {} on this host: {}", strategy,
                                 input_.driver.driver, fact->why)};
     }
   }
@@ -131,8 +131,8 @@ std::optional<Reason> Methods::why_restored(const LayerStep& step) const {
 
 std::optional<Reason> Methods::why_not_borrowed(const LayerStep& step,
                                                 const std::set<Digest>& borrowed) const {
-  const config::Strategy wish = input_.settings.seed;
-  if (wish != config::Strategy::automatic && wish != config::Strategy::link) {
+  const config::Strategy strategy = input_.settings.seed;
+  if (strategy != config::Strategy::automatic && strategy != config::Strategy::link) {
     return Reason{"as DIND_SEED says"};
   }
   const host::Fact& borrow = borrow_fact(step.cache);

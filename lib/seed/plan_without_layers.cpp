@@ -63,8 +63,8 @@ SeedPlan plan_loads(const PlanInput& input, const Removals& removals) {
 }
 
 std::optional<SeedPlan> decide(const PlanInput& input, const Removals& removals) {
-  const config::Strategy wish = input.settings.seed;
-  if (wish == config::Strategy::off) {
+  const config::Strategy strategy = input.settings.seed;
+  if (strategy == config::Strategy::off) {
     return nothing("DIND_SEED=off");
   }
   if (input.caches.empty()) {
@@ -74,7 +74,8 @@ std::optional<SeedPlan> decide(const PlanInput& input, const Removals& removals)
     return impossible(input.driver.why);
   }
   const bool only_load = input.driver.means == Means::load;
-  if (wish == config::Strategy::load || (only_load && wish == config::Strategy::automatic)) {
+  if (strategy == config::Strategy::load ||
+      (only_load && strategy == config::Strategy::automatic)) {
     return plan_loads(input, removals);
   }
   if (only_load) {
