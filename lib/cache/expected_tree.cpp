@@ -151,14 +151,7 @@ Result<void> ExpectedTree::add_link(const std::string& path, const TarEntry& ent
 
 void ExpectedTree::add_node(const std::string& path, const TarEntry& entry) {
   nodes_.emplace(path, skeleton_.nodes.size());
-  skeleton_.nodes.push_back({.path = path,
-                             .mode = type_bits(entry.type) | entry.mode,
-                             .uid = entry.uid,
-                             .gid = entry.gid,
-                             .major = entry.device_major,
-                             .minor = entry.device_minor,
-                             .mtime = entry.mtime,
-                             .mtime_ns = entry.mtime_ns});
+  skeleton_.nodes.push_back(node_of(path, entry));
 }
 
 void ExpectedTree::add_inode(const std::string& path, const TarEntry& entry) {

@@ -15,6 +15,17 @@ namespace {
 
 constexpr std::uint64_t kSkeletonVersion = 1;
 
+std::uint32_t node_type_bits(archive::EntryType type) {
+  switch (type) {
+  case archive::EntryType::char_device:
+    return S_IFCHR;
+  case archive::EntryType::block_device:
+    return S_IFBLK;
+  default:
+    return S_IFIFO;
+  }
+}
+
 json::value path_to_json(const std::string& path) {
   if (is_utf8(path)) {
     return json::value(path);
@@ -108,6 +119,18 @@ Result<Node> node_from_json(const json::value& item) {
 }
 
 } // namespace
+
+Node node_of(const std::string& path, const archive::TarEntry& entry) {
+  return {.path = path,
+          .mode = node_type_bits(entry.type) | entry.mode,
+          .uid = entry.uid,
+          .gid = entry.gid,
+          .major = entry.device_major,
+          .minor = entry.device_minor,
+          .mtime = entry.mtime,
+          .mtime_ns = entry.mtime_ns,
+          .link_to = ""};
+}
 
 bool is_safe_path(std::string_view path, Root root) {
   if (path.empty()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <archive/tar_entry.hpp>
 #include <base/result.hpp>
 
 #include <cstdint>
@@ -26,6 +27,9 @@ struct Node {
 
   bool operator==(const Node&) const = default;
 };
+
+// A device or fifo as a layer's tar has it.
+Node node_of(const std::string& path, const archive::TarEntry& entry);
 
 // Extended attributes that a file of the tree has in its image and that no
 // carrier takes along.

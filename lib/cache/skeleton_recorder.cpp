@@ -1,25 +1,12 @@
 #include <cache/skeleton_recorder.hpp>
 
 #include <base/utf8.hpp>
+
 #include <sys/stat.h>
 
 #include <algorithm>
 
 namespace dind::cache {
-namespace {
-
-std::uint32_t node_type_bits(archive::EntryType type) {
-  switch (type) {
-  case archive::EntryType::char_device:
-    return S_IFCHR;
-  case archive::EntryType::block_device:
-    return S_IFBLK;
-  default:
-    return S_IFIFO;
-  }
-}
-
-} // namespace
 
 Result<void> SkeletonRecorder::whiteout(const std::string& path) {
   skeleton_.whiteouts.push_back(path);
@@ -44,14 +31,7 @@ Result<void> SkeletonRecorder::implied(const std::string& path) {
 
 Result<void> SkeletonRecorder::node(const std::string& path, const archive::TarEntry& entry) {
   node_index_.emplace(path, skeleton_.nodes.size());
-  skeleton_.nodes.push_back({.path = path,
-                             .mode = node_type_bits(entry.type) | entry.mode,
-                             .uid = entry.uid,
-                             .gid = entry.gid,
-                             .major = entry.device_major,
-                             .minor = entry.device_minor,
-                             .mtime = entry.mtime,
-                             .mtime_ns = entry.mtime_ns});
+  skeleton_.nodes.push_back(node_of(path, entry));
   return {};
 }
 

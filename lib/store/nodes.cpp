@@ -5,20 +5,6 @@
 #include <sys/sysmacros.h>
 
 namespace dind::store {
-namespace {
-
-mode_t type_of(archive::EntryType type) {
-  switch (type) {
-  case archive::EntryType::char_device:
-    return S_IFCHR;
-  case archive::EntryType::block_device:
-    return S_IFBLK;
-  default:
-    return S_IFIFO;
-  }
-}
-
-} // namespace
 
 Result<void> make_node(sys::At at, const cache::Node& node) {
   TRY(sys::make_node_at(at, node.mode, ::makedev(node.major, node.minor)));
@@ -29,16 +15,7 @@ Result<void> make_node(sys::At at, const cache::Node& node) {
 }
 
 Result<void> make_node(sys::At at, const archive::TarEntry& entry) {
-  const cache::Node node{.path = "",
-                         .mode = type_of(entry.type) | (entry.mode & 07777U),
-                         .uid = entry.uid,
-                         .gid = entry.gid,
-                         .major = entry.device_major,
-                         .minor = entry.device_minor,
-                         .mtime = entry.mtime,
-                         .mtime_ns = entry.mtime_ns,
-                         .link_to = ""};
-  return make_node(at, node);
+  return make_node(at, cache::node_of("", entry));
 }
 
 Result<void> link_node(sys::At at, const Fd& root, const std::string& target,
