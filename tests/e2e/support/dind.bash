@@ -11,8 +11,9 @@ run_dind() { # NAME IMAGE [docker run options] [-- arguments]
     shift
   done
   docker rm -fv "$name" >/dev/null 2>&1 || true
+  # Where the container ends before `docker run -d` does, the docker CLI may complain of its own cancelled wait.
   docker run -d --name "$name" --privileged --network none -v "$treelist:/usr/local/libexec/treelist:ro" \
-    "${options[@]}" "$image" "${@:2}" >/dev/null
+    "${options[@]}" "$image" "${@:2}" >/dev/null 2> >(grep -vF 'waiting for container: context canceled' >&2)
 }
 
 # Polls, for the engine's answer has no event outside of the container; says why it will not come.
