@@ -145,6 +145,7 @@ done
 echo "# end-to-end tests took $((SECONDS / 60)) min $((SECONDS % 60)) s"
 if [ -s "$seen/failed" ]; then
   echo "e2e: failures in cell $(sort -u "$seen/failed" | paste -sd " ")" >&2
-  grep -E '(^|  )not ok ' "$seen/log" >&2
+  # The lines that explain a failure follow it, each with a hash.
+  awk '/^([a-z0-9]+  )?not ok /{told = 1} /^([a-z0-9]+  )?ok /{told = 0} told' "$seen/log" >&2
   exit 1
 fi

@@ -12,8 +12,12 @@ run_dind() { # NAME IMAGE [docker run options] [-- arguments]
   done
   docker rm -fv "$name" >/dev/null 2>&1 || true
   # Where the container ends before `docker run -d` does, the docker CLI may complain of its own cancelled wait.
-  docker run -d --name "$name" --privileged --network none -v "$treelist:/usr/local/libexec/treelist:ro" \
-    "${options[@]}" "$image" "${@:2}" >/dev/null 2> >(grep -vF 'waiting for container: context canceled' >&2)
+  # No process substitution: it would set `$!`, which the tests that start a client before the container wait for.
+  local said code=0
+  said=$(docker run -d --name "$name" --privileged --network none -v "$treelist:/usr/local/libexec/treelist:ro" \
+    "${options[@]}" "$image" "${@:2}" 2>&1 >/dev/null) || code=$?
+  grep -vF -e 'waiting for container: context canceled' <<<"$said" | grep . >&2 || true
+  return "$code"
 }
 
 # Polls, for the engine's answer has no event outside of the container; says why it will not come.
