@@ -1,7 +1,7 @@
 #include <seed/clearing.hpp>
 
+#include <seed/open_store.hpp>
 #include <store/layout.hpp>
-#include <store/open_driver.hpp>
 #include <sys/file.hpp>
 
 #include <set>
@@ -21,8 +21,8 @@ void forget_removed(const store::DriverState& state, Receipt& receipt) {
 
 } // namespace
 
-Result<Receipt> clear(const Clearing& what, store::GraphDriver& driver,
-                      const store::ImageMetadata& metadata, const Fd& own_dir) {
+Result<Receipt> clear(const Clearing& what, store::StorageDriver& driver,
+                      store::ImageMetadata& metadata, const Fd& own_dir) {
   const Removals& removals = what.plan.removals;
   for (const Digest& chain_id : removals.files) { // which also takes no room
     TRY(driver.remove(what.state.layers.at(chain_id).cache_id));
@@ -64,11 +64,10 @@ Result<Receipt> clear(const Clearing& what, store::GraphDriver& driver,
 
 Result<Receipt> clear_data_root(const Clearing& what, const std::string& driver,
                                 const Fd& data_root) {
-  const auto layers = TRY(store::open_driver(data_root, driver));
-  const auto metadata = TRY(store::ImageMetadata::open(data_root, driver));
+  const Store store = TRY(open_store(data_root, driver));
   const std::string own = store::kOwnDir;
   const Fd own_dir = TRY(sys::open_dir_at({data_root, own}));
-  Receipt receipt = TRY(clear(what, *layers, metadata, own_dir));
+  Receipt receipt = TRY(clear(what, *store.driver, *store.metadata, own_dir));
   TRY(write_receipt(own_dir, receipt));
   return receipt;
 }

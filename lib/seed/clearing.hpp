@@ -4,9 +4,9 @@
 #include <base/result.hpp>
 #include <seed/plan.hpp>
 #include <seed/receipt.hpp>
-#include <store/graph_driver.hpp>
 #include <store/image_metadata.hpp>
 #include <store/state.hpp>
+#include <store/storage_driver.hpp>
 
 #include <string>
 
@@ -23,8 +23,8 @@ struct Clearing {
 // Wrong files first, whatever comes after; then names, so that dockerd never has a name without its
 // image; one that is killed goes on the next time. Returns the receipt without what has gone, with
 // the boot ID that it had.
-Result<Receipt> clear(const Clearing& what, store::GraphDriver& driver,
-                      const store::ImageMetadata& metadata, const Fd& own_dir);
+Result<Receipt> clear(const Clearing& what, store::StorageDriver& driver,
+                      store::ImageMetadata& metadata, const Fd& own_dir);
 
 // The same for a plan that makes no layers, with the layout of the named driver; writes the
 // receipt.

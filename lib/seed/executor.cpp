@@ -2,8 +2,8 @@
 
 #include <seed/clearing.hpp>
 #include <seed/image_writer.hpp>
+#include <seed/open_store.hpp>
 #include <seed/record_writer.hpp>
-#include <store/image_metadata.hpp>
 #include <store/layout.hpp>
 #include <store/open_driver.hpp>
 #include <sys/dir.hpp>
@@ -21,11 +21,10 @@ const std::string kOwn = store::kOwnDir;
 // Carries out the steps one by one and remembers what they left behind.
 class Executor {
 public:
-  Executor(const Execution& what, store::GraphDriver& driver, store::ImageMetadata metadata,
-           SeedProgress& progress)
-      : what_(what), driver_(driver), metadata_(std::move(metadata)), progress_(progress),
+  Executor(const Execution& what, const Store& store, SeedProgress& progress)
+      : what_(what), driver_(*store.driver), metadata_(*store.metadata), progress_(progress),
         maker_(
-            driver, what.caches,
+            driver_, what.caches,
             {.jobs = what.jobs, .share = what.share, .interrupted = [this] { return is_over(); }},
             progress.files) {}
 
@@ -50,6 +49,7 @@ public:
     for (const ImageStep& step : what_.plan.images) {
       images_.add(step, failed_);
     }
+    TRY(metadata_.flush());
     // Before the names: one that is given and not in the receipt would be taken for the
     // user's by the boot after a killed one, and never move again.
     TRY(end_receipt(own_dir));
@@ -226,9 +226,9 @@ private:
     return {};
   }
 
-  Result<store::GraphDriver::OptionalParent> parent_of(const LayerStep& step) {
+  Result<store::StorageDriver::OptionalParent> parent_of(const LayerStep& step) {
     if (!step.parent) {
-      return store::GraphDriver::OptionalParent();
+      return store::StorageDriver::OptionalParent();
     }
     if (const auto failure = failed_.find(*step.parent); failure != failed_.end()) {
       return Error(failure->second);
@@ -241,13 +241,13 @@ private:
     if (made == cache_ids_.end() && known == what_.state.layers.end()) {
       return Error("its parent is missing");
     }
-    return store::GraphDriver::OptionalParent(store::GraphDriver::Parent{
+    return store::StorageDriver::OptionalParent(store::StorageDriver::Parent{
         *step.parent, made != cache_ids_.end() ? made->second : known->second.cache_id});
   }
 
   const Execution& what_;
-  store::GraphDriver& driver_;
-  store::ImageMetadata metadata_;
+  store::StorageDriver& driver_;
+  store::ImageMetadata& metadata_;
   SeedProgress& progress_;
   LayerMaker maker_;
   RecordWriter records_{metadata_};
@@ -262,10 +262,9 @@ private:
 
 Result<SeedReport> execute(const Execution& what, const Fd& data_root, SeedProgress& progress) {
   const sys::FreeSpace before = TRY(sys::free_space(data_root));
-  const auto driver = TRY(store::open_driver(data_root, what.driver, what.users));
-  auto metadata = TRY(store::ImageMetadata::open(data_root, what.driver));
+  const Store store = TRY(open_store(data_root, what.driver, what.users));
   const Fd own_dir = TRY(sys::open_dir_at({data_root, kOwn}));
-  auto report = Executor(what, *driver, std::move(metadata), progress).run(own_dir);
+  auto report = Executor(what, store, progress).run(own_dir);
   std::ignore = store::open_staging(data_root); // which empties it
   if (!report) {
     return report;

@@ -110,10 +110,12 @@ Result<void> ImageWriter::make(const ImageStep& step, const cache::Image& image,
 }
 
 Result<void> ImageWriter::write(const ImageStep& step, const cache::Image& image) {
-  const std::string config = TRY(what_.caches[step.cache]->read_config(image.id));
+  const cache::Cache& cache = *what_.caches[step.cache];
+  const std::string config = TRY(cache.read_config(image.id));
   const bool has_parent = image.parent && (added_.contains(*image.parent) ||
                                            what_.state.images.contains(*image.parent));
-  return metadata_.add_image(image, config, has_parent ? image.parent : std::nullopt);
+  return metadata_.add_image(image, cache.manifest(), config,
+                             has_parent ? image.parent : std::nullopt);
 }
 
 const cache::Image& ImageWriter::image_of(const ImageStep& step) const {

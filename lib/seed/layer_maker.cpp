@@ -38,12 +38,12 @@ clone::CloneMethod clone_method_of(Method method) {
 
 } // namespace
 
-LayerMaker::LayerMaker(store::GraphDriver& driver, const std::vector<const cache::Cache*>& caches,
+LayerMaker::LayerMaker(store::StorageDriver& driver, const std::vector<const cache::Cache*>& caches,
                        Settings settings, clone::CloneProgress& progress)
     : driver_(driver), caches_(caches), settings_(std::move(settings)), progress_(progress) {}
 
 Result<void> LayerMaker::make(const LayerStep& step, Method method,
-                              const store::GraphDriver::OptionalParent& parent) {
+                              const store::StorageDriver::OptionalParent& parent) {
   if (method == Method::link) {
     return borrow(step, parent);
   }
@@ -52,7 +52,7 @@ Result<void> LayerMaker::make(const LayerStep& step, Method method,
 }
 
 Result<void> LayerMaker::borrow(const LayerStep& step,
-                                const store::GraphDriver::OptionalParent& parent) {
+                                const store::StorageDriver::OptionalParent& parent) {
   const cache::Cache& cache = *caches_[step.cache];
   // The engine will follow the link that this makes; here nothing is followed.
   std::ignore = TRY(cache.open_tree(step.diff_id));
@@ -62,7 +62,7 @@ Result<void> LayerMaker::borrow(const LayerStep& step,
 }
 
 Result<void> LayerMaker::clone(const LayerStep& step, Method method,
-                               const store::GraphDriver::OptionalParent& parent) {
+                               const store::StorageDriver::OptionalParent& parent) {
   const cache::Cache& cache = *caches_[step.cache];
   const Fd tree = TRY(cache.open_tree(step.diff_id));
   const cache::Skeleton skeleton = TRY(cache.read_skeleton(step.diff_id));
@@ -76,7 +76,7 @@ Result<void> LayerMaker::clone(const LayerStep& step, Method method,
 // Makes the layer's tar again and unpacks it. The diff ID proves that all of it,
 // metadata and content, is what was baked.
 Result<void> LayerMaker::unpack(const LayerStep& step,
-                                const store::GraphDriver::OptionalParent& parent) {
+                                const store::StorageDriver::OptionalParent& parent) {
   const cache::Cache& cache = *caches_[step.cache];
   const Fd tree = TRY(cache.open_tree(step.diff_id));
   const Fd compressed = TRY(cache.open_tar_split(step.diff_id));

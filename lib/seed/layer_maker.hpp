@@ -2,7 +2,7 @@
 
 #include <cache/reader.hpp>
 #include <seed/plan.hpp>
-#include <store/graph_driver.hpp>
+#include <store/storage_driver.hpp>
 #include <clone/options.hpp>
 
 #include <functional>
@@ -22,20 +22,20 @@ public:
     Interrupted interrupted;
   };
   // All that is passed by reference must outlive the maker.
-  LayerMaker(store::GraphDriver& driver, const std::vector<const cache::Cache*>& caches,
+  LayerMaker(store::StorageDriver& driver, const std::vector<const cache::Cache*>& caches,
              Settings settings, clone::CloneProgress& progress);
 
   Result<void> make(const LayerStep& step, Method method,
-                    const store::GraphDriver::OptionalParent& parent);
+                    const store::StorageDriver::OptionalParent& parent);
 
 private:
-  Result<void> borrow(const LayerStep& step, const store::GraphDriver::OptionalParent& parent);
+  Result<void> borrow(const LayerStep& step, const store::StorageDriver::OptionalParent& parent);
   Result<void> clone(const LayerStep& step, Method method,
-                     const store::GraphDriver::OptionalParent& parent);
-  Result<void> unpack(const LayerStep& step, const store::GraphDriver::OptionalParent& parent);
+                     const store::StorageDriver::OptionalParent& parent);
+  Result<void> unpack(const LayerStep& step, const store::StorageDriver::OptionalParent& parent);
   store::Cloning cloning(clone::CloneMethod method) const;
 
-  store::GraphDriver& driver_;
+  store::StorageDriver& driver_;
   const std::vector<const cache::Cache*>& caches_;
   Settings settings_;
   clone::CloneProgress& progress_;

@@ -5,7 +5,7 @@
 
 namespace dind::seed {
 
-RecordWriter::RecordWriter(const store::ImageMetadata& metadata)
+RecordWriter::RecordWriter(store::ImageMetadata& metadata)
     : metadata_(metadata), thread_(sys::start_thread([this] { run(); })) {}
 
 RecordWriter::~RecordWriter() {

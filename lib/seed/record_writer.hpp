@@ -30,7 +30,7 @@ public:
     std::string doing;     // for errors: what the layer is and how it was made
   };
 
-  explicit RecordWriter(const store::ImageMetadata& metadata);
+  explicit RecordWriter(store::ImageMetadata& metadata);
   ~RecordWriter(); // leaves out what is not begun
   RecordWriter(const RecordWriter&) = delete;
   RecordWriter& operator=(const RecordWriter&) = delete;
@@ -51,7 +51,7 @@ private:
   std::optional<Reason> try_to_write(const Entry& entry) const; // why not
   Result<void> write(const Entry& entry) const;
 
-  const store::ImageMetadata& metadata_;
+  store::ImageMetadata& metadata_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Entry> waiting_;            // under the mutex

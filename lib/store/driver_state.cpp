@@ -1,7 +1,7 @@
 #include <store/driver_state.hpp>
 
 #include <base/json.hpp>
-#include <store/image_metadata.hpp>
+#include <store/graph_metadata.hpp>
 #include <store/layout.hpp>
 #include <store/tree.hpp>
 #include <sys/file.hpp>

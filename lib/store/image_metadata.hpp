@@ -25,54 +25,39 @@ struct LayerRecord {
   const Fd* tar_split_file = nullptr;
 };
 
-// Tags and digests of repositories.json: "alpine:3.20" -> image ID. Empty if
-// there is no such file.
-Result<std::map<std::string, Digest>> read_references(const Fd& data_root,
-                                                      const std::string& driver);
-
-// Writes what dockerd knows of images, for one graph driver. Every call leaves
-// dockerd's view whole: a record appears by a rename, under its final name.
-// Not for use while dockerd runs.
+// Writes what dockerd knows of images, for one storage driver. Not for use while dockerd runs.
+// Every call leaves dockerd's view whole: what it sees appears at once, or after `flush`.
 class ImageMetadata {
 public:
-  // Makes the folders that are missing, with dockerd's modes.
-  static Result<ImageMetadata> open(const Fd& data_root, const std::string& driver);
+  virtual ~ImageMetadata() = default;
 
   // Replaces a record that is there: an unreachable layer is made anew.
-  Result<void> add_layer(const LayerRecord& record) const;
+  virtual Result<void> add_layer(const LayerRecord& record) = 0;
   // Lets a pull of a newer tag find the layer by the digest of its compressed
   // form, and a push skip what the repository already has.
-  Result<void> add_distribution(const cache::Layer& layer) const;
-  // The configuration must hash to the image's ID. `parent` is the image's, if the engine has it.
-  Result<void> add_image(const cache::Image& image, const std::string& config,
-                         const std::optional<Digest>& parent) const;
-  // Merges into repositories.json, durably. A name that is there stays as it is, unless
-  // it still means an image that `given` says an earlier seeding gave it to.
-  // Returns how many are new.
-  Result<std::size_t> add_references(const std::map<std::string, Digest>& references,
-                                     const std::map<std::string, std::set<Digest>>& given) const;
+  virtual Result<void> add_distribution(const cache::Layer& layer) = 0;
+  // The configuration must hash to the image's ID, and `manifest` list its layers. `parent` is the
+  // image's, if the engine has it.
+  virtual Result<void> add_image(const cache::Image& image, const cache::Manifest& manifest,
+                                 const std::string& config,
+                                 const std::optional<Digest>& parent) = 0;
+  // The layers and images that were added are there from here on, in dockerd's view too, and have
+  // no names yet.
+  virtual Result<void> flush() = 0;
+  // Gives images their names, durably. A name that is there stays as it is, unless it still means
+  // an image that `given` says an earlier seeding gave it to. Returns how many are new.
+  virtual Result<std::size_t>
+  add_references(const std::map<std::string, Digest>& references,
+                 const std::map<std::string, std::set<Digest>>& given) = 0;
 
   // What is gone already is fine. References go before their images, images before
   // their layers, children before their parents.
-  Result<void> remove_references(const std::set<Digest>& images) const;
-  Result<void> remove_image(const Digest& id) const;
-  Result<void> remove_layer(const Digest& chain_id) const;
-  // Takes the tar-split out of a record that stays while its layer is made anew: nothing counts it
-  // as whole until add_layer replaces it (read_state).
-  Result<void> suspend_layer(const Digest& chain_id) const;
-
-private:
-  explicit ImageMetadata(std::string driver) : driver_(std::move(driver)) {}
-
-  std::string driver_;
-  Fd root_;
-  Fd staging_;
-  Fd layerdb_;
-  Fd configs_;
-  Fd metadata_;
-  Fd diff_id_by_digest_;
-  Fd metadata_by_diff_id_;
-  Fd image_;
+  virtual Result<void> remove_references(const std::set<Digest>& images) = 0;
+  virtual Result<void> remove_image(const Digest& id) = 0;
+  virtual Result<void> remove_layer(const Digest& chain_id) = 0;
+  // Of a layer that is made anew and whose record stays: nothing counts it as whole until
+  // add_layer replaces it (read_state).
+  virtual Result<void> suspend_layer(const Digest& chain_id) = 0;
 };
 
 } // namespace dind::store

@@ -19,8 +19,8 @@ Result<Fd> open_staging(const Fd& data_root) {
   return staging;
 }
 
-Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name,
-                                                 const Users& users) {
+Result<std::unique_ptr<StorageDriver>> open_driver(const Fd& data_root, std::string_view name,
+                                                   const Users& users) {
   if (name == kOverlay2) {
     const MarkStyle style =
         users.in_namespace ? MarkStyle::overlayfs_of_users : MarkStyle::overlayfs;

@@ -2,7 +2,7 @@
 
 #include <base/fd.hpp>
 #include <base/result.hpp>
-#include <store/graph_driver.hpp>
+#include <store/storage_driver.hpp>
 #include <store/users.hpp>
 
 #include <memory>
@@ -17,7 +17,7 @@ Result<Fd> open_staging(const Fd& data_root);
 
 // The driver of that name below `data_root`, with its folders made. EOPNOTSUPP for
 // one that layers can only be loaded into.
-Result<std::unique_ptr<GraphDriver>> open_driver(const Fd& data_root, std::string_view name,
-                                                 const Users& users = {});
+Result<std::unique_ptr<StorageDriver>> open_driver(const Fd& data_root, std::string_view name,
+                                                   const Users& users = {});
 
 } // namespace dind::store

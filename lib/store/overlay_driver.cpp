@@ -50,9 +50,9 @@ Result<Fd> make_diff(const Fd& staged) {
 
 } // namespace
 
-Result<std::unique_ptr<GraphDriver>> OverlayDriver::open(const Fd& data_root, std::string name,
-                                                         MarkStyle style, Fd staging,
-                                                         const std::optional<sys::IdMap>& shift) {
+Result<std::unique_ptr<StorageDriver>> OverlayDriver::open(const Fd& data_root, std::string name,
+                                                           MarkStyle style, Fd staging,
+                                                           const std::optional<sys::IdMap>& shift) {
   std::unique_ptr<OverlayDriver> driver(new OverlayDriver(std::move(name), style));
   driver->staging_ = std::move(staging);
   driver->driver_ = TRY(ensure_dirs(data_root, driver->name_, 0710));
@@ -60,7 +60,7 @@ Result<std::unique_ptr<GraphDriver>> OverlayDriver::open(const Fd& data_root, st
   if (shift) {
     driver->owners_ = Owners{*shift, TRY(sys::make_id_shift(*shift))};
   }
-  return std::unique_ptr<GraphDriver>(std::move(driver));
+  return std::unique_ptr<StorageDriver>(std::move(driver));
 }
 
 Result<void> OverlayDriver::add_borrowed(const Digest& chain_id, const OptionalParent& parent,

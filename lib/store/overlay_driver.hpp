@@ -1,7 +1,7 @@
 #pragma once
 
-#include <store/graph_driver.hpp>
 #include <store/overlay_marks.hpp>
+#include <store/storage_driver.hpp>
 #include <sys/id_map.hpp>
 
 #include <functional>
@@ -28,12 +28,12 @@ namespace dind::store {
 // A borrowed layer has `diff` as a symlink to a tree in a cache, and its marks,
 // if any, in skeleton/, which comes first in its own `lower`: right below its
 // files, above its parents, and so handed on to every child.
-class OverlayDriver final : public GraphDriver {
+class OverlayDriver final : public StorageDriver {
 public:
   // Makes overlay2/ and overlay2/l/ if they are missing. `staging` is on their filesystem.
-  static Result<std::unique_ptr<GraphDriver>> open(const Fd& data_root, std::string name,
-                                                   MarkStyle style, Fd staging,
-                                                   const std::optional<sys::IdMap>& shift);
+  static Result<std::unique_ptr<StorageDriver>> open(const Fd& data_root, std::string name,
+                                                     MarkStyle style, Fd staging,
+                                                     const std::optional<sys::IdMap>& shift);
 
   std::string_view name() const override { return name_; }
   Result<void> add_borrowed(const Digest& chain_id, const OptionalParent& parent,

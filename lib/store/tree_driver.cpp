@@ -12,8 +12,8 @@
 
 namespace dind::store {
 
-Result<std::unique_ptr<GraphDriver>> TreeDriver::open(const Fd& data_root, std::string name,
-                                                      TreeKind kind) {
+Result<std::unique_ptr<StorageDriver>> TreeDriver::open(const Fd& data_root, std::string name,
+                                                        TreeKind kind) {
   std::unique_ptr<TreeDriver> driver(new TreeDriver(std::move(name), kind));
   const Fd own = TRY(ensure_dirs(data_root, driver->name_, 0710));
   driver->layers_ = TRY(ensure_dirs(data_root, layers_dir(driver->name_), 0710));
@@ -25,7 +25,7 @@ Result<std::unique_ptr<GraphDriver>> TreeDriver::open(const Fd& data_root, std::
     // A killed boot's; what cannot be removed is in the way of nothing else.
     std::ignore = driver->discard({driver->staging_, leftover.name});
   }
-  return std::unique_ptr<GraphDriver>(std::move(driver));
+  return std::unique_ptr<StorageDriver>(std::move(driver));
 }
 
 Result<void> TreeDriver::add_borrowed(const Digest&, const OptionalParent&, const std::string&,

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <store/graph_driver.hpp>
+#include <store/storage_driver.hpp>
 #include <sys/file.hpp>
 
 #include <functional>
@@ -19,11 +19,11 @@ enum class TreeKind { directory, subvolume };
 //
 // (moby daemon/graphdriver/vfs/driver.go and btrfs/btrfs.go, the same from 20.10 to 29; what
 // they apply to it: `apply_layer`.)
-class TreeDriver final : public GraphDriver {
+class TreeDriver final : public StorageDriver {
 public:
   // Makes the driver's directories if they are missing.
-  static Result<std::unique_ptr<GraphDriver>> open(const Fd& data_root, std::string name,
-                                                   TreeKind kind);
+  static Result<std::unique_ptr<StorageDriver>> open(const Fd& data_root, std::string name,
+                                                     TreeKind kind);
 
   std::string_view name() const override { return name_; }
   Result<void> add_borrowed(const Digest& chain_id, const OptionalParent& parent,

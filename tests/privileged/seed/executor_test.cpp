@@ -1,4 +1,5 @@
 #include <seed/clearing.hpp>
+#include <store/graph_metadata.hpp>
 #include <support/cache_builder.hpp>
 #include <support/expect.hpp>
 #include <support/seeder.hpp>
@@ -253,7 +254,7 @@ TEST_F(ExecutorTest, RemovesARecordThatAPowerCutEmptied) {
 // Seen through the mount of a layer that a user made on the copy, and that lists no skeleton.
 TEST_F(ExecutorTest, DoesNotBorrowALayerWhoseRemakingWasBrokenOff) {
   ASSERT_TRUE(ok(seed(config::Strategy::copy)));
-  const auto metadata = store::ImageMetadata::open(root_.fd(), "overlay2").value();
+  auto metadata = store::GraphMetadata::open(root_.fd(), "overlay2").value();
   const Digest parent = chain_of({base_, top_});
   const Digest theirs = cache::next_chain_id(parent, base_);
   ASSERT_TRUE(ok(metadata.add_layer({.chain_id = theirs,

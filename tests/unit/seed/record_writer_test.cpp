@@ -1,5 +1,6 @@
 #include <seed/record_writer.hpp>
 
+#include <store/graph_metadata.hpp>
 #include <support/cache_builder.hpp>
 #include <support/child.hpp>
 #include <support/expect.hpp>
@@ -25,7 +26,7 @@ protected:
     }
     builder_.finish();
     cache_ = cache::Cache::open(builder_.dir().path()).value();
-    metadata_ = store::ImageMetadata::open(root_.fd(), "overlay2").value();
+    metadata_ = store::GraphMetadata::open(root_.fd(), "overlay2").value();
   }
 
   RecordWriter::Entry entry(std::size_t layer, std::optional<Digest> parent) {
@@ -47,7 +48,7 @@ protected:
   CacheBuilder builder_;
   std::vector<Digest> layers_;
   std::optional<cache::Cache> cache_;
-  std::optional<store::ImageMetadata> metadata_;
+  std::optional<store::GraphMetadata> metadata_;
 };
 
 TEST_F(RecordWriterTest, WritesWhatItIsGiven) {

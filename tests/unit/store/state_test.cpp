@@ -1,6 +1,6 @@
 #include <store/state.hpp>
 
-#include <store/image_metadata.hpp>
+#include <store/graph_metadata.hpp>
 #include <store/layout.hpp>
 #include <support/digest.hpp>
 #include <support/expect.hpp>
@@ -23,7 +23,7 @@ class StateTest : public testing::Test {
 protected:
   void add_layer(const std::string& driver, char chain_id, const std::string& cache_id,
                  std::optional<Digest> parent = std::nullopt) {
-    const auto metadata = ImageMetadata::open(root_.fd(), driver);
+    auto metadata = GraphMetadata::open(root_.fd(), driver);
     ASSERT_TRUE(ok(metadata));
     ASSERT_TRUE(ok(metadata->add_layer({.chain_id = digest(chain_id),
                                         .diff_id = digest('d'),
@@ -63,7 +63,7 @@ TEST_F(StateTest, ALayerThatIsBeingMadeAnewIsOutOfReachUntilItsRecordIsReplaced)
                            .cache_id = cache_id,
                            .size = 1,
                            .tar_split_path = (root_ / "cache/tar-split").native()};
-  const auto metadata = ImageMetadata::open(root_.fd(), "overlay2").value();
+  auto metadata = GraphMetadata::open(root_.fd(), "overlay2").value();
   ASSERT_TRUE(ok(metadata.add_layer(record)));
   root_.make_dir("overlay2/" + cache_id + "/diff");
   EXPECT_TRUE(state().of("overlay2").layers.at(digest('a')).reachable);
@@ -155,7 +155,7 @@ TEST_F(StateTest, KnowsTheLayersThatImagesAndContainersStandOn) {
 }
 
 TEST_F(StateTest, ReadsNames) {
-  const auto metadata = ImageMetadata::open(root_.fd(), "btrfs");
+  auto metadata = GraphMetadata::open(root_.fd(), "btrfs");
   ASSERT_TRUE(ok(metadata));
   ASSERT_TRUE(ok(metadata->add_references({{"app:1", digest('e')}}, {})));
   EXPECT_EQ(state().of("btrfs").references.at("app:1"), digest('e'));

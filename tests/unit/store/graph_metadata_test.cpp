@@ -1,4 +1,4 @@
-#include <store/image_metadata.hpp>
+#include <store/graph_metadata.hpp>
 
 #include <support/digest.hpp>
 #include <support/expect.hpp>
@@ -19,15 +19,15 @@ using test::fails_saying;
 using test::ok;
 using test::TempDir;
 
-class ImageMetadataTest : public testing::Test {
+class GraphMetadataTest : public testing::Test {
 protected:
-  ImageMetadata metadata() { return ImageMetadata::open(root_.fd(), "overlay2").value(); }
+  GraphMetadata metadata() { return GraphMetadata::open(root_.fd(), "overlay2").value(); }
 
   const TempDir root_;
   const std::string repositories_ = "image/overlay2/repositories.json";
 };
 
-TEST_F(ImageMetadataTest, WritesALayersRecordWithoutNewlines) {
+TEST_F(GraphMetadataTest, WritesALayersRecordWithoutNewlines) {
   ASSERT_TRUE(ok(metadata().add_layer({.chain_id = digest('a'),
                                        .diff_id = digest('b'),
                                        .parent = digest('c'),
@@ -42,7 +42,7 @@ TEST_F(ImageMetadataTest, WritesALayersRecordWithoutNewlines) {
   EXPECT_TRUE(S_ISLNK(test::stat_of(root_ / (dir + "tar-split.json.gz")).st_mode));
 }
 
-TEST_F(ImageMetadataTest, LeavesNothingOfARecordThatCannotBeWritten) {
+TEST_F(GraphMetadataTest, LeavesNothingOfARecordThatCannotBeWritten) {
   const TempDir cache;
   const Fd not_a_file = sys::open_dir(cache.path()).value();
   EXPECT_TRUE(
@@ -57,7 +57,7 @@ TEST_F(ImageMetadataTest, LeavesNothingOfARecordThatCannotBeWritten) {
   EXPECT_FALSE(root_.has(".dind-init/staging/" + digest('a').hex()));
 }
 
-TEST_F(ImageMetadataTest, GivesALayerOfItsOwnATarSplitOfItsOwn) {
+TEST_F(GraphMetadataTest, GivesALayerOfItsOwnATarSplitOfItsOwn) {
   const TempDir cache;
   cache.write("tar-split", "content");
   const Fd file = sys::open_path(cache / "tar-split", O_RDONLY).value();
@@ -72,17 +72,17 @@ TEST_F(ImageMetadataTest, GivesALayerOfItsOwnATarSplitOfItsOwn) {
             "content");
 }
 
-TEST_F(ImageMetadataTest, WritesImagesAsBuiltHereWithTheirParentIfItIsThere) {
+TEST_F(GraphMetadataTest, WritesImagesAsBuiltHereWithTheirParentIfItIsThere) {
   const cache::Image image{.id = digest('a'), .parent = digest('b')};
-  ASSERT_TRUE(ok(metadata().add_image(image, "{}", std::nullopt)));
+  ASSERT_TRUE(ok(metadata().add_image(image, {}, "{}", std::nullopt)));
   const std::string dir = "image/overlay2/imagedb/metadata/sha256/" + digest('a').hex();
   EXPECT_EQ(root_.read(dir + "/builtLocally"), "\x01");
   EXPECT_FALSE(root_.has(dir + "/parent"));
-  ASSERT_TRUE(ok(metadata().add_image(image, "{}", image.parent)));
+  ASSERT_TRUE(ok(metadata().add_image(image, {}, "{}", image.parent)));
   EXPECT_EQ(root_.read(dir + "/parent"), digest('b').text());
 }
 
-TEST_F(ImageMetadataTest, GroupsNamesByRepository) {
+TEST_F(GraphMetadataTest, GroupsNamesByRepository) {
   ASSERT_TRUE(ok(metadata().add_references({{"app:1", digest('a')},
                                             {"app@" + digest('d').text(), digest('a')},
                                             {"127.0.0.1:5000/app:1", digest('b')}},
@@ -93,7 +93,7 @@ TEST_F(ImageMetadataTest, GroupsNamesByRepository) {
                 digest('d').text() + R"(":")" + digest('a').text() + R"("}}})");
 }
 
-TEST_F(ImageMetadataTest, MovesATagThatIsStillAsAnEarlierSeedingSetIt) {
+TEST_F(GraphMetadataTest, MovesATagThatIsStillAsAnEarlierSeedingSetIt) {
   ASSERT_TRUE(ok(metadata().add_references({{"app:1", digest('a')}, {"app:2", digest('c')}}, {})));
   const std::map<std::string, std::set<Digest>> given = {{"app:1", {digest('a')}},
                                                          {"app:2", {digest('a')}}};
@@ -107,7 +107,7 @@ TEST_F(ImageMetadataTest, MovesATagThatIsStillAsAnEarlierSeedingSetIt) {
   EXPECT_EQ(references->at("app:2"), digest('c')); // the user's
 }
 
-TEST_F(ImageMetadataTest, RemovesTheNamesOfImagesAndLeavesOthers) {
+TEST_F(GraphMetadataTest, RemovesTheNamesOfImagesAndLeavesOthers) {
   ASSERT_TRUE(ok(metadata().add_references(
       {{"app:1", digest('a')}, {"app:2", digest('b')}, {"tool:1", digest('a')}}, {})));
   ASSERT_TRUE(ok(metadata().remove_references({digest('a')})));
@@ -115,7 +115,7 @@ TEST_F(ImageMetadataTest, RemovesTheNamesOfImagesAndLeavesOthers) {
             R"({"Repositories":{"app":{"app:2":")" + digest('b').text() + R"("}}})");
 }
 
-TEST_F(ImageMetadataTest, NeverMovesATagThatIsThere) {
+TEST_F(GraphMetadataTest, NeverMovesATagThatIsThere) {
   ASSERT_TRUE(ok(metadata().add_references({{"app:1", digest('a')}}, {})));
   const auto added =
       metadata().add_references({{"app:1", digest('b')}, {"app:2", digest('b')}}, {});
@@ -127,12 +127,12 @@ TEST_F(ImageMetadataTest, NeverMovesATagThatIsThere) {
   EXPECT_EQ(references->at("app:2"), digest('b'));
 }
 
-TEST_F(ImageMetadataTest, RefusesAnEmptyRepositoriesFileAsDockerdWould) {
+TEST_F(GraphMetadataTest, RefusesAnEmptyRepositoriesFileAsDockerdWould) {
   root_.write(repositories_, "");
   EXPECT_TRUE(fails_saying("repositories.json", read_references(root_.fd(), "overlay2")));
 }
 
-TEST_F(ImageMetadataTest, KeepsWhatTheEngineKnowsOfALayersSources) {
+TEST_F(GraphMetadataTest, KeepsWhatTheEngineKnowsOfALayersSources) {
   const std::string path =
       "image/overlay2/distribution/v2metadata-by-diffid/sha256/" + digest('b').hex();
   cache::Layer layer{.diff_id = digest('b')};

@@ -14,14 +14,14 @@
 
 namespace dind::store {
 
-// Makes layers in the layout of one of the engine's graph drivers, as the driver
+// Makes layers in the layout of one of the engine's storage drivers, as the driver
 // itself would have unpacked them. A layer is made in a staging directory and appears
 // under its name by a rename; until layerdb has a record of it (ImageMetadata),
 // dockerd ignores it. What cannot be made is removed again, at the latest when the driver is
 // opened the next time. One layer at a time, and not while dockerd runs.
-class GraphDriver {
+class StorageDriver {
 public:
-  virtual ~GraphDriver() = default;
+  virtual ~StorageDriver() = default;
 
   // What a layer stands on: a chain ID that is in the data root with this cache-id.
   struct Parent {

@@ -159,25 +159,27 @@ public:
   boost::filesystem::path path() const { return mount_ ? mount_->path() : dir_.path(); }
   const Fd& root() const { return root_; }
   boost::filesystem::path layers() const { return path() / layers_dir(driver_); }
-  std::unique_ptr<GraphDriver> open() const { return open_driver(root_, driver_, users_).value(); }
+  std::unique_ptr<StorageDriver> open() const {
+    return open_driver(root_, driver_, users_).value();
+  }
 
   // The cache-ids of a chain's layers.
   std::vector<std::string> add(const Chain& chain, Way way) const {
     const auto driver = open();
     std::vector<std::string> cache_ids;
-    GraphDriver::OptionalParent parent;
+    StorageDriver::OptionalParent parent;
     for (const auto& layer : chain) {
       const std::optional<Digest> below = parent ? std::optional(parent->chain_id) : std::nullopt;
       const Digest chain_id = cache::next_chain_id(below, layer->diff_id);
       EXPECT_TRUE(ok(add(*driver, chain_id, parent, *layer, way)));
       cache_ids.push_back(cache_id_of(chain_id));
-      parent = GraphDriver::Parent{chain_id, cache_ids.back()};
+      parent = StorageDriver::Parent{chain_id, cache_ids.back()};
     }
     return cache_ids;
   }
 
-  static Result<void> add(GraphDriver& driver, const Digest& chain_id,
-                          const GraphDriver::OptionalParent& parent, const TestLayer& layer,
+  static Result<void> add(StorageDriver& driver, const Digest& chain_id,
+                          const StorageDriver::OptionalParent& parent, const TestLayer& layer,
                           Way way, const std::function<Result<void>()>& check = nullptr) {
     clone::CloneProgress progress;
     const Cloning cloning{.share = clone::CloneMethod::hardlink, .jobs = 2, .progress = progress};
@@ -422,7 +424,7 @@ TEST_P(WholeTreeTest, RefusesToReachThroughAParentsSymlink) {
                                 TarBuilder().directory("lib").file("lib/victim", "own").finish()});
   const auto driver = site_.open();
   ASSERT_TRUE(ok(Site::add(*driver, chain[0]->diff_id, std::nullopt, *chain[0], Way::cloned)));
-  const GraphDriver::Parent parent{chain[0]->diff_id, cache_id_of(chain[0]->diff_id)};
+  const StorageDriver::Parent parent{chain[0]->diff_id, cache_id_of(chain[0]->diff_id)};
   for (const Way way : {Way::cloned, Way::unpacked}) {
     for (const auto& layer : {&chain[1], &chain[2]}) {
       EXPECT_TRUE(

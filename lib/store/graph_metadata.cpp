@@ -1,4 +1,4 @@
-#include <store/image_metadata.hpp>
+#include <store/graph_metadata.hpp>
 
 #include <base/json.hpp>
 #include <cache/reference.hpp>
@@ -133,8 +133,8 @@ Result<std::map<std::string, Digest>> read_references(const Fd& data_root,
   return references;
 }
 
-Result<ImageMetadata> ImageMetadata::open(const Fd& data_root, const std::string& driver) {
-  ImageMetadata metadata(driver);
+Result<GraphMetadata> GraphMetadata::open(const Fd& data_root, const std::string& driver) {
+  GraphMetadata metadata;
   metadata.root_ = TRY(sys::open_beneath(data_root, ".", O_RDONLY | O_DIRECTORY));
   metadata.staging_ = TRY(ensure_dirs(data_root, kStagingDir, 0700));
   metadata.image_ = TRY(ensure_dirs(data_root, image_dir(driver), 0700));
@@ -147,7 +147,7 @@ Result<ImageMetadata> ImageMetadata::open(const Fd& data_root, const std::string
   return metadata;
 }
 
-Result<void> ImageMetadata::add_layer(const LayerRecord& record) const {
+Result<void> GraphMetadata::add_layer(const LayerRecord& record) {
   const std::string name = record.chain_id.hex();
   const sys::At staged{staging_, name};
   const auto add = [&]() -> Result<void> {
@@ -164,7 +164,7 @@ Result<void> ImageMetadata::add_layer(const LayerRecord& record) const {
   return added;
 }
 
-Result<void> ImageMetadata::add_distribution(const cache::Layer& layer) const {
+Result<void> GraphMetadata::add_distribution(const cache::Layer& layer) {
   for (const cache::Blob& blob : layer.blobs) {
     TRY(put({diff_id_by_digest_, blob.digest.hex()}, layer.diff_id.text(), 0644));
   }
@@ -177,8 +177,9 @@ Result<void> ImageMetadata::add_distribution(const cache::Layer& layer) const {
                                   : sys::replace_file_at(at, sources, 0644, sys::Durable::no);
 }
 
-Result<void> ImageMetadata::add_image(const cache::Image& image, const std::string& config,
-                                      const std::optional<Digest>& parent) const {
+Result<void> GraphMetadata::add_image(const cache::Image& image, const cache::Manifest&,
+                                      const std::string& config,
+                                      const std::optional<Digest>& parent) {
   const std::string name = image.id.hex();
   TRY(sys::ensure_dir_at({metadata_, name}, 0700));
   const Fd dir = TRY(sys::open_dir_at({metadata_, name}));
@@ -194,8 +195,8 @@ Result<void> ImageMetadata::add_image(const cache::Image& image, const std::stri
 }
 
 Result<std::size_t>
-ImageMetadata::add_references(const std::map<std::string, Digest>& references,
-                              const std::map<std::string, std::set<Digest>>& given) const {
+GraphMetadata::add_references(const std::map<std::string, Digest>& references,
+                              const std::map<std::string, std::set<Digest>>& given) {
   json::object document = TRY(read_repositories(image_));
   json::object* repositories = TRY(object_in(document, "Repositories"));
   std::size_t added = 0;
@@ -214,7 +215,7 @@ ImageMetadata::add_references(const std::map<std::string, Digest>& references,
   return added;
 }
 
-Result<void> ImageMetadata::remove_references(const std::set<Digest>& images) const {
+Result<void> GraphMetadata::remove_references(const std::set<Digest>& images) {
   json::object document = TRY(read_repositories(image_));
   json::object* repositories = TRY(object_in(document, "Repositories"));
   json::object kept;
@@ -237,21 +238,21 @@ Result<void> ImageMetadata::remove_references(const std::set<Digest>& images) co
   return write_repositories(image_, document);
 }
 
-Result<void> ImageMetadata::remove_image(const Digest& id) const {
+Result<void> GraphMetadata::remove_image(const Digest& id) {
   const std::string name = id.hex();
   // The config last: as long as it is there, a boot after a killed one knows what to remove.
   TRY(sys::remove_tree_at({metadata_, name}));
   return sys::remove_tree_at({configs_, name});
 }
 
-Result<void> ImageMetadata::suspend_layer(const Digest& chain_id) const {
+Result<void> GraphMetadata::suspend_layer(const Digest& chain_id) {
   const std::string name = chain_id.hex();
   const std::string tar_split = kTarSplitName;
   const Fd record = TRY(sys::open_dir_at({layerdb_, name}));
   return sys::remove_tree_at({record, tar_split});
 }
 
-Result<void> ImageMetadata::remove_layer(const Digest& chain_id) const {
+Result<void> GraphMetadata::remove_layer(const Digest& chain_id) {
   const std::string name = chain_id.hex();
   const auto there = TRY(sys::exists_at({layerdb_, name}));
   if (!there) {
