@@ -5,7 +5,8 @@
 # In turns, in one run; prints the median of each, and of the paired differences with its quartiles.
 #   scripts/bench-start.sh IMAGE BASE
 # IMAGE has dind-init and images baked in; BASE is what it was made from. Both are of the engine that DOCKER_HOST
-# names, which runs on this machine. BENCH_PAIRS (20). Needs root, to enter network namespaces.
+# names, which runs on this machine. BENCH_PAIRS (20); BENCH_MODES, those that are wanted ("bare-empty unix").
+# Needs root, to enter network namespaces.
 set -euo pipefail
 
 image=${1:?IMAGE} base=${2:?BASE}
@@ -88,7 +89,7 @@ run_mode() {
   esac
 }
 
-modes=(bare-empty bare-warm unix unix-warm tcp tls-first tls-second)
+read -ra modes <<<"${BENCH_MODES:-bare-empty bare-warm unix unix-warm tcp tls-first tls-second}"
 mkdir "$work/second"
 measure tls 2376 "$work/second/client" "$image" -v "$work/second:/certs" >/dev/null
 run_mode bare-warm >/dev/null # warms the volume
@@ -111,6 +112,8 @@ for mode, took in times.items():
     print(f"{mode:11} {statistics.median(took):7.1f} ms")
 for mode, against in (("unix", "bare-empty"), ("unix", "bare-warm"), ("unix-warm", "bare-warm"), ("tcp", "unix"),
                       ("tls-first", "unix"), ("tls-second", "unix")):
+    if not (mode in times and against in times):
+        continue
     paired = sorted(a - b for a, b in zip(times[mode], times[against]))
     low, middle, high = statistics.quantiles(paired, n=4)
     print(f"{mode} - {against}: {middle:+.1f} ms (quartiles {low:+.1f} to {high:+.1f})")
