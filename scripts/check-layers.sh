@@ -14,6 +14,7 @@ base:       | boost/json/.*
 sys:        base | boost/filesystem/.* spawn.cpp=boost/process/.*
 archive:    base sys | boost/filesystem/path.hpp zlib.h zstd.h openssl/sha.h
 init:       base sys |
+bolt:       base sys |
 config:     base sys |
 clone:      base sys |
 host:       base sys | boost/filesystem/path.hpp

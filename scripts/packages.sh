@@ -16,6 +16,7 @@ checks=(
   libcap2-bin xfsprogs btrfs-progs e2fsprogs fuse-overlayfs
   strace rsync                                       # kills at system calls; rivals of the benchmark
   python3-yaml                                       # manifests of the examples
+  golang-go golang-github-coreos-bbolt-dev           # bbolt itself, beside lib/bolt
 )
 images=(debootstrap busybox-static jq iproute2) # stand-ins and an engine to run them
 e2e=(
