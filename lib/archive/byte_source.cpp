@@ -2,8 +2,6 @@
 
 #include <sys/file.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -19,20 +17,13 @@ Result<std::size_t> RangeSource::read(std::span<std::byte> into) {
     return std::size_t{0};
   }
   const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left_));
-  for (;;) {
-    const ssize_t got = ::pread(fd_.get(), into.data(), wanted, static_cast<off_t>(offset_));
-    if (got > 0) {
-      offset_ += static_cast<std::uint64_t>(got);
-      left_ -= static_cast<std::uint64_t>(got);
-      return static_cast<std::size_t>(got);
-    }
-    if (got == 0) {
-      return input_error("the file ends {} bytes too early", left_);
-    }
-    if (errno != EINTR) {
-      return errno_error("read");
-    }
+  const std::size_t got = TRY(sys::read_some_at(fd_, into.first(wanted), offset_));
+  if (got == 0) {
+    return input_error("the file ends {} bytes too early", left_);
   }
+  offset_ += got;
+  left_ -= got;
+  return got;
 }
 
 Result<std::size_t> MemorySource::read(std::span<std::byte> into) {

@@ -1,5 +1,7 @@
 #include <archive/compression.hpp>
 
+#include <archive/inflater.hpp>
+
 #include <zlib.h>
 #include <zstd.h>
 
@@ -77,58 +79,28 @@ private:
 
 class GzipSource final : public ByteSource {
 public:
-  explicit GzipSource(PrefixedSource source) : input_(std::move(source)) {
-    [[maybe_unused]] const int made = ::inflateInit2(&stream_, kGzipWindow);
-    assert(made == Z_OK);
-  }
-  ~GzipSource() override { ::inflateEnd(&stream_); }
-  GzipSource(const GzipSource&) = delete;
-  GzipSource& operator=(const GzipSource&) = delete;
+  explicit GzipSource(PrefixedSource source) : input_(std::move(source)) {}
 
   Result<std::size_t> read(std::span<std::byte> into) override {
-    const auto room =
-        static_cast<uInt>(std::min<std::size_t>(into.size(), std::numeric_limits<uInt>::max()));
-    stream_.next_out = reinterpret_cast<Bytef*>(into.data());
-    stream_.avail_out = room;
-    while (stream_.avail_out == room) {
+    for (;;) {
       const std::span<std::byte> input = TRY(input_.peek());
       if (input.empty()) {
-        if (in_member_) {
+        if (inflater_.in_member()) {
           return input_error("the gzip stream is cut short");
         }
         return std::size_t{0};
       }
-      if (!in_member_) {
-        ::inflateReset(&stream_);
-        in_member_ = true;
+      const Inflater::Step step = TRY(inflater_.step(input, into));
+      input_.use(step.used);
+      if (step.made != 0) {
+        return step.made;
       }
-      TRY(step(input));
     }
-    return std::size_t{room - stream_.avail_out};
   }
 
 private:
-  Result<void> step(std::span<std::byte> input) {
-    stream_.next_in = reinterpret_cast<Bytef*>(input.data());
-    stream_.avail_in = static_cast<uInt>(input.size());
-    const int outcome = ::inflate(&stream_, Z_NO_FLUSH);
-    input_.use(input.size() - stream_.avail_in);
-    switch (outcome) {
-    case Z_OK:
-    case Z_BUF_ERROR: // no progress without more input, which is what comes next
-      return {};
-    case Z_STREAM_END:
-      in_member_ = false;
-      return {};
-    default:
-      return input_error("the gzip stream is damaged: {}",
-                         stream_.msg != nullptr ? stream_.msg : ::zError(outcome));
-    }
-  }
-
   Input input_;
-  z_stream stream_{};
-  bool in_member_ = false;
+  Inflater inflater_;
 };
 
 class ZstdSource final : public ByteSource {

@@ -181,14 +181,14 @@ Result<SplitItem> to_item(std::string_view text, std::uint64_t position) {
 } // namespace
 
 struct TarSplitReader::State {
-  explicit State(ByteSource& json) : input(json) {}
+  State(ByteSource& json, std::uint64_t first) : input(json), position(first) {}
 
   Result<std::optional<std::string_view>> read_line();
 
   ReadBuffer input;
   std::size_t used = 0; // of the input, by the line handed out last
   std::string joined;   // a line that is in more than one piece
-  std::uint64_t position = 0;
+  std::uint64_t position;
 };
 
 // The next line without its newline. It stays valid until the next call.
@@ -217,9 +217,18 @@ Result<std::optional<std::string_view>> TarSplitReader::State::read_line() {
   }
 }
 
-TarSplitReader::TarSplitReader(ByteSource& json) : state_(std::make_unique<State>(json)) {}
+TarSplitReader::TarSplitReader(ByteSource& json, std::uint64_t position)
+    : state_(std::make_unique<State>(json, position)) {}
 
 TarSplitReader::~TarSplitReader() = default;
+
+std::uint64_t TarSplitReader::offset() const {
+  return state_->input.offset() + state_->used;
+}
+
+std::uint64_t TarSplitReader::position() const {
+  return state_->position;
+}
 
 Result<std::optional<SplitItem>> TarSplitReader::next() {
   const std::optional<std::string_view> line = TRY(state_->read_line());

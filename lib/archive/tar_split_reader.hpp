@@ -22,16 +22,20 @@ struct SplitFile {
 using SplitItem = std::variant<SplitSegment, SplitFile>;
 
 // Reads tar-split JSON lines (already decompressed). Lines are bounded (8 MiB) and
-// must count their positions from 0.
+// must count their positions from `position` on.
 class TarSplitReader {
 public:
   // `json` must outlive the reader.
-  explicit TarSplitReader(ByteSource& json);
+  explicit TarSplitReader(ByteSource& json, std::uint64_t position = 0);
   ~TarSplitReader();
   TarSplitReader(const TarSplitReader&) = delete;
   TarSplitReader& operator=(const TarSplitReader&) = delete;
 
   Result<std::optional<SplitItem>> next();
+
+  // Behind the last item: its place in `json`, from where this began to read, and its position.
+  std::uint64_t offset() const;
+  std::uint64_t position() const;
 
 private:
   struct State;

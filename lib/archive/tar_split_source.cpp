@@ -1,12 +1,8 @@
 #include <archive/tar_split_source.hpp>
 
-#include <archive/crc64.hpp>
 #include <archive/tar_split_reader.hpp>
-#include <base/utf8.hpp>
-#include <sys/file.hpp>
 
-#include <sys/stat.h>
-
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -16,7 +12,6 @@ struct TarSplitSource::State {
   State(ByteSource& json, OpenPayload open) : items(json), open_payload(std::move(open)) {}
 
   Result<bool> advance();
-  Result<void> begin_file(SplitFile next);
   Result<std::size_t> read_segment(std::span<std::byte> into);
   Result<std::size_t> read_file(std::span<std::byte> into);
 
@@ -24,10 +19,8 @@ struct TarSplitSource::State {
   OpenPayload open_payload;
   std::string segment;
   std::size_t segment_at = 0;
-  SplitFile file;
-  Fd payload;
-  std::uint64_t left = 0; // of the payload
-  Crc64Iso checksum;
+  std::optional<SplitPayload> payload; // until it is used up
+  std::uint64_t payload_at = 0;
 };
 
 // Takes up the next item; false at the end.
@@ -41,31 +34,12 @@ Result<bool> TarSplitSource::State::advance() {
     segment_at = 0;
     return true;
   }
-  TRY(begin_file(std::get<SplitFile>(std::move(*item))));
+  auto& file = std::get<SplitFile>(*item);
+  if (file.size != 0) {
+    payload.emplace(TRY(SplitPayload::open(std::move(file), open_payload)));
+    payload_at = 0;
+  }
   return true;
-}
-
-Result<void> TarSplitSource::State::begin_file(SplitFile next) {
-  file = std::move(next);
-  left = file.size;
-  if (left == 0) {
-    return {};
-  }
-  auto opened = open_payload(file.name);
-  if (!opened) {
-    return std::move(opened).error().within(printable(file.name));
-  }
-  payload = std::move(opened).value();
-  const struct stat found = TRY(sys::stat_of(payload));
-  if (!S_ISREG(found.st_mode)) {
-    return input_error("{}: not a regular file", printable(file.name));
-  }
-  if (static_cast<std::uint64_t>(found.st_size) != file.size) {
-    return input_error("{}: {} bytes instead of {}", printable(file.name), found.st_size,
-                       file.size);
-  }
-  checksum = Crc64Iso();
-  return {};
 }
 
 Result<std::size_t> TarSplitSource::State::read_segment(std::span<std::byte> into) {
@@ -76,23 +50,10 @@ Result<std::size_t> TarSplitSource::State::read_segment(std::span<std::byte> int
 }
 
 Result<std::size_t> TarSplitSource::State::read_file(std::span<std::byte> into) {
-  const auto wanted = into.first(std::min<std::uint64_t>(into.size(), left));
-  const auto outcome = sys::read_some(payload, wanted);
-  if (!outcome) {
-    return Error(outcome.error()).within(printable(file.name));
-  }
-  const std::size_t got = *outcome;
-  if (got == 0) {
-    return input_error("{}: ends {} bytes too early", printable(file.name), left);
-  }
-  checksum.update(wanted.first(got));
-  left -= got;
-  if (left == 0) {
-    payload = Fd();
-    if (checksum.value() != file.crc64) {
-      return input_error("{}: its content has another checksum than the layer's",
-                         printable(file.name));
-    }
+  const std::size_t got = TRY(payload->read(payload_at, into));
+  payload_at += got;
+  if (payload_at == payload->size()) {
+    payload.reset();
   }
   return got;
 }
@@ -108,7 +69,7 @@ Result<std::size_t> TarSplitSource::read(std::span<std::byte> into) {
     const std::span<std::byte> room = into.subspan(have);
     if (state_->segment_at < state_->segment.size()) {
       have += TRY(state_->read_segment(room));
-    } else if (state_->left != 0) {
+    } else if (state_->payload) {
       have += TRY(state_->read_file(room));
     } else if (!TRY(state_->advance())) {
       break;

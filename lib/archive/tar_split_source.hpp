@@ -1,23 +1,17 @@
 #pragma once
 
 #include <archive/byte_source.hpp>
-#include <base/fd.hpp>
+#include <archive/split_payload.hpp>
 #include <base/result.hpp>
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <span>
-#include <string>
 
 namespace dind::archive {
 
-// Opens the payload of a file by its name in the tar.
-using OpenPayload = std::function<Result<Fd>(const std::string& name)>;
-
-// The tar itself, made again from tar-split and payloads. A payload that is
-// shorter, longer, or has another checksum than tar-split says is an error that
-// names the file.
+// The tar itself, made again from tar-split and payloads, which are held against
+// it as SplitPayload says.
 class TarSplitSource final : public ByteSource {
 public:
   // `json` must outlive the source.

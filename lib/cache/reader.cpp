@@ -67,6 +67,20 @@ std::string short_name_target(const Digest& diff_id) {
   return "../" + layer_dir(diff_id);
 }
 
+Result<Fd> open_tree(const Fd& root, const Digest& diff_id) {
+  return sys::open_beneath(root, tree_dir(diff_id), O_RDONLY | O_DIRECTORY);
+}
+
+Result<Fd> open_tar_split(const Fd& root, const Digest& diff_id) {
+  Fd fd = TRY(open_regular(root, tar_split_file(diff_id)));
+  const struct stat found = TRY(sys::stat_of(fd));
+  if (found.st_size > kTarSplitLimit) {
+    return input_error("{} has {} bytes, more than the {} that are allowed",
+                       tar_split_file(diff_id), found.st_size, kTarSplitLimit);
+  }
+  return fd;
+}
+
 bool is_tree_of(const boost::filesystem::path& path, const boost::filesystem::path& cache,
                 const Digest& diff_id) {
   return path == cache / tree_dir(diff_id) || path == cache / short_name(diff_id) / kTreeName;
@@ -88,20 +102,6 @@ boost::filesystem::path Cache::path_to_layer(const Digest& diff_id) const {
       names ? sys::read_link_at({*names, name}) : Result<std::string>(names.error());
   const bool is_short = target && *target == short_name_target(diff_id);
   return path_ / (is_short ? short_name(diff_id) : layer_dir(diff_id));
-}
-
-Result<Fd> Cache::open_tree(const Digest& diff_id) const {
-  return sys::open_beneath(root_, tree_dir(diff_id), O_RDONLY | O_DIRECTORY);
-}
-
-Result<Fd> Cache::open_tar_split(const Digest& diff_id) const {
-  Fd fd = TRY(open_regular(root_, tar_split_file(diff_id)));
-  const struct stat found = TRY(sys::stat_of(fd));
-  if (found.st_size > kTarSplitLimit) {
-    return input_error("{} has {} bytes, more than the {} that are allowed",
-                       tar_split_file(diff_id), found.st_size, kTarSplitLimit);
-  }
-  return fd;
 }
 
 Result<Skeleton> Cache::read_skeleton(const Digest& diff_id) const {

@@ -24,6 +24,10 @@ inline constexpr const char* kShortNamesDir = "l";
 std::string short_name(const Digest& diff_id);        // "l/<16 digits>"
 std::string short_name_target(const Digest& diff_id); // "../layer/<hex>"
 
+// Of the cache whose directory `root` is; the tar-split is a regular file of at most 1 GiB.
+Result<Fd> open_tree(const Fd& root, const Digest& diff_id);
+Result<Fd> open_tar_split(const Fd& root, const Digest& diff_id);
+
 // Whether `path` is a name of that layer's tree in the cache at `cache`.
 bool is_tree_of(const boost::filesystem::path& path, const boost::filesystem::path& cache,
                 const Digest& diff_id);
@@ -45,8 +49,10 @@ public:
   // The path of the layer's directory for symlinks to what is in it: the short one, if there is
   // one.
   boost::filesystem::path path_to_layer(const Digest& diff_id) const;
-  Result<Fd> open_tree(const Digest& diff_id) const;
-  Result<Fd> open_tar_split(const Digest& diff_id) const;      // a regular file
+  Result<Fd> open_tree(const Digest& diff_id) const { return cache::open_tree(root_, diff_id); }
+  Result<Fd> open_tar_split(const Digest& diff_id) const {
+    return cache::open_tar_split(root_, diff_id);
+  }
   Result<Skeleton> read_skeleton(const Digest& diff_id) const; // empty if the layer has none
   // Whose hash is the image's ID; at most 16 MiB.
   Result<std::string> read_config(const Digest& image_id) const;

@@ -94,6 +94,18 @@ Result<std::size_t> read_some(const Fd& fd, std::span<std::byte> into) {
   }
 }
 
+Result<std::size_t> read_some_at(const Fd& fd, std::span<std::byte> into, std::uint64_t offset) {
+  for (;;) {
+    const ssize_t got = ::pread(fd.get(), into.data(), into.size(), static_cast<off_t>(offset));
+    if (got >= 0) {
+      return static_cast<std::size_t>(got);
+    }
+    if (errno != EINTR) {
+      return errno_error("read");
+    }
+  }
+}
+
 Result<std::string> read_all(const Fd& fd, std::size_t limit) {
   std::string content;
   std::array<std::byte, 16384> chunk;

@@ -48,6 +48,7 @@ Result<std::string> read_all(const Fd& fd, std::size_t limit);
 Result<std::string> read_file(const fs::path& path, std::size_t limit);
 Result<std::string> read_file_at(At at, std::size_t limit);
 Result<std::size_t> read_some(const Fd& fd, std::span<std::byte> into);
+Result<std::size_t> read_some_at(const Fd& fd, std::span<std::byte> into, std::uint64_t offset);
 
 Result<void> write_all(const Fd& fd, std::string_view content);
 Result<void> write_all_at(const Fd& fd, std::span<const std::byte> content, std::uint64_t offset);
