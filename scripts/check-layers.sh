@@ -19,7 +19,7 @@ config:     base sys |
 clone:      base sys |
 host:       base sys | boost/filesystem/path.hpp
 cache:      base sys archive | boost/filesystem/path.hpp
-blobs:      base sys archive cache |
+blobs:      base sys archive cache | boost/filesystem/path.hpp blob_server.cpp=fuse3/fuse_lowlevel.h
 store:      base sys archive clone cache | boost/filesystem/path.hpp
 images:     base sys archive cache | boost/filesystem/path.hpp
 bake:       base sys archive cache images | boost/filesystem/path.hpp

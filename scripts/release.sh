@@ -3,7 +3,7 @@
 #
 #   release.sh [BINARIES [OUT]]      (build/release/bin, dist)
 #
-#   dind-init-VERSION-linux-ARCH.tar.gz     dind-init, dindctl, LICENSE
+#   dind-init-VERSION-linux-ARCH.tar.gz     dind-init, dindctl, LICENSE, LGPL-2.1 (of libfuse and glibc)
 #   dind-init-VERSION-linux-ARCH.oci.tar    the image dind-init-programs: nothing but the two programs in /usr/local/bin,
 #                                           for `COPY --from=dind-init-programs`: docker load, podman load or skopeo
 #   dind-init-VERSION-linux-ARCH.cdx.json   CycloneDX: the Debian packages whose code is linked in
@@ -15,8 +15,8 @@ project=$(dirname "$here")
 binaries=${1:-$project/build/release/bin}
 out=${2:-dist}
 # Static libraries and headers whose code is in the programs.
-linked=(libboost-filesystem1.81-dev libboost-json1.81-dev libboost1.81-dev libc6-dev libcli11-dev libfmt-dev libssl-dev
-  libstdc++-12-dev libzstd-dev zlib1g-dev)
+linked=(libboost-filesystem1.81-dev libboost-json1.81-dev libboost1.81-dev libc6-dev libcli11-dev libfmt-dev libfuse3-dev
+  libssl-dev libstdc++-12-dev libzstd-dev zlib1g-dev)
 
 fail() {
   echo "release.sh: $*" >&2
@@ -47,8 +47,8 @@ programs_to() {
 
 make_tarball() {
   programs_to "$work/$name"
-  cp "$project/LICENSE" "$work/$name/"
-  chmod 644 "$work/$name/LICENSE"
+  cp "$project/LICENSE" /usr/share/common-licenses/LGPL-2.1 "$work/$name/"
+  chmod 644 "$work/$name/LICENSE" "$work/$name/LGPL-2.1"
   make_tar "$work" "$name" | gzip -9n >"$out/$name.tar.gz"
 }
 
