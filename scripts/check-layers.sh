@@ -27,8 +27,8 @@ outer:      base sys archive cache images bake | boost/filesystem/path.hpp
 report:     base sys host | boost/filesystem/path.hpp
 daemon:     base sys config | boost/filesystem/path.hpp exchange.cpp=boost/(beast|asio|system)/.* certificates.cpp=openssl/.*
 seed:       base sys archive config clone cache host store | boost/filesystem/path.hpp
-supervise:  base sys init config host report store daemon seed | boost/filesystem/path.hpp
-boot:       base sys init config host cache store report daemon seed supervise | boost/filesystem/path.hpp
+supervise:  base sys init config host blobs report store daemon seed | boost/filesystem/path.hpp
+boot:       base sys init config host cache blobs store report daemon seed supervise | boost/filesystem/path.hpp
 dind-init:  base boot |
 dindctl:    base sys archive config cache host store images bake outer report daemon seed boot | boost/filesystem/path.hpp CLI/.*
 '

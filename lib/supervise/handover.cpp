@@ -49,6 +49,7 @@ void visit_members(State& state, Visit visit) {
   visit("data_root", state.data_root);
   visit("loop_root", state.loop_root);
   visit("promote", state.promote);
+  visit("blob", state.blobs);
   visit("status", state.status);
   visit("started_ns", state.started_ns);
   visit("mask", state.mask);
@@ -68,6 +69,9 @@ public:
   void operator()(const char* key, std::chrono::seconds value) { (*this)(key, value.count()); }
   void operator()(const char* key, const std::pair<int, int>& value) {
     put(key, fmt::format("{} {}", value.first, value.second));
+  }
+  void operator()(const char* key, const blobs::BlobSource& blob) {
+    put(key, fmt::format("{} {} {}", blob.diff_id.hex(), blob.bytes, blob.cache));
   }
   void operator()(const char* key, const config::FileLimit& limit) {
     put(key, fmt::format("{} {}", limit.soft, limit.hard));
@@ -113,12 +117,28 @@ T number_in(std::string_view text) {
   return number;
 }
 
+std::pair<std::string_view, std::string_view> cut_at_blank(std::string_view text) {
+  const std::size_t blank = std::min(text.find(' '), text.size());
+  return {text.substr(0, blank), text.substr(std::min(blank + 1, text.size()))};
+}
+
 // Of "1 2".
 template <typename T>
 std::pair<T, T> numbers_in(std::string_view text) {
-  const std::size_t blank = std::min(text.find(' '), text.size());
-  return {number_in<T>(text.substr(0, blank)),
-          number_in<T>(text.substr(std::min(blank + 1, text.size())))};
+  const auto [first, second] = cut_at_blank(text);
+  return {number_in<T>(first), number_in<T>(second)};
+}
+
+// Of "<digits> <bytes> <path>".
+std::optional<blobs::BlobSource> blob_in(std::string_view text) {
+  const auto [digits, rest] = cut_at_blank(text);
+  const auto [bytes, cache] = cut_at_blank(rest);
+  auto diff_id = Digest::from_hex(digits);
+  if (!diff_id) {
+    return std::nullopt;
+  }
+  return blobs::BlobSource{std::move(diff_id).value(), number_in<std::uint64_t>(bytes),
+                           std::string(cache)};
 }
 
 Fd adopt(std::string_view text) {
@@ -153,6 +173,11 @@ private:
     member = config::FileLimit{soft, hard};
   }
   void fill(std::vector<int>& member) { member.push_back(number_in<int>(value_)); }
+  void fill(std::vector<blobs::BlobSource>& member) {
+    if (auto blob = blob_in(value_)) {
+      member.push_back(*std::move(blob));
+    }
+  }
   void fill(std::vector<std::pair<int, int>>& member) { member.push_back(numbers_in<int>(value_)); }
   void fill(Fd& member) { member = adopt(value_); }
   void fill(sigset_t& member) { ::sigaddset(&member, number_in<int>(value_)); }

@@ -4,6 +4,7 @@
 #include <base/fd.hpp>
 #include <base/log.hpp>
 #include <base/result.hpp>
+#include <blobs/blob_server.hpp>
 #include <config/settings.hpp>
 
 #include <signal.h>
@@ -32,6 +33,8 @@ struct Handover {
   std::string status;       // the report so far
   long long started_ns = 0; // of the steady clock
   sigset_t mask{};          // from before all signals were blocked
+
+  std::vector<blobs::BlobSource> blobs; // symlinks of the store lead to them: blobs::kMountName
 
   Fd lock;    // on the data root; none if nothing was seeded
   Fd backing; // the file of the loop root, if it is to be watched

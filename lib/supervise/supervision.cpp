@@ -9,8 +9,10 @@
 #include <init/supervisor.hpp>
 #include <sys/listen.hpp>
 #include <sys/spawn.hpp>
+#include <blobs/blob_mount.hpp>
 #include <report/status_board.hpp>
 #include <supervise/backing.hpp>
+#include <supervise/blob_server.hpp>
 #include <supervise/exit_condition.hpp>
 #include <supervise/policy.hpp>
 #include <supervise/post_start.hpp>
@@ -24,6 +26,7 @@
 
 #include <chrono>
 #include <tuple>
+#include <utility>
 
 namespace dind::supervise {
 namespace {
@@ -90,6 +93,11 @@ private:
   Readiness readiness_;
   init::Supervisor supervisor_;
   StderrTail stderr_tail_{supervisor_};
+  BlobServer blob_server_{supervisor_, fs::path(state_.runtime_dir) / blobs::kMountName,
+                          std::move(state_.blobs), [this](std::string warning) {
+                            board_.warn(std::move(warning));
+                            board_.publish();
+                          }};
   IdleWait idleness_{supervisor_};
   ExitCondition exit_condition_{settings_.exit_with, supervisor_, board_};
   pid_t post_start_ = 0; // a task; 0: none runs
@@ -124,7 +132,9 @@ int Supervision::run() {
     stop_listening();
     return 0;
   }
+  blob_server_.begin();
   const int code = supervisor_.run();
+  blob_server_.finish();
   stderr_tail_.finish();
   stop_listening();
   return code;

@@ -34,6 +34,8 @@ TEST(HandoverTest, ArrivesAsItLeft) {
   sent.data_root = "/var/lib/docker";
   sent.loop_root = "/var/lib/docker";
   sent.promote = "overlay2";
+  sent.blobs = {{Digest::from_hex(std::string(64, 'a')).value(), 1ULL << 40U, "/a cache"},
+                {Digest::from_hex(std::string(64, 'b')).value(), 0, "/other"}};
   sent.status = "{\n}\n";
   sent.started_ns = 1'234'567'890'123;
   ::sigemptyset(&sent.mask);
@@ -50,6 +52,7 @@ TEST(HandoverTest, ArrivesAsItLeft) {
   EXPECT_EQ(got->data_root, sent.data_root);
   EXPECT_EQ(got->loop_root, sent.loop_root);
   EXPECT_EQ(got->promote, sent.promote);
+  EXPECT_EQ(got->blobs, sent.blobs);
   EXPECT_EQ(got->status, sent.status);
   EXPECT_EQ(got->started_ns, sent.started_ns);
   EXPECT_EQ(::sigismember(&got->mask, SIGUSR2), 1);
