@@ -242,7 +242,7 @@ TEST(EveryVariableTest, RefusesABadValueInOneLineThatTeaches) {
   }
 }
 
-// A row of README.md's table: the names in its first cell, and the second cell.
+// A row of docker/REFERENCE.md's tables: the names in its first cell, and the second cell.
 struct Row {
   Words names;
   std::string by_default;
@@ -258,10 +258,10 @@ Words quoted_in(const std::string& cell) {
   return words;
 }
 
-std::vector<Row> settings_in_readme() {
-  std::ifstream readme(DIND_SOURCE_DIR "/README.md");
+std::vector<Row> settings_in_reference() {
+  std::ifstream reference(DIND_SOURCE_DIR "/docker/REFERENCE.md");
   std::vector<Row> rows;
-  for (std::string line; std::getline(readme, line);) {
+  for (std::string line; std::getline(reference, line);) {
     const std::size_t first = line.find(" | ");
     const std::size_t second = line.find(" | ", first + 1);
     if (!line.starts_with("| `D") || second == std::string::npos) {
@@ -272,16 +272,16 @@ std::vector<Row> settings_in_readme() {
   return rows;
 }
 
-TEST(ReadmeTest, HasEveryVariableWithItsDefaultAndNoOther) {
+TEST(ReferenceTest, HasEveryVariableWithItsDefaultAndNoOther) {
   std::map<std::string, std::string> told;
-  for (const Row& row : settings_in_readme()) {
+  for (const Row& row : settings_in_reference()) {
     for (const std::string& name : row.names) {
       EXPECT_TRUE(told.emplace(name, row.by_default).second) << name << " stands there twice";
     }
   }
   for (const Variable& variable : variables()) {
     const auto row = told.extract(std::string(variable.name));
-    ASSERT_FALSE(row.empty()) << variable.name << " is not in README.md";
+    ASSERT_FALSE(row.empty()) << variable.name << " is not in docker/REFERENCE.md";
     if (variable.by_default.empty()) {
       EXPECT_EQ(row.mapped().find('`'), std::string::npos) << variable.name << ": " << row.mapped();
     } else {
@@ -289,7 +289,7 @@ TEST(ReadmeTest, HasEveryVariableWithItsDefaultAndNoOther) {
     }
   }
   for (const auto& [name, by_default] : told) {
-    ADD_FAILURE() << name << " is in README.md, and not read";
+    ADD_FAILURE() << name << " is in docker/REFERENCE.md, and not read";
   }
 }
 
