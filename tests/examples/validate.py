@@ -4,9 +4,10 @@ the wrong place or of the wrong type is an error, as is a container that mounts 
 
     validate.py [DIRECTORY]
 
-The schemas below hold the fields that the examples use and no others: Kubernetes' (1.31, core/v1 and batch/v1),
-Tekton's v1 Task, Compose's, GitLab's .gitlab-ci.yml, its runner's config.toml and GitHub's workflow. A new field is added
-here with a look at the place's own reference. Of the Jenkinsfile the pod is checked, whether it is named or in the text."""
+The schemas below hold the fields that the examples use and no others: Kubernetes' (1.31: core/v1, apps/v1 and
+batch/v1), Kustomize's, Tekton's v1 Task, Compose's, GitLab's .gitlab-ci.yml, its runner's config.toml and GitHub's
+workflow. A new field is added here with a look at the place's own reference. Of the Jenkinsfile the pod is checked,
+whether it is named or in the text."""
 
 import pathlib
 import re
@@ -38,7 +39,8 @@ CONTAINER = {
     "volumeMounts": [{"!name": str, "!mountPath": str, "readOnly": bool}],
     "resources": {"requests": QUANTITIES, "limits": QUANTITIES},
 }
-VOLUME = {"!name": str, "emptyDir": {"sizeLimit": str}, "hostPath": {"!path": str, "type": ("Directory", "")},
+VOLUME = {"!name": str, "emptyDir": {"sizeLimit": str}, "configMap": {"!name": str},
+          "hostPath": {"!path": str, "type": ("Directory", "DirectoryOrCreate", "")},
           "image": {"!reference": str, "pullPolicy": ("Always", "IfNotPresent", "Never")}}
 POD_SPEC = {"restartPolicy": ("Always", "OnFailure", "Never"), "terminationGracePeriodSeconds": int,
             "initContainers": [CONTAINER], "!containers": [CONTAINER], "volumes": [VOLUME]}
@@ -47,6 +49,12 @@ POD = {"!apiVersion": ("v1",), "!kind": ("Pod",), "metadata": METADATA, "!spec":
 JOB = {"!apiVersion": ("batch/v1",), "!kind": ("Job",), "!metadata": METADATA,
        "!spec": {"backoffLimit": int, "activeDeadlineSeconds": int, "ttlSecondsAfterFinished": int,
                  "!template": {"!spec": POD_SPEC}}}
+LABELS = map_of(str)
+DAEMON_SET = {"!apiVersion": ("apps/v1",), "!kind": ("DaemonSet",), "!metadata": METADATA,
+              "!spec": {"!selector": {"!matchLabels": LABELS},
+                        "!template": {"!metadata": {"!labels": LABELS}, "!spec": POD_SPEC}}}
+KUSTOMIZATION = {"!apiVersion": ("kustomize.config.k8s.io/v1beta1",), "!kind": ("Kustomization",), "!resources": [str],
+                 "configMapGenerator": [{"!name": str, "!files": [str]}]}
 SIDECAR = {key: CONTAINER[key] for key in ("!name", "!image", "command", "args", "env", "securityContext",
                                            "readinessProbe", "volumeMounts")}
 TASK = {"!apiVersion": ("tekton.dev/v1",), "!kind": ("Task",), "!metadata": METADATA,
@@ -72,6 +80,7 @@ PIPELINE = {"!pod": POD, "!defaultContainer": str}
 FILES = {
     "kubernetes-sidecar/pod.yaml": POD, "kubernetes-sidecar/pod-before-1.29.yaml": POD,
     "kubernetes-job/job.yaml": JOB, "node-cache/pod-hostpath.yaml": POD, "node-cache/pod-image-volume.yaml": POD,
+    "node-cache/daemonset.yaml": DAEMON_SET, "node-cache/kustomization.yaml": KUSTOMIZATION,
     "github-arc/values.yaml": ARC, "jenkins/pod.yaml": POD, "tekton/task.yaml": TASK, "compose/compose.yaml": COMPOSE,
     "gitlab-service/gitlab-ci.yml": GITLAB, "gitlab-service/config.toml": RUNNER, "github-service/workflow.yml": WORKFLOW,
     "jenkins/Jenkinsfile": PIPELINE, "nightly/gitlab-ci.yml": NIGHTLY,
@@ -118,13 +127,16 @@ def pods_of(document):
             yield from pods_of(item)
 
 
-def check_pod(pod):
+def check_volumes(pod):
     volumes = {volume["name"] for volume in pod.get("volumes", [])}
     used = set()
     for container in [c for key in ("initContainers", "containers", "steps", "sidecars") for c in pod.get(key, [])]:
         used |= {mount["name"] for mount in container.get("volumeMounts", [])}
     if used != volumes:
         raise Mistake(f"volumes {sorted(used ^ volumes)} are declared or mounted, but not both")
+
+
+def check_engine(pod):
     dinds = [c for key in ("initContainers", "containers", "sidecars") for c in pod.get(key, []) if c["name"] == "dind"]
     if len(dinds) != 1 or not dinds[0].get("securityContext", {}).get("privileged"):
         raise Mistake("there should be one privileged container dind")
@@ -189,7 +201,8 @@ def load_yaml(text):
 
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[2] / "docker/examples")
-    found = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.suffix not in (".md", ".sh", ".conf")}
+    others = (".md", ".sh", ".conf", ".txt")
+    found = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.suffix not in others}
     failed = [f"{name}: nothing says how to check it" for name in sorted(found - FILES.keys())]
     failed += [f"{name}: missing" for name in sorted(FILES.keys() - found)]
     failed += [f"{path.name}: no README.md" for path in sorted(root.iterdir())
@@ -199,7 +212,9 @@ def main():
             document = load(root / name)
             check(document, FILES[name], name)
             for pod in pods_of(document):
-                check_pod(pod)
+                check_volumes(pod)
+                if FILES[name] is not DAEMON_SET:  # it fills a cache, and runs no engine
+                    check_engine(pod)
             if FILES[name] is PIPELINE:
                 check_default_container(document)
             if FILES[name] is RUNNER:
