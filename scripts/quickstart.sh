@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a fresh Debian machine to a docker-in-docker container that has its images the moment it starts:
+# From a fresh Debian 12 machine to a docker-in-docker container that has its images the moment it starts:
 #
 #   ./scripts/quickstart.sh            does it all, shows what it measured, and cleans up
 #   ./scripts/quickstart.sh --keep     leaves the container running, and says how to talk to it
