@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Every test there is, from nothing: installs what they need (Debian, root), builds, and runs
-# style checks, unit and privileged tests under sanitizers, and the end-to-end tests
-# with real engines. What it covers is in tests/README.md.
+# The tests, from nothing: installs what they need (Debian 12, root), builds, and runs style
+# checks, unit and privileged tests under sanitizers, and the end-to-end tests with real engines.
+# What it covers, and what it leaves out without --full, is in tests/README.md.
 #
 #   scripts/test.sh [--full] [STAGE]...
 #
@@ -45,7 +45,8 @@ stage_style() {
   scripts/format.sh
   git ls-files -z -- '*.sh' '*.bash' '.ci/run' 'scripts/oci-runtime-trim' | xargs -0 shellcheck -x
   codespell --ignore-words-list=cach,filetest,fo,kown,savable README.md CHANGELOG.md CONTRIBUTING.md \
-    lib cmd docker scripts tests
+    SECURITY.md .github lib cmd docker scripts tests
+  scripts/check-pages.sh
 }
 
 stage_dev() {

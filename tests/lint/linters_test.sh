@@ -68,6 +68,34 @@ rm "$root/lib/init/b.cpp"
 printf '#include <init/b.hpp>\n' >"$root/lib/init/c.cpp"
 components 'lib/init/c.cpp: has no header of its name'
 
+# pages README PAGE EXPECTED: what check-pages.sh says to a front page and one below docs/.
+pages() {
+  rm -rf "${root:?}/pages"
+  mkdir -p "$root/pages/docs"
+  printf '%b\n' "$1" >"$root/pages/README.md"
+  printf '%b\n' "$2" >"$root/pages/docs/page.md"
+  expect "$([ -n "$3" ] && echo 1 || echo 0)" "$3" "$scripts/check-pages.sh" "$root/pages"
+}
+
+words() { yes word | head -n "$1" | tr '\n' ' '; }
+letters() { yes x | tr -d '\n' | head -c "$1"; }
+
+# shellcheck disable=SC2016  # Markdown's code
+pages '[a page](docs/page.md#two-words)' '# Two `words`!\n\n[back](../README.md)' ''
+pages '[a page](docs/gone.md)' '' 'README.md:1: docs/gone.md: there is no such file'
+pages 'a\n[a\npage](docs/page.md#two)' '# Two words' 'README.md:3: docs/page.md#two: there is no such heading'
+pages '[a heading](#two)' '' 'README.md:1: #two: there is no such heading'
+# shellcheck disable=SC2016
+pages '```sh\n[ -e a ](b)\n```\n\n`[a](b)` [far](https://example.com/a)' '' ''
+# shellcheck disable=SC2016
+pages '`docs/page.md` `scripts/NAME.sh`\n`scripts/gone.sh`' '' 'README.md:2: scripts/gone.sh: there is no such file'
+pages "$(yes '# a' | head -n 121)" '' 'README.md: 121 lines, and 120 are allowed'
+pages "$(letters 99) x" '' 'README.md:1: 101 columns, and 100 are allowed'
+pages "| $(letters 99) |\n\n- $(letters 101)" '' ''
+pages "$(words 15)\n$(words 15)" '' ''
+pages "$(words 16)\n$(words 15)" '' 'README.md: its median paragraph has 31 words, and 30 are allowed'
+pages "$(words 16)\n- $(words 15)" '' ''
+
 printf 'int main() { return 0; }\n' >"$root/a.c"
 cc -o "$root/dynamic" "$root/a.c"
 cc -static -o "$root/static" "$root/a.c"
