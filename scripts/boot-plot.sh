@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes docker/boot.svg, the README's picture: boots a baked image of the end-to-end tests with a real engine, and
+# Makes docker/boot.svg, the picture of docker/OPERATIONS.md: boots a baked image of the end-to-end tests with a real engine, and
 # draws how that went. Needs what tests/e2e/run.sh needs, and the programs in DIND_BINARIES (build/release/bin).
 # shellcheck disable=SC1091,SC2154  # the end-to-end tests, and what they set
 set -euo pipefail

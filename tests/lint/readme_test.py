@@ -7,6 +7,7 @@ A block that begins with ```sh is run by bash, in a copy of the sources, with th
 page share a copy, one after the other. What a registry has, a stand-in for skopeo makes. A block that needs more says
 so in a comment right above it, such as <!-- needs an engine -->: it is listed, and only its syntax is checked."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -50,15 +51,17 @@ def put_blob(layout, content):
 
 
 def make_image(layout, name):
-    """An image of one file, under its name in an OCI layout that may have others."""
+    """An image of one file, in a layer as registries have them, under its name in an OCI layout that may have others."""
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as archive:
         member = tarfile.TarInfo("name")
         member.size = len(name)
         archive.addfile(member, io.BytesIO(name.encode()))
-    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", **put_blob(layout, tar.getvalue())}
+    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+             **put_blob(layout, gzip.compress(tar.getvalue(), mtime=0))}
+    diff_id = hashlib.sha256(tar.getvalue()).hexdigest()
     config = {"os": "linux", "architecture": ARCHITECTURES[platform.machine()], "config": {},
-              "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}}
+              "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]}}
     manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": [layer],
                 "config": {"mediaType": "application/vnd.oci.image.config.v1+json",
                            **put_blob(layout, json.dumps(config).encode())}}
@@ -128,4 +131,5 @@ def main():
     return 1 if mistakes else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
