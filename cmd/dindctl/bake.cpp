@@ -26,7 +26,10 @@ constexpr const char* kExamples = R"(Examples:
   dindctl bake -o /var/lib/dind-cache docker-archive:images.tar oci:builder:acme/builder:1.4
   dindctl bake -o out/cache --copy acme/builder:1.4 images.tar.gz
 
-Exit codes: 0 done; 64 usage; 65 bad input; 74 I/O error. A bake that fails leaves nothing.)";
+An image that cannot be baked costs no other: it is named, and the exit code is 1.
+
+Exit codes: 0 done; 1 done, but without some images; 64 usage; 65 bad input; 74 I/O error.
+A bake that fails leaves nothing.)";
 
 struct BakeArguments {
   std::string target;
@@ -34,6 +37,7 @@ struct BakeArguments {
   std::vector<std::string> copies;
   std::string platform = images::host_platform();
   std::string progress = "auto";
+  bool strict = false;
 };
 
 void print_summary(const std::string& target, const bake::BakeReport& report,
@@ -72,29 +76,33 @@ int run_bake(const BakeArguments& arguments) {
        .progress = [&progress](std::uint64_t bytes) { progress.spooled(bytes); },
        .platform = *platform,
        .open_engine = [&exports](const std::string& name) { return exports.open(name); }});
-  if (!collection) {
+  if (const auto failure = exports.failure(); failure || !collection) {
     progress.finish();
-    return fail_bake(told_where(exports.failure().value_or(collection.error()), arguments.target));
+    return fail_bake(told_where(failure ? *failure : collection.error(), arguments.target));
   }
   for (const std::string& reference : arguments.copies) {
-    if (const auto marked = collection->mark_copy(reference); !marked) {
+    const auto marked = collection->mark_copy(reference);
+    if (!marked && collection->refused().empty()) {
       progress.finish();
       return fail_usage(kBakeVerb, Error("--copy: " + marked.error().describe()));
     }
   }
-  const auto report = bake::bake(**writer, *collection, progress, stop_flag());
+  const auto report =
+      bake::bake(**writer, *collection, progress, stop_flag(), on_refusal(arguments.strict));
   progress.finish();
-  for (const std::string& warning : collection->warnings()) {
-    warn(kBakeVerb, warning);
-  }
   if (!report) {
+    for (const std::string& warning : collection->warnings()) {
+      warn(kBakeVerb, warning);
+    }
     return fail_bake(told_where(report.error(), arguments.target));
   }
   for (const std::string& warning : report->warnings) {
     warn(kBakeVerb, warning);
   }
-  print_summary(arguments.target, *report, std::chrono::steady_clock::now() - began);
-  return kDone;
+  if (!report->manifest.images.empty()) {
+    print_summary(arguments.target, *report, std::chrono::steady_clock::now() - began);
+  }
+  return fail_images(kBakeVerb, report->refused, report->manifest.images.size());
 }
 
 } // namespace
@@ -119,10 +127,11 @@ void add_bake(CLI::App& app, int& exit_code) {
                    "which image to take where there are several, such as linux/arm64")
       ->type_name("PLATFORM")
       ->capture_default_str();
+  add_strict_option(*verb, arguments->strict);
   add_progress_option(*verb, arguments->progress);
   verb->callback([arguments, &exit_code] {
     exit_code = run_bake(*arguments);
-    if (exit_code != kDone) { // a signal that comes too late has stopped nothing
+    if (!is_done(exit_code)) { // a signal that comes too late has stopped nothing
       end_by_signal();
     }
   });

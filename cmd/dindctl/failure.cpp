@@ -32,6 +32,19 @@ int fail_arguments(std::string_view verb, const Error& error) {
   return error.code() == 0 ? fail_usage(verb, error) : fail(verb, error);
 }
 
+int fail_images(std::string_view verb, const std::vector<Error>& refused, std::size_t made) {
+  int first = kDone;
+  for (const Error& error : refused) {
+    const int code = fail(verb, error);
+    first = first == kDone ? code : first;
+  }
+  return first != kDone && made > 0 ? kDoesNotHold : first;
+}
+
+bool is_done(int exit_code) {
+  return exit_code == kDone || exit_code == kDoesNotHold;
+}
+
 Error told_where(Error error, std::string_view place) {
   const bool is_full = error.is(std::errc::no_space_on_device) || error.code() == EDQUOT;
   const bool says_so = error.describe().find(place) != std::string::npos;

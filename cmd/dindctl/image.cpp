@@ -38,7 +38,10 @@ Examples:
 Needs no engine for files, and no privileges. The same images give the same digests, on any
 machine and day; an unchanged layer has the same digest in every image.
 
-Exit codes: 0 done; 64 usage; 65 bad input; 74 I/O error. A run that fails leaves nothing.)";
+An image that cannot be had costs no other: it is named, and the exit code is 1.
+
+Exit codes: 0 done; 1 done, but without some images; 64 usage; 65 bad input; 74 I/O error.
+A run that fails leaves nothing.)";
 
 int fail_image(const Error& error) {
   return fail(kImageVerb, stop_flag() ? Error("stopped, nothing is left of it") : error);
@@ -101,14 +104,17 @@ Result<outer::OuterImageReport> make(const ImageArguments& arguments, const Imag
       .open_engine = [&exports](const std::string& name) { return exports.open(name); }};
   const auto base = TRY(images::collect(job.base, reading).within("--base"));
   auto collection = TRY(images::collect(job.sources, reading));
-  for (const std::string& reference : arguments.copies) {
-    TRY(collection.mark_copy(reference).within("--copy"));
+  if (auto failure = exports.failure()) {
+    return std::move(*failure);
   }
-  auto report = TRY(
-      outer::make_outer_image(base, collection, job.options, draft.dir(), progress, stop_flag()));
-  report.warnings.insert(report.warnings.begin(), collection.warnings().begin(),
-                         collection.warnings().end());
-  return report;
+  for (const std::string& reference : arguments.copies) {
+    auto marked = collection.mark_copy(reference).within("--copy");
+    if (!marked && collection.refused().empty()) {
+      return std::move(marked).error();
+    }
+  }
+  return outer::make_outer_image(base, collection, job.options, draft.dir(), progress, stop_flag(),
+                                 on_refusal(arguments.strict));
 }
 
 Result<outer::OuterImageReport> make_and_store(const ImageArguments& arguments, const ImageJob& job,
@@ -117,6 +123,9 @@ Result<outer::OuterImageReport> make_and_store(const ImageArguments& arguments, 
   auto report = make(arguments, job, draft, progress, exports);
   if (!report) {
     return told_where(std::move(report).error(), draft.place().native());
+  }
+  if (report->images == 0) {
+    return report;
   }
   TRY(loads_into_engine(job) ? load_into_engine(draft, report->image, progress)
                              : draft.store(report->image, progress, stop_flag()));
@@ -156,8 +165,10 @@ int run_image(const ImageArguments& arguments) {
   for (const std::string& warning : report->warnings) {
     warn(kImageVerb, warning);
   }
-  print_summary(arguments, *report, std::chrono::steady_clock::now() - began);
-  return kDone;
+  if (report->images > 0) {
+    print_summary(arguments, *report, std::chrono::steady_clock::now() - began);
+  }
+  return fail_images(kImageVerb, report->refused, report->images);
 }
 
 } // namespace
@@ -205,10 +216,11 @@ void add_image(CLI::App& app, int& exit_code) {
                    "where dind-init and dindctl are that a base without them gets; by default "
                    "those beside this program")
       ->type_name("DIR");
+  add_strict_option(*verb, arguments->strict);
   add_progress_option(*verb, arguments->progress);
   verb->callback([arguments, &exit_code] {
     exit_code = run_image(*arguments);
-    if (exit_code != kDone) { // a signal that comes too late has stopped nothing
+    if (!is_done(exit_code)) { // a signal that comes too late has stopped nothing
       end_by_signal();
     }
   });

@@ -66,6 +66,16 @@ bake::ProgressStyle progress_style(const std::string& name) {
                            : bake::ProgressStyle::none;
 }
 
+void add_strict_option(CLI::App& verb, bool& strict) {
+  verb.add_flag("--strict", strict,
+                "refuse all images where one cannot be had; else that one is left out, and the "
+                "exit code is 1");
+}
+
+bake::OnRefusal on_refusal(bool strict) {
+  return strict ? bake::OnRefusal::refuse_all : bake::OnRefusal::go_on;
+}
+
 Result<daemon::EngineApi> open_engine() {
   return daemon::EngineApi(TRY(socket_of_engine()), kPatience);
 }

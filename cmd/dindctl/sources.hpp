@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bake/bake.hpp>
 #include <bake/progress.hpp>
 #include <daemon/engine_api.hpp>
 #include <images/source.hpp>
@@ -34,6 +35,10 @@ Result<std::vector<images::SourceSpec>> read_sources(const std::vector<std::stri
 // --progress, and what its value means.
 void add_progress_option(CLI::App& verb, std::string& style);
 bake::ProgressStyle progress_style(const std::string& name);
+
+// --strict, and what it means.
+void add_strict_option(CLI::App& verb, bool& strict);
+bake::OnRefusal on_refusal(bool strict);
 
 // The engine of DOCKER_HOST.
 Result<daemon::EngineApi> open_engine();

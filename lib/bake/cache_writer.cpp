@@ -96,6 +96,15 @@ Result<Fd> CacheWriter::make_layer_dir(const Digest& diff_id) const {
   return sys::open_dir_at({layers_, diff_id.hex()});
 }
 
+Result<void> CacheWriter::remove_layer_dir(const Digest& diff_id) const {
+  const std::string dir = diff_id.hex();
+  TRY(sys::remove_tree_at({layers_, dir}));
+  const std::string name = cache::short_name(diff_id);
+  const auto target = sys::read_link_at({root_, name});
+  return target && *target == cache::short_name_target(diff_id) ? sys::unlink_at({root_, name})
+                                                                : Result<void>();
+}
+
 Result<void> CacheWriter::write_config(const Digest& image_id, std::string_view bytes) const {
   const std::string name = image_id.hex() + ".json";
   TRY(sys::create_file_at({configs_, name}, bytes, 0644));

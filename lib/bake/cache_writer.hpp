@@ -29,6 +29,8 @@ public:
 
   // An empty directory for the files of a layer. From any thread.
   Result<Fd> make_layer_dir(const Digest& diff_id) const;
+  // Takes it away with all that is in it.
+  Result<void> remove_layer_dir(const Digest& diff_id) const;
   Result<void> write_config(const Digest& image_id, std::string_view bytes) const;
 
   // Adds the canary, whose state it notes in `manifest`, and cache.json, and gives

@@ -23,24 +23,30 @@ public:
   LayerPool(const images::Collection& collection, const MakeLayer& make, const KnownLayer& known,
             Progress& progress, const StopFlag& stop)
       : collection_(collection), make_(make), known_(known), progress_(progress), stop_(stop),
-        written_(collection.layers().size()), images_left_(count_layers(collection)) {}
+        made_(collection.layers().size()), images_left_(count_layers(collection)) {}
 
-  Result<std::vector<WrittenLayer>> run(std::size_t most_workers) {
+  Result<MadeLayers> run(std::size_t most_workers) {
     sys::run_on_workers(
         std::min<std::size_t>(
-            {most_workers, std::max(1U, std::thread::hardware_concurrency()), written_.size()}),
+            {most_workers, std::max(1U, std::thread::hardware_concurrency()), made_.size()}),
         [this] { work(); });
     if (failure_) {
       return std::move(*failure_);
     }
-    std::vector<WrittenLayer> layers;
-    for (auto& layer : written_) {
-      layers.push_back(std::move(*layer));
+    MadeLayers layers;
+    for (std::size_t at = 0; at < made_.size(); ++at) {
+      if (*made_[at]) {
+        layers.written.push_back(std::move(*made_[at]).value());
+      } else {
+        layers.failed.push_back(std::move(*made_[at]).error());
+      }
     }
     return layers;
   }
 
 private:
+  using Outcome = Result<WrittenLayer, images::LayerFailure>;
+
   // How many layers each image waits for.
   static std::vector<std::size_t> count_layers(const images::Collection& collection) {
     std::vector<std::size_t> counts;
@@ -54,49 +60,60 @@ private:
   void work() {
     for (;;) {
       const std::size_t at = next_++;
-      if (at >= written_.size() || failed_) {
+      if (at >= made_.size() || failed_) {
         return;
       }
-      auto written = write(collection_.layers()[at]);
+      Outcome made = make_layer(collection_.layers()[at]);
       const std::lock_guard lock(mutex_);
-      if (!written) {
+      if (!made && made.error().why.code() != 0) {
         failed_ = true;
         // The lowest layer's error, whichever thread comes first.
         if (!failure_ || at < failed_at_) {
-          failure_ = std::move(written).error();
+          failure_ = std::move(made).error().why;
           failed_at_ = at;
         }
         return;
       }
-      written_[at] = std::move(written).value();
-      tell_images(collection_.layers()[at].diff_id);
+      if (made) {
+        tell_images(collection_.layers()[at].diff_id);
+      }
+      made_[at] = std::move(made);
     }
   }
 
-  Result<WrittenLayer> write(const images::PlannedLayer& layer) {
-    std::optional<WrittenLayer> written;
+  Outcome make_layer(const images::PlannedLayer& layer) {
     if (const cache::Layer* const same = known_(layer.diff_id)) {
-      written = WrittenLayer{*same, {}};
-      written->facts.blobs = layer.blobs;
-      return std::move(*written);
+      WrittenLayer written{*same, {}};
+      written.facts.blobs = layer.blobs;
+      return written;
     }
-    for (const images::LayerOrigin& origin : layer.origins) {
-      const images::Stored stored = TRY(origin.bundle->find(origin.file));
-      archive::RangeSource raw = stored.source();
-      MeteredSource source(raw, progress_, stop_);
-      const LayerDigests expected{layer.diff_id, origin.stored_digest};
-      const std::string where = "layer " + layer.diff_id.short_hex();
-      if (written) {
-        TRY(check_layer(source, expected).within(where));
-      } else {
-        written = TRY(make_(source, expected).within(where));
+    const std::string where = "layer " + layer.diff_id.short_hex();
+    auto made = read_form(layer, layer.origins.front(), make_).within(where);
+    if (!made) {
+      return images::LayerFailure{layer.diff_id, layer.origins.front(), std::move(made).error()};
+    }
+    for (std::size_t i = 1; i < layer.origins.size(); ++i) {
+      if (auto checked = read_form(layer, layer.origins[i], check_layer).within(where); !checked) {
+        return images::LayerFailure{layer.diff_id, layer.origins[i], std::move(checked).error()};
       }
     }
-    for (std::string& warning : written->warnings) {
-      warning = fmt::format("layer {}: {}", layer.diff_id.short_hex(), warning);
+    for (std::string& warning : made->warnings) {
+      warning = fmt::format("{}: {}", where, warning);
     }
-    written->facts.blobs = layer.blobs;
-    return std::move(*written);
+    made->facts.blobs = layer.blobs;
+    return std::move(made).value();
+  }
+
+  // Has `use` read one of the forms that the layer is stored in.
+  template <typename Use>
+  auto read_form(const images::PlannedLayer& layer, const images::LayerOrigin& origin,
+                 const Use& use)
+      -> decltype(use(std::declval<MeteredSource&>(), std::declval<LayerDigests>())) {
+    const images::Stored stored = TRY(origin.bundle->find(origin.file));
+    archive::RangeSource raw = stored.source();
+    MeteredSource source(raw, progress_, stop_);
+    const LayerDigests expected{layer.diff_id, origin.stored_digest};
+    return use(source, expected);
   }
 
   void tell_images(const Digest& diff_id) {
@@ -117,7 +134,7 @@ private:
   std::atomic<std::size_t> next_{0};
   std::atomic<bool> failed_{false};
   std::mutex mutex_; // of what follows
-  std::vector<std::optional<WrittenLayer>> written_;
+  std::vector<std::optional<Outcome>> made_;
   std::vector<std::size_t> images_left_;
   std::optional<Error> failure_;
   std::size_t failed_at_ = 0;
@@ -138,10 +155,9 @@ Result<std::uint64_t> bytes_to_read(const images::Collection& collection, const 
   return bytes;
 }
 
-Result<std::vector<WrittenLayer>> make_layers(const images::Collection& collection,
-                                              const MakeLayer& make, const KnownLayer& known,
-                                              std::size_t workers, Progress& progress,
-                                              const StopFlag& stop) {
+Result<MadeLayers> make_layers(const images::Collection& collection, const MakeLayer& make,
+                               const KnownLayer& known, std::size_t workers, Progress& progress,
+                               const StopFlag& stop) {
   return LayerPool(collection, make, known, progress, stop).run(workers);
 }
 

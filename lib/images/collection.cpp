@@ -69,6 +69,21 @@ std::string label(const cache::Image& image) {
   return image.names.empty() ? image.id.text() : image.names.front();
 }
 
+const LayerFailure* failure_of(const SourceImage& source,
+                               const std::vector<LayerFailure>& failures) {
+  const auto found = std::find_if(failures.begin(), failures.end(), [&](const LayerFailure& each) {
+    for (std::size_t i = 0; i < source.layers.size(); ++i) {
+      const LayerOrigin& origin = source.layers[i];
+      if (source.image.layers[i] == each.diff_id && origin.bundle == each.origin.bundle &&
+          origin.file == each.origin.file) {
+        return true;
+      }
+    }
+    return false;
+  });
+  return found == failures.end() ? nullptr : &*found;
+}
+
 } // namespace
 
 void Collection::add_layers(const SourceImage& source) {
@@ -98,11 +113,11 @@ void Collection::take_names(const cache::Image& image) {
   }
 }
 
-void Collection::add_image(SourceImage source) {
-  cache::Image& image = source.image;
+void Collection::add_image(const SourceImage& source) {
+  const cache::Image& image = source.image;
   const auto [at, is_new] = image_index_.emplace(image.id, images_.size());
   if (is_new) {
-    images_.push_back({std::move(image), std::move(source.config)});
+    images_.push_back({image, source.config});
     return;
   }
   cache::Image& same = images_[at->second].image;
@@ -120,10 +135,16 @@ void Collection::add_image(SourceImage source) {
 
 Result<void> Collection::add(std::vector<SourceImage> sources, const Warnings& warnings) {
   warnings_.insert(warnings_.end(), warnings.begin(), warnings.end());
-  for (SourceImage& source : sources) {
+  TRY(add(sources));
+  std::move(sources.begin(), sources.end(), std::back_inserter(sources_));
+  return {};
+}
+
+Result<void> Collection::add(const std::vector<SourceImage>& sources) {
+  for (const SourceImage& source : sources) {
     add_layers(source);
     take_names(source.image);
-    add_image(std::move(source));
+    add_image(source);
   }
   if (images_.size() > cache::kMaxImages || layers_.size() > cache::kMaxLayers) {
     return input_error("{} images with {} layers, and a cache holds {} with {}", images_.size(),
@@ -175,12 +196,51 @@ Result<void> Collection::mark_copy(const std::string& reference) {
   return found ? Result<void>() : input_error("no image {}: there is {}", reference, there);
 }
 
+Result<Collection> Collection::without(const std::vector<LayerFailure>& failures) const {
+  // From the sources anew: names, layers and their repositories may be owed to what goes.
+  std::vector<SourceImage> left;
+  std::vector<std::pair<const SourceImage*, const LayerFailure*>> gone;
+  for (const SourceImage& source : sources_) {
+    if (const LayerFailure* const failure = failure_of(source, failures)) {
+      gone.emplace_back(&source, failure);
+    } else {
+      left.push_back(source);
+    }
+  }
+  Collection rest;
+  TRY(rest.add(std::move(left), {}));
+  rest.settle();
+  rest.warnings_ = warnings_;
+  rest.refused_ = refused_;
+  for (const auto& [source, failure] : gone) {
+    Error why = Error(failure->why).within(label(source->image));
+    if (rest.has_image(source->image.id)) {
+      rest.warnings_.push_back(why.describe() + "; another source has the image");
+    } else {
+      rest.refuse(std::move(why));
+    }
+  }
+  for (PlannedImage& planned : rest.images_) {
+    planned.image.copy = images_[image_index_.at(planned.image.id)].image.copy;
+  }
+  return rest;
+}
+
 Result<Collection> collect(const std::vector<SourceSpec>& sources, const Reading& reading) {
   Collection collection;
   for (const SourceSpec& spec : sources) {
-    Warnings warnings;
-    auto images = TRY(read_source(spec, reading, warnings));
-    TRY(collection.add(std::move(images), warnings));
+    auto content = read_source(spec, reading);
+    if (!content) {
+      if (content.error().code() != 0) {
+        return std::move(content).error();
+      }
+      collection.refuse(std::move(content).error());
+      continue;
+    }
+    TRY(collection.add(std::move(content->images), content->warnings));
+    for (Error& refusal : content->refused) {
+      collection.refuse(std::move(refusal));
+    }
   }
   collection.settle();
   return collection;

@@ -102,17 +102,20 @@ bool is_from_registry(const SourceImage& image) {
   return false;
 }
 
-void adopt_digests(std::vector<SourceImage>& images, const std::shared_ptr<const Bundle>& bundle,
-                   Warnings& warnings, const std::string& platform) {
-  Warnings ignored; // of platforms, and said again for the image itself
-  const auto described = read_oci_layout(bundle, "", ignored, platform);
+void adopt_digests(SourceContent& content, const std::shared_ptr<const Bundle>& bundle,
+                   const std::string& platform) {
+  // What the index says of images is said again for the images themselves.
+  const auto described = read_oci_layout(bundle, "", platform);
+  if (!described || !described->refused.empty()) {
+    const Error& why = described ? described->refused.front() : described.error();
+    content.warnings.push_back(fmt::format(
+        "{} is not used, so digests of manifests are not known: {}", kOciIndex, why.describe()));
+  }
   if (!described) {
-    warnings.push_back(fmt::format("{} is not used, so digests of manifests are not known: {}",
-                                   kOciIndex, described.error().describe()));
     return;
   }
-  for (SourceImage& image : images) {
-    for (const SourceImage& known : *described) {
+  for (SourceImage& image : content.images) {
+    for (const SourceImage& known : described->images) {
       if (known.image.id == image.image.id && is_from_registry(known)) {
         image.image.manifest = known.image.manifest;
         image.image.index = known.image.index;
@@ -120,6 +123,40 @@ void adopt_digests(std::vector<SourceImage>& images, const std::shared_ptr<const
       }
     }
   }
+}
+
+// How manifest.json names an image, whatever is wrong with the image.
+struct Label {
+  std::vector<std::string> names;
+  std::string config_file;
+
+  std::string text() const {
+    return !names.empty() ? names.front() : config_file.empty() ? kDockerManifest : config_file;
+  }
+};
+Label label_of(const json::value& document) {
+  Label label;
+  if (const auto item = json::Fields::of(document)) {
+    if (auto names = read_names(*item)) {
+      label.names = std::move(names).value();
+    }
+    if (auto file = item->text("Config")) {
+      label.config_file = std::move(file).value();
+    }
+  }
+  return label;
+}
+
+// Whether `reference` means an image of which no more is known than its label.
+bool is_meant(const Label& label, const std::string& reference) {
+  const auto id = promised_digest(label.config_file);
+  if (reference.empty() || (id && id->text() == reference)) {
+    return true;
+  }
+  const auto wanted = cache::parse_reference(reference);
+  return wanted && !wanted->tag.empty() &&
+         std::find(label.names.begin(), label.names.end(), wanted->familiar_tagged()) !=
+             label.names.end();
 }
 
 std::string names_of(const std::vector<SourceImage>& images) {
@@ -134,38 +171,41 @@ std::string names_of(const std::vector<SourceImage>& images) {
 
 } // namespace
 
-Result<std::vector<SourceImage>> read_docker_archive(std::shared_ptr<const Bundle> bundle,
-                                                     const std::string& reference,
-                                                     Warnings& warnings,
-                                                     const std::string& platform) {
+Result<SourceContent> read_docker_archive(std::shared_ptr<const Bundle> bundle,
+                                          const std::string& reference,
+                                          const std::string& platform) {
   const std::string text = TRY(bundle->read_document(kDockerManifest));
   const json::value document = TRY(json::parse(text).within(kDockerManifest));
   const json::array* const items = document.if_array();
   if (!items || items->size() > cache::kMaxImages) {
     return input_error("{}: not a list of at most {} images", kDockerManifest, cache::kMaxImages);
   }
-  std::vector<SourceImage> images;
+  SourceContent content;
   std::vector<SourceImage> others;
   for (const json::value& item : *items) {
-    SourceImage image = TRY(read_item(bundle, item));
-    const bool wanted = reference.empty() || select(image, reference);
-    (wanted ? images : others).push_back(std::move(image));
+    auto image = read_item(bundle, item);
+    if (image) {
+      const bool wanted = reference.empty() || select(*image, reference);
+      (wanted ? content.images : others).push_back(std::move(image).value());
+    } else if (const Label label = label_of(item); is_meant(label, reference)) {
+      content.refused.push_back(std::move(image).error().within(label.text()));
+    }
   }
-  if (images.empty()) {
+  if (content.images.empty() && content.refused.empty()) {
     return reference.empty() ? input_error("{} lists no image", kDockerManifest)
                              : input_error("no image {}: there is {}", reference, names_of(others));
   }
   if (bundle->has(kOciIndex)) {
-    adopt_digests(images, bundle, warnings, platform);
+    adopt_digests(content, bundle, platform);
   }
-  for (const SourceImage& image : images) {
+  for (const SourceImage& image : content.images) {
     if (match_platform(image.image.platform, platform) == 0) {
       const auto& names = image.image.names;
-      warnings.push_back(platform_warning(names.empty() ? image.image.id.text() : names.front(),
-                                          image.image.platform, platform));
+      content.warnings.push_back(platform_warning(
+          names.empty() ? image.image.id.text() : names.front(), image.image.platform, platform));
     }
   }
-  return images;
+  return content;
 }
 
 } // namespace dind::images

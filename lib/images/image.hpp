@@ -32,6 +32,13 @@ struct SourceImage {
   std::vector<LayerOrigin> layers; // of image.layers, one each
 };
 
+// What a source turned out to hold.
+struct SourceContent {
+  std::vector<SourceImage> images;
+  std::vector<Error> refused; // images that cannot be had, each with its name
+  Warnings warnings;
+};
+
 // Where an OCI layout keeps a blob (OCI image spec, image-layout.md).
 std::string blob_file(const Digest& digest);
 

@@ -208,9 +208,8 @@ private:
 
 } // namespace
 
-Result<std::vector<SourceImage>> read_oci_layout(std::shared_ptr<const Bundle> bundle,
-                                                 const std::string& reference, Warnings& warnings,
-                                                 const std::string& platform) {
+Result<SourceContent> read_oci_layout(std::shared_ptr<const Bundle> bundle,
+                                      const std::string& reference, const std::string& platform) {
   const Reader reader(std::move(bundle), platform);
   auto offers = group_by_name(TRY(reader.read_top()));
   const auto wanted = parse_full_name(reference);
@@ -220,11 +219,16 @@ Result<std::vector<SourceImage>> read_oci_layout(std::shared_ptr<const Bundle> b
   if (offers.empty()) {
     return input_error("{} lists no image", kOciIndex);
   }
-  std::vector<SourceImage> images;
+  SourceContent content;
   for (const Offer& offer : offers) {
-    SourceImage image = TRY(reader.read_image(offer).within(offer.label()));
+    auto read = reader.read_image(offer).within(offer.label());
+    if (!read) {
+      content.refused.push_back(std::move(read).error());
+      continue;
+    }
+    SourceImage image = std::move(read).value();
     if (match_platform(image.image.platform, platform) == 0) {
-      warnings.push_back(platform_warning(offer.label(), image.image.platform, platform));
+      content.warnings.push_back(platform_warning(offer.label(), image.image.platform, platform));
     }
     if (offer.name && !offer.name->tag.empty()) {
       image.image.names = {offer.name->familiar_tagged()};
@@ -232,9 +236,9 @@ Result<std::vector<SourceImage>> read_oci_layout(std::shared_ptr<const Bundle> b
     if (wanted && wanted->digest) {
       image.image.digests = {wanted->familiar_digested(*wanted->digest)};
     }
-    images.push_back(std::move(image));
+    content.images.push_back(std::move(image));
   }
-  return images;
+  return content;
 }
 
 } // namespace dind::images

@@ -47,18 +47,17 @@ Result<std::shared_ptr<const Bundle>> open_bundle(const SourceSpec& spec, const 
 }
 
 // The engine picks the image, and knows digests that its archive does not have.
-Result<std::vector<SourceImage>> read_engine(const SourceSpec& spec, const Reading& reading,
-                                             Warnings& warnings) {
+Result<SourceContent> read_engine(const SourceSpec& spec, const Reading& reading) {
   if (!reading.open_engine) {
     return input_error("no engine to ask");
   }
   EngineExport exported = TRY(reading.open_engine(spec.reference));
   auto bundle = TRY(spool_bundle(std::move(exported.stream), reading));
-  auto images = TRY(read_docker_archive(std::move(bundle), "", warnings, reading.platform));
-  for (SourceImage& image : images) {
+  auto content = TRY(read_docker_archive(std::move(bundle), "", reading.platform));
+  for (SourceImage& image : content.images) {
     image.image.digests = exported.digests;
   }
-  return images;
+  return content;
 }
 
 // What a bundle holds, where the source does not say. Docker's newer archives
@@ -77,10 +76,9 @@ Result<SourceSpec::Kind> detect_kind(const Bundle& bundle) {
                      kOciIndex);
 }
 
-Result<std::vector<SourceImage>> read_images(const SourceSpec& spec, const Reading& reading,
-                                             Warnings& warnings) {
+Result<SourceContent> read_images(const SourceSpec& spec, const Reading& reading) {
   if (spec.kind == SourceSpec::Kind::docker_daemon) {
-    return read_engine(spec, reading, warnings);
+    return read_engine(spec, reading);
   }
   auto bundle = TRY(open_bundle(spec, reading));
   const SourceSpec::Kind found = TRY(detect_kind(*bundle));
@@ -90,26 +88,27 @@ Result<std::vector<SourceImage>> read_images(const SourceSpec& spec, const Readi
       return input_error("no {}: this is an OCI layout, so write oci-archive:{}", kDockerManifest,
                          spec.path);
     }
-    return read_docker_archive(std::move(bundle), spec.reference, warnings, reading.platform);
+    return read_docker_archive(std::move(bundle), spec.reference, reading.platform);
   }
   if (!bundle->has(kOciIndex)) {
     return input_error("no {}: this is a docker archive, so write docker-archive:{}", kOciIndex,
                        spec.path);
   }
-  return read_oci_layout(std::move(bundle), spec.reference, warnings, reading.platform);
+  return read_oci_layout(std::move(bundle), spec.reference, reading.platform);
 }
 
 } // namespace
 
-Result<std::vector<SourceImage>> read_source(const SourceSpec& spec, const Reading& reading,
-                                             Warnings& warnings) {
-  Warnings own;
-  auto images = read_images(spec, reading, own);
+Result<SourceContent> read_source(const SourceSpec& spec, const Reading& reading) {
   const std::string name = spec.is_stdin() ? "standard input" : spec.name();
-  for (const std::string& warning : own) {
-    warnings.push_back(name + ": " + warning);
+  auto content = TRY(read_images(spec, reading).within(name));
+  for (std::string& warning : content.warnings) {
+    warning = name + ": " + warning;
   }
-  return std::move(images).within(name);
+  for (Error& refusal : content.refused) {
+    refusal = std::move(refusal).within(name);
+  }
+  return content;
 }
 
 } // namespace dind::images

@@ -29,8 +29,7 @@ struct Reading {
 };
 
 // Opens a source and describes the images that its reference picks. Errors of the content
-// carry no errno.
-Result<std::vector<SourceImage>> read_source(const SourceSpec& spec, const Reading& reading,
-                                             Warnings& warnings);
+// carry no errno. Whatever is said names the source.
+Result<SourceContent> read_source(const SourceSpec& spec, const Reading& reading);
 
 } // namespace dind::images

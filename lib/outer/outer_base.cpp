@@ -70,8 +70,8 @@ private:
   Result<void> for_each_layer(const bake::MakeLayer& make) {
     const bake::KnownLayer none = [](const Digest&) { return nullptr; };
     making_.progress.begin("base", TRY(bake::bytes_to_read(base_, none)));
-    TRY(bake::make_layers(base_, make, none, 1, making_.progress, making_.stop));
-    return {};
+    auto made = TRY(bake::make_layers(base_, make, none, 1, making_.progress, making_.stop));
+    return made.failed.empty() ? Result<void>() : std::move(made.failed.front().why);
   }
 
   Result<bake::WrittenLayer> bring(archive::ByteSource& stored,

@@ -42,6 +42,20 @@ std::vector<std::string> paths_of_interest(const CachePlace& place) {
   return paths;
 }
 
+OuterImageReport no_image() {
+  const StoredBlob none{Digest::from_hex(std::string(64, '0')).value(), 0};
+  return {.image = {.config = none,
+                    .manifest = none,
+                    .platform = "",
+                    .layers = {},
+                    .names = {},
+                    .reference = ""},
+          .added = {},
+          .nothing_to_reuse = "",
+          .warnings = {},
+          .refused = {}};
+}
+
 class Maker {
 public:
   Maker(const images::Collection& base, const images::Collection& collection,
@@ -67,6 +81,9 @@ public:
     TRY(add_index());
     return finish();
   }
+
+  // Why `run` failed, where it is layers that cannot be had.
+  const std::vector<images::LayerFailure>& failures() const { return failures_; }
 
 private:
   void read_previous() {
@@ -163,9 +180,13 @@ private:
       return shared_.contains(expected.diff_id) ? make_shared_folder(stored, expected)
                                                 : make_own_layer(stored, expected);
     };
-    auto written =
+    auto layers =
         TRY(bake::make_layers(collection_, make, known(), kLayersAtOnce, progress_, stop_));
-    for (bake::WrittenLayer& layer : written) {
+    if (!layers.failed.empty()) {
+      failures_ = std::move(layers.failed);
+      return failures_.front().why;
+    }
+    for (bake::WrittenLayer& layer : layers.written) {
       const Digest& diff_id = layer.facts.diff_id;
       if (!shared_.contains(diff_id)) {
         const auto* const old = previous_.find_inner(diff_id);
@@ -251,6 +272,9 @@ private:
     image.names = options_.names;
     image.reference = options_.reference;
     report_.images = manifest_.images.size();
+    report_.refused = collection_.refused();
+    report_.warnings.insert(report_.warnings.begin(), collection_.warnings().begin(),
+                            collection_.warnings().end());
     for (const OuterLayer& layer : image.layers) {
       report_.bytes += layer.blob.size;
     }
@@ -271,18 +295,10 @@ private:
   std::mutex mutex_;                  // of what threads make:
   std::unordered_map<Digest, OuterLayer> made_;
   std::unordered_map<Digest, Fd> folders_;
+  std::vector<images::LayerFailure> failures_;
   cache::Manifest manifest_;
   OuterChanges changes_;
-  OuterImageReport report_{
-      .image = {.config = {Digest::from_hex(std::string(64, '0')).value(), 0},
-                .manifest = {Digest::from_hex(std::string(64, '0')).value(), 0},
-                .platform = "",
-                .layers = {},
-                .names = {},
-                .reference = ""},
-      .added = {},
-      .nothing_to_reuse = "",
-      .warnings = {}};
+  OuterImageReport report_ = no_image();
 };
 
 } // namespace
@@ -290,7 +306,11 @@ private:
 Result<OuterImageReport> make_outer_image(const images::Collection& base,
                                           const images::Collection& collection,
                                           const OuterImageOptions& options, const Fd& draft,
-                                          bake::Progress& progress, const StopFlag& stop) {
+                                          bake::Progress& progress, const StopFlag& stop,
+                                          bake::OnRefusal on_refusal) {
+  if (!base.refused().empty()) {
+    return base.refused().front();
+  }
   if (base.images().size() != 1) {
     return input_error("the base is {} images; name one of them", base.images().size());
   }
@@ -298,7 +318,19 @@ Result<OuterImageReport> make_outer_image(const images::Collection& base,
   if (images::match_platform(platform, options.platform) == 0) {
     return input_error("the base is for {}, and wanted is {}", platform, options.platform);
   }
-  return Maker(base, collection, options, draft, progress, stop).run();
+  images::Collection left = collection;
+  while (!left.images().empty() &&
+         (on_refusal == bake::OnRefusal::go_on || left.refused().empty())) {
+    Maker maker(base, left, options, draft, progress, stop);
+    auto made = maker.run();
+    if (made || maker.failures().empty()) {
+      return made;
+    }
+    left = TRY(left.without(maker.failures()));
+  }
+  OuterImageReport nothing = no_image();
+  nothing.refused = left.refused();
+  return nothing;
 }
 
 } // namespace dind::outer

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bake/bake.hpp>
 #include <bake/progress.hpp>
 #include <images/collection.hpp>
 #include <outer/finished_image.hpp>
@@ -26,6 +27,7 @@ struct OuterImageOptions {
   boost::filesystem::path previous;
 };
 
+// Without an image in it, nothing is made.
 struct OuterImageReport {
   FinishedImage image;
   std::size_t images = 0;
@@ -38,15 +40,18 @@ struct OuterImageReport {
   std::uint64_t bytes = 0;       // of all layers' blobs
   // Why nothing could be taken from the earlier run where that is no flaw; else empty.
   std::string nothing_to_reuse;
-  images::Warnings warnings;
+  images::Warnings warnings;  // those of the collection, too
+  std::vector<Error> refused; // images that cannot be had, each with its name
 };
 
 // Makes the finished image: the layers of `base`, which holds one image, our programs if
 // it lacks them, one outer layer for each layer of `collection`, and one with the index.
 // Blobs go to the directory `draft`. The same input gives the same manifest. No privileges.
+// A base that cannot be had is an error, whatever `on_refusal` says.
 Result<OuterImageReport> make_outer_image(const images::Collection& base,
                                           const images::Collection& collection,
                                           const OuterImageOptions& options, const Fd& draft,
-                                          bake::Progress& progress, const StopFlag& stop);
+                                          bake::Progress& progress, const StopFlag& stop,
+                                          bake::OnRefusal on_refusal = bake::OnRefusal::go_on);
 
 } // namespace dind::outer

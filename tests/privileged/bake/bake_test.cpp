@@ -58,9 +58,11 @@ class BakeTest : public testing::Test {
 protected:
   void SetUp() override { NEEDS(::geteuid() == 0, "root"); }
 
-  Result<BakeReport> bake_to(const boost::filesystem::path& target,
-                             const std::vector<std::string>& sources,
-                             const std::vector<std::string>& copies = {}) {
+  // What is made, whatever is refused.
+  Result<BakeReport> bake_some(const boost::filesystem::path& target,
+                               const std::vector<std::string>& sources,
+                               const std::vector<std::string>& copies = {},
+                               OnRefusal on_refusal = OnRefusal::go_on) {
     std::vector<images::SourceSpec> specs;
     for (const std::string& source : sources) {
       specs.push_back(images::parse_source_spec(source).value());
@@ -72,7 +74,18 @@ protected:
       TRY(collection.mark_copy(reference));
     }
     Progress progress(ProgressStyle::none, STDERR_FILENO);
-    return bake(*writer, collection, progress, stop_);
+    return bake(*writer, collection, progress, stop_, on_refusal);
+  }
+  // Where one image is refused and none is left, that is the error.
+  Result<BakeReport> bake_to(const boost::filesystem::path& target,
+                             const std::vector<std::string>& sources,
+                             const std::vector<std::string>& copies = {}) {
+    auto report = TRY(bake_some(target, sources, copies));
+    if (report.manifest.images.empty() && report.refused.size() == 1) {
+      return std::move(report.refused.front());
+    }
+    EXPECT_TRUE(report.refused.empty());
+    return report;
   }
   Result<BakeReport> bake_one(const std::string& bytes) {
     dir_.write("in", bytes);
@@ -230,6 +243,69 @@ TEST_F(BakeTest, LeavesNothingAfterBadInput) {
     EXPECT_TRUE(report || report.error().code() == 0) << bad.what;
     EXPECT_EQ(litter(), std::vector<std::string>{}) << bad.what;
   }
+}
+
+// What cannot be unpacked, behind a good layer.
+ImageSpec broken_image(const std::string& name, const std::string& base) {
+  return {name, {base, TarBuilder().file("f", "x").raw(std::string(512, 'x')).finish()}};
+}
+
+TEST_F(BakeTest, CostsNoOtherImageWhatCannotBeBaked) {
+  const ImageSpec broken = broken_image("broken:1", layers_[2]);
+  ImageSpec lost = {"lost:1", {layers_[3]}};
+  Files files = test::old_docker_archive({broken, lost, first_, second_});
+  files.contents.erase(lost.id().hex() + ".json");
+  dir_.write("mixed.tar", files.tar());
+  dir_.write("noise.tar", std::string(4000, 'x'));
+  dir_.write("good.tar", test::old_docker_archive({first_, second_}).tar());
+  ASSERT_TRUE(ok(bake_to(dir_ / "expected", {source("docker-archive", "good.tar")})));
+
+  const auto report = bake_some(
+      dir_ / "cache", {(dir_ / "noise.tar").native(), source("docker-archive", "mixed.tar")});
+  ASSERT_TRUE(ok(report));
+  ASSERT_EQ(report->refused.size(), 3U);
+  EXPECT_NE(report->refused[0].describe().find("noise.tar: not an archive"), std::string::npos);
+  EXPECT_NE(report->refused[1].describe().find("mixed.tar: lost:1: "), std::string::npos);
+  EXPECT_NE(report->refused[2].describe().find("broken:1: layer "), std::string::npos);
+  EXPECT_EQ(layers_of("cache"), layers_of("expected"));
+  EXPECT_EQ(dir_.read("cache/cache.json"), dir_.read("expected/cache.json"));
+  expect_whole("cache");
+}
+
+TEST_F(BakeTest, MakesNothingWhereOneIsRefusedAndAllAreWanted) {
+  dir_.write("in", test::old_docker_archive({first_, broken_image("broken:1", layers_[0])}).tar());
+  const auto report =
+      bake_some(dir_ / "cache", {source("docker-archive", "in")}, {}, OnRefusal::refuse_all);
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->refused.size(), 1U);
+  EXPECT_EQ(litter(), std::vector<std::string>{});
+}
+
+TEST_F(BakeTest, MakesNothingWhereNoImageIsLeft) {
+  dir_.write("in", test::old_docker_archive(
+                       {broken_image("a:1", layers_[0]), broken_image("b:1", layers_[2])})
+                       .tar());
+  const auto report = bake_some(dir_ / "cache", {source("docker-archive", "in")});
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->refused.size(), 2U);
+  EXPECT_EQ(litter(), std::vector<std::string>{});
+}
+
+TEST_F(BakeTest, TakesAnImageFromTheSourceThatIsWhole) {
+  Files damaged = test::oci_layout({first_}, Packing::plain);
+  for (auto& [name, content] : damaged.contents) {
+    if (name.starts_with("blobs/") && content.size() > 6000) {
+      content[0] = '!';
+    }
+  }
+  damaged.write(dir_, "damaged");
+  test::oci_layout({first_}, Packing::plain).write(dir_, "whole");
+  const auto report = bake_some(dir_ / "cache", {source("oci", "damaged"), source("oci", "whole")});
+  ASSERT_TRUE(ok(report));
+  EXPECT_TRUE(report->refused.empty());
+  ASSERT_EQ(report->manifest.images.size(), 1U);
+  EXPECT_NE(report->warnings.front().find("another source has the image"), std::string::npos);
+  expect_whole("cache");
 }
 
 TEST_F(BakeTest, LeavesNothingWhenStopped) {

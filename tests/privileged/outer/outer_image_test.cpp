@@ -64,6 +64,9 @@ protected:
     options.programs = dir_ / "programs";
     bake::Progress progress(bake::ProgressStyle::none, STDERR_FILENO);
     auto report = TRY(make_outer_image(base, collection, options, draft->dir(), progress, stop_));
+    if (report.images == 0) { // where one is refused, and none is left
+      return std::move(report.refused.at(0));
+    }
     TRY(draft->store(report.image, progress, stop_));
     return report;
   }
@@ -157,6 +160,21 @@ TEST_F(OuterImageTest, UnpacksToExactlyTheCacheThatBakeMakes) {
   for (const auto& [path, line] : found) {
     EXPECT_TRUE(expected.contains(path)) << path;
   }
+}
+
+TEST_F(OuterImageTest, IsTheSameWithoutAnImageThatCannotBeHad) {
+  const std::string broken = TarBuilder().file("f", "x").raw(std::string(512, 'x')).finish();
+  write_images("good", {{"a:1", {layer_of("a")}}, {"b:2", {layer_of("b")}}});
+  write_images(
+      "mixed",
+      {{"broken:1", {layer_of("b"), broken}}, {"a:1", {layer_of("a")}}, {"b:2", {layer_of("b")}}});
+  const auto expected = make("oci:{}/expected", {"good"});
+  const auto report = make("oci:{}/out", {"mixed"});
+  ASSERT_TRUE(ok(expected));
+  ASSERT_TRUE(ok(report));
+  ASSERT_EQ(report->refused.size(), 1U);
+  EXPECT_NE(report->refused.front().describe().find("broken:1: layer "), std::string::npos);
+  EXPECT_EQ(report->image.manifest.digest, expected->image.manifest.digest);
 }
 
 TEST_F(OuterImageTest, HasEachNameOnceInALayer) {

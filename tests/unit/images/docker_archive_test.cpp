@@ -1,6 +1,7 @@
 #include <archive/sha256.hpp>
 #include <support/expect.hpp>
 #include <support/image_builder.hpp>
+#include <support/source_content.hpp>
 #include <support/tar_builder.hpp>
 #include <sys/file.hpp>
 #include <images/docker_archive.hpp>
@@ -33,7 +34,7 @@ protected:
     const auto path = dir_.write("a.tar", files.tar());
     auto fd = std::make_shared<const Fd>(sys::open_path(path, O_RDONLY).value());
     std::shared_ptr<const Bundle> bundle = TRY(index_tar(std::move(fd), 0));
-    return read_docker_archive(std::move(bundle), reference, warnings_);
+    return test::all_images(read_docker_archive(std::move(bundle), reference), warnings_);
   }
   // What a layer's origin holds.
   static std::string content(const LayerOrigin& origin) {

@@ -1,6 +1,7 @@
 #include <archive/sha256.hpp>
 #include <support/expect.hpp>
 #include <support/image_builder.hpp>
+#include <support/source_content.hpp>
 #include <support/tar_builder.hpp>
 #include <images/image_config.hpp>
 #include <images/oci_layout.hpp>
@@ -34,7 +35,8 @@ protected:
   Result<std::vector<SourceImage>> read(const Files& files, const std::string& reference = "") {
     const std::string below = fmt::format("layout{}", layouts_++);
     files.write(dir_, below);
-    return read_oci_layout(open_directory(dir_ / below).value(), reference, warnings_);
+    return test::all_images(read_oci_layout(open_directory(dir_ / below).value(), reference),
+                            warnings_);
   }
   static Files named(const std::string& annotations) {
     Files files;

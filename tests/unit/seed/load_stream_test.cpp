@@ -71,11 +71,11 @@ TEST_F(LoadStreamTest, IsAnArchiveWhoseLayersHashToTheirDiffIds) {
   auto fd = std::make_shared<const Fd>(sys::open_path(path, O_RDONLY).value());
   auto bundle = images::index_tar(std::move(fd), 0);
   ASSERT_TRUE(ok(bundle));
-  images::Warnings warnings;
-  const auto images = images::read_docker_archive(std::move(*bundle), "", warnings);
-  ASSERT_TRUE(ok(images));
-  ASSERT_EQ(images->size(), 1U);
-  const images::SourceImage& read = images->front();
+  const auto content = images::read_docker_archive(std::move(*bundle), "");
+  ASSERT_TRUE(ok(content));
+  ASSERT_TRUE(content->refused.empty());
+  ASSERT_EQ(content->images.size(), 1U);
+  const images::SourceImage& read = content->images.front();
   EXPECT_EQ(read.image.id, image().id);
   EXPECT_EQ(read.image.names, (std::vector<std::string>{"app:1", "b/app:2"}));
   EXPECT_EQ(read.image.layers, image().layers);
