@@ -1,5 +1,6 @@
 #include <archive/layer_rules.hpp>
 
+#include <archive/link_walk.hpp>
 #include <archive/member_path.hpp>
 #include <base/utf8.hpp>
 
@@ -47,7 +48,9 @@ std::string join(std::string_view parent, std::string_view name) {
 struct LayerRules::State {
   State(Tree& to, Marks& rest) : tree(to), marks(rest) {}
 
-  Result<void> add(const TarEntry& entry, TarReader& reader);
+  Result<std::string> add(const TarEntry& entry, TarReader& reader);
+  Result<std::string> path_of(const std::string& name) const;
+  Result<void> put(const std::string& path, const TarEntry& entry, TarReader& reader);
   Result<void> require_parent(std::string_view path, timespec time);
   Result<void> imply(std::string_view path, timespec time);
   Result<void> add_opaque(std::string_view dir);
@@ -71,26 +74,42 @@ struct LayerRules::State {
   std::vector<std::string> implied; // in the order of the tar
   std::vector<std::pair<std::string, timespec>> dir_times;
   std::optional<timespec> root_time;
-  bool root_seen = false;
+  std::unordered_map<std::string, std::string> link_targets; // of symlinks, by path
 };
 
-Result<void> LayerRules::State::add(const TarEntry& entry, TarReader& reader) {
+Result<std::string> LayerRules::State::add(const TarEntry& entry, TarReader& reader) {
   if (entry.type == EntryType::global_header) {
-    return {};
+    return std::string();
   }
-  const timespec time = layer_time(entry);
-  root_time = root_time.value_or(time);
-  const std::string path = TRY(clean_path(entry.name));
+  root_time = root_time.value_or(layer_time(entry));
+  std::string path = TRY(path_of(entry.name));
   if (path.empty()) {
-    if (entry.type != EntryType::directory) {
-      return input_error("the layer's root is no directory");
-    }
-    return std::exchange(root_seen, true) ? Result<void>(input_error("duplicate entry ."))
-                                          : Result<void>();
+    return entry.type == EntryType::directory ? Result<std::string>(std::move(path))
+                                              : input_error("the layer's root is no directory");
   }
+  TRY(put(path, entry, reader));
+  return path;
+}
+
+// The path of a member, or of a hard link's target, without symlinks among its parents.
+Result<std::string> LayerRules::State::path_of(const std::string& name) const {
+  std::string path = TRY(clean_path(name));
+  const auto parent = names.find(parent_of(path));
+  if (link_targets.empty() || (parent != names.end() && is_directory(parent->second.kind))) {
+    return path;
+  }
+  return follow_parents(path, [this](const std::string& at) {
+    const auto link = link_targets.find(at);
+    return link == link_targets.end() ? std::nullopt
+                                      : std::optional<std::string_view>(link->second);
+  });
+}
+
+Result<void> LayerRules::State::put(const std::string& path, const TarEntry& entry,
+                                    TarReader& reader) {
   const std::string_view parent = parent_of(path);
   const std::string_view name = base_of(path);
-  TRY(require_parent(parent, time));
+  TRY(require_parent(parent, layer_time(entry)));
   if (name == kOpaqueName) {
     return add_opaque(parent);
   }
@@ -114,11 +133,10 @@ Result<void> LayerRules::State::require_parent(std::string_view path, timespec t
   case Kind::directory:
   case Kind::implied_directory:
     return {};
-  case Kind::symlink:
-    return input_error("{}: a member's parent is a symlink", printable(path));
   case Kind::whiteout:
     return input_error("{}: a member's parent is deleted by the same layer", printable(path));
   case Kind::file:
+  case Kind::symlink: // it would have been followed
   case Kind::node:
     break;
   }
@@ -169,7 +187,7 @@ Result<void> LayerRules::State::make_room(const std::string& path, const TarEntr
     names.erase(found);
     return marks.override_whiteout(path);
   }
-  if (found->second.kind != Kind::implied_directory) {
+  if (!is_directory(found->second.kind)) {
     return input_error("duplicate entry {}", printable(entry.name));
   }
   if (entry.type != EntryType::directory) {
@@ -187,6 +205,7 @@ Result<void> LayerRules::State::make(const std::string& path, const TarEntry& en
   case EntryType::file:
     return tree.file(take(path, Kind::file), entry, reader);
   case EntryType::symlink:
+    link_targets.emplace(path, entry.link_name);
     return tree.symlink(take(path, Kind::symlink), entry);
   case EntryType::hard_link:
     return make_hard_link(path, entry);
@@ -211,9 +230,7 @@ Result<void> LayerRules::State::make_directory(const std::string& path, const Ta
 }
 
 Result<void> LayerRules::State::make_hard_link(const std::string& path, const TarEntry& entry) {
-  const std::size_t start =
-      std::min(entry.link_name.find_first_not_of('/'), entry.link_name.size());
-  const std::string target = TRY(clean_path(entry.link_name.substr(start)));
+  const std::string target = TRY(path_of(entry.link_name));
   const auto found = names.find(target);
   if (found == names.end() || found->second.kind == Kind::whiteout) {
     return input_error("hard link {} leads to {}, which the layer does not have", printable(path),
@@ -225,6 +242,9 @@ Result<void> LayerRules::State::make_hard_link(const std::string& path, const Ta
                        printable(target));
   }
   names.emplace(path, existing);
+  if (existing.kind == Kind::symlink) {
+    link_targets.emplace(path, link_targets.at(target));
+  }
   const Spot spot{path, existing.inode};
   if (existing.kind == Kind::node) {
     return marks.link_node(path, target, entry);
@@ -251,7 +271,7 @@ LayerRules::LayerRules(Tree& tree, Marks& marks) : state_(std::make_unique<State
 
 LayerRules::~LayerRules() = default;
 
-Result<void> LayerRules::add(const TarEntry& entry, TarReader& reader) {
+Result<std::string> LayerRules::add(const TarEntry& entry, TarReader& reader) {
   return state_->add(entry, reader);
 }
 
@@ -271,9 +291,9 @@ Result<void> read_layer(TarReader& reader, LayerRules& rules, const EachEntry& e
       return rules.finish();
     }
     const std::string name = printable(entry->name);
-    TRY(rules.add(*entry, reader).within(name));
+    const std::string path = TRY(rules.add(*entry, reader).within(name));
     if (each) {
-      TRY(each(*entry).within(name));
+      TRY(each(*entry, path).within(name));
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace dind::archive {
@@ -21,9 +22,12 @@ namespace dind::archive {
 // 0755 root; an entry for a directory that is there already gives it its metadata; directory
 // times last.
 //
+// Names start at the layer's root, "/x" and "./x" alike, and symlinks of the layer among their
+// parents are followed within it. A directory may have several entries, spelled differently, of
+// which the last one counts.
+//
 // Stricter than moby where its result could not be saved, verified or trusted. Errors
-// are: a parent that is a symlink, "..", an absolute name (a hard link's target may be
-// absolute: it starts at the root), a hard link to nowhere, a name that occurs twice, a
+// are: ".." that leads out, a hard link to nowhere, a name of anything else that occurs twice, a
 // whiteout of a name that the layer has just made, an entry that would remove a
 // directory with content, a directory whose name begins with ".wh.".
 class LayerRules {
@@ -34,8 +38,9 @@ public:
   LayerRules(const LayerRules&) = delete;
   LayerRules& operator=(const LayerRules&) = delete;
 
-  // `reader` stands at `entry` and gives its payload.
-  Result<void> add(const TarEntry& entry, TarReader& reader);
+  // `reader` stands at `entry` and gives its payload. The result is the path that it got: "" is the
+  // root, and what a global header has.
+  Result<std::string> add(const TarEntry& entry, TarReader& reader);
   // Implied directories, then the times of all: a directory without an entry has that of
   // the member that implied it, the root that of the first member (or 0 if there is none).
   // Call it once, after the last member.
@@ -49,8 +54,8 @@ private:
   std::unique_ptr<State> state_;
 };
 
-// Called for each entry once tree and marks have it.
-using EachEntry = std::function<Result<void>(const TarEntry& entry)>;
+// Called for each entry once tree and marks have it at `path`.
+using EachEntry = std::function<Result<void>(const TarEntry& entry, const std::string& path)>;
 
 // Reads all members of a layer, and finishes the rules. Errors name the member.
 Result<void> read_layer(TarReader& reader, LayerRules& rules, const EachEntry& each = {});

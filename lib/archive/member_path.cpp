@@ -24,17 +24,12 @@ Result<std::string> clean_path(const std::string& name) {
   if (name.find('\0') != std::string::npos) {
     return input_error("a name holds a NUL");
   }
-  if (name.starts_with('/')) {
-    return input_error("{}: an absolute path", printable(name));
-  }
-  std::string path;
-  std::string_view rest = name;
+  std::string path = lexically_clean(name);
+  path.erase(0, path == "." || path.starts_with('/') ? 1 : 0);
+  std::string_view rest = path;
   for (auto part = take_component(rest); !part.empty(); part = take_component(rest)) {
-    if (part == ".") {
-      continue;
-    }
     if (part == "..") {
-      return input_error("{}: a path with \"..\"", printable(name));
+      return input_error("{}: a path with \"..\" that leads out of the layer", printable(name));
     }
     // The name that a whiteout deletes may be as long as any other, and the mark comes on top.
     const std::string_view named =
@@ -43,10 +38,6 @@ Result<std::string> clean_path(const std::string& name) {
       return input_error("{}…: a name longer than {} bytes", printable(name.substr(0, 80)),
                          kMaxComponent);
     }
-    if (!path.empty()) {
-      path += '/';
-    }
-    path += part;
   }
   if (path.size() > kMaxPath) {
     return input_error("{}…: a path longer than {} bytes", printable(path.substr(0, 80)), kMaxPath);

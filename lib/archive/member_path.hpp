@@ -12,9 +12,9 @@ namespace dind::archive {
 inline constexpr std::string_view kWhiteoutPrefix = ".wh.";
 inline constexpr std::string_view kOpaqueName = ".wh..wh..opq";
 
-// The path of a member inside its layer, cleaned as Go's filepath.Clean does, but
-// strict: no "..", not absolute, no NUL; "" is the root. Components are at most
-// 255 bytes, the whole at most 4095.
+// The path of a member inside its layer, as engines clean it (Go's filepath.Clean, then Join with
+// the layer's root, which an absolute name begins at); "" is the root. Nothing that leads out of
+// the layer, no NUL; components are at most 255 bytes, the whole at most 4095.
 Result<std::string> clean_path(const std::string& name);
 
 // filepath.Clean without conditions: "." for nothing, ".." kept where it leads out.

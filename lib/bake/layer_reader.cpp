@@ -16,7 +16,10 @@ Result<ReadLayer> read_layer(archive::ByteSource& stored, const LayerDigests& ex
     archive::LayerRules rules(target.tree, target.recorder);
     LayerTally tally(layer.written, target.recorder);
     TRY(archive::read_layer(reader, rules,
-                            [&](const archive::TarEntry& entry) { return tally.see(entry); }));
+                            [&](const archive::TarEntry& entry, const std::string& path) {
+                              tally.see(entry, path);
+                              return Result<void>();
+                            }));
     // The digests are compared at the very end of the bytes.
     TRY(archive::drain(tar));
     TRY(split.finish());

@@ -5,11 +5,10 @@
 
 namespace dind::bake {
 
-Result<void> LayerTally::see(const archive::TarEntry& entry) {
+void LayerTally::see(const archive::TarEntry& entry, const std::string& path) {
   if (entry.type == archive::EntryType::global_header) {
-    return {};
+    return;
   }
-  const std::string path = TRY(archive::clean_path(entry.name));
   cache::Layer& facts = layer_.facts;
   ++facts.entries;
   if (!is_utf8(path)) {
@@ -17,14 +16,13 @@ Result<void> LayerTally::see(const archive::TarEntry& entry) {
     odd_name_ = odd_names_ == 1 ? path : odd_name_;
   }
   if (archive::base_of(path).starts_with(archive::kWhiteoutPrefix) || recorder_.is_node(path)) {
-    return {};
+    return;
   }
   sentinels_.see(path, entry);
   facts.only_directories = facts.only_directories && entry.type == archive::EntryType::directory;
   facts.bytes += entry.type == archive::EntryType::file      ? entry.size
                  : entry.type == archive::EntryType::symlink ? entry.link_name.size()
                                                              : 0;
-  return {};
 }
 
 Result<cache::Skeleton> LayerTally::finish(const MakeSentinel& make_sentinel) {

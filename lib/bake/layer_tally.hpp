@@ -21,8 +21,8 @@ public:
   LayerTally(WrittenLayer& layer, cache::SkeletonRecorder& recorder)
       : layer_(layer), recorder_(recorder) {}
 
-  // After the tree has the member.
-  Result<void> see(const archive::TarEntry& entry);
+  // After the tree has the member at `path`.
+  void see(const archive::TarEntry& entry, const std::string& path);
 
   // How a path of the finished tree looks.
   using MakeSentinel = std::function<Result<cache::Sentinel>(const std::string& path)>;

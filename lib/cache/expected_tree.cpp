@@ -1,6 +1,7 @@
 #include <cache/expected_tree.hpp>
 
 #include <archive/layer_rules.hpp>
+#include <archive/link_walk.hpp>
 #include <archive/member_path.hpp>
 #include <sys/xattr.hpp>
 
@@ -58,7 +59,7 @@ Result<void> ExpectedTree::add(const TarEntry& entry) {
   if (is_first) {
     inodes_.front().mtime = archive::layer_time(entry).tv_sec;
   }
-  const std::string path = TRY(archive::clean_path(entry.name));
+  const std::string path = TRY(path_of(entry.name));
   if (path.empty()) {
     return {}; // the root's own entry counts for nothing
   }
@@ -81,6 +82,21 @@ Result<void> ExpectedTree::add(const TarEntry& entry) {
     add_inode(path, entry);
   }
   return {};
+}
+
+Result<std::string> ExpectedTree::path_of(const std::string& name) const {
+  std::string path = TRY(archive::clean_path(name));
+  const auto parent = index_.find(std::string(archive::parent_of(path)));
+  if (parent != index_.end() && S_ISDIR(inodes_[paths_[parent->second].inode].mode)) {
+    return path;
+  }
+  return archive::follow_parents(path, [this](const std::string& at) {
+    const auto found = index_.find(at);
+    const bool is_link =
+        found != index_.end() && S_ISLNK(inodes_[paths_[found->second].inode].mode);
+    return is_link ? std::optional<std::string_view>(inodes_[paths_[found->second].inode].target)
+                   : std::nullopt;
+  });
 }
 
 void ExpectedTree::require_parents(const std::string& path, const TarEntry& cause) {
@@ -112,10 +128,7 @@ void ExpectedTree::add_mark(const std::string& parent, std::string_view name) {
 }
 
 Result<void> ExpectedTree::add_link(const std::string& path, const TarEntry& entry) {
-  // Docker takes the target to be inside the layer even if it is absolute.
-  const std::size_t start =
-      std::min(entry.link_name.find_first_not_of('/'), entry.link_name.size());
-  const std::string target = TRY(archive::clean_path(entry.link_name.substr(start)));
+  const std::string target = TRY(path_of(entry.link_name));
   if (const auto node = nodes_.find(target); node != nodes_.end()) {
     Node& first = skeleton_.nodes[node->second];
     first.mode = (first.mode & S_IFMT) | entry.mode;
@@ -164,7 +177,10 @@ void ExpectedTree::add_inode(const std::string& path, const TarEntry& entry) {
                       .capability = capability_of(entry)};
   if (const auto implied = implied_.find(path); implied != implied_.end()) {
     implied->second = false;
-    inodes_[paths_[index_.at(path)].inode] = std::move(inode);
+  }
+  // A directory that an earlier entry implied, or made by another spelling of its name.
+  if (const auto there = index_.find(path); there != index_.end()) {
+    inodes_[paths_[there->second].inode] = std::move(inode);
   } else {
     index_.emplace(path, paths_.size());
     paths_.push_back({path, inodes_.size()});

@@ -51,6 +51,8 @@ public:
   Skeleton take_skeleton();
 
 private:
+  // Of a member or a hard link's target, without symlinks among its parents.
+  Result<std::string> path_of(const std::string& name) const;
   void require_parents(const std::string& path, const archive::TarEntry& cause);
   void add_mark(const std::string& parent, std::string_view name);
   Result<void> add_link(const std::string& path, const archive::TarEntry& entry);

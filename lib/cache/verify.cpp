@@ -164,7 +164,7 @@ private:
     std::string opened;
     archive::TarSplitSource made(*json.source, [&](const std::string& name) -> Result<Fd> {
       opened = TRY(archive::clean_path(name));
-      return sys::open_beneath(tree, opened, O_RDONLY | O_NONBLOCK);
+      return sys::open_within(tree, opened, O_RDONLY | O_NONBLOCK);
     });
     Suspect payloads(made);
     archive::HashingSource tar(payloads);

@@ -106,16 +106,28 @@ Result<void> OuterTree::emit(const archive::TarEntry& member) {
 
 Result<void> OuterTree::directory(const archive::Spot& spot, const archive::TarEntry& entry,
                                   Exists exists) {
+  if (exists == Exists::yes && implied_.erase(spot.path) == 0) {
+    return same_again(spot, entry);
+  }
   const archive::TarEntry member = translate(spot, entry);
   inode_of(spot).mode |= entry.mode;
-  if (exists == Exists::yes) {
-    implied_.erase(spot.path);
-    setgid_dirs_.erase(spot.path);
-  }
+  setgid_dirs_.erase(spot.path);
   if ((entry.mode & S_ISGID) != 0) {
     setgid_dirs_.insert(spot.path);
   }
   return emit(member);
+}
+
+// No name may come twice in the outer tar, and the directory is in it already.
+Result<void> OuterTree::same_again(const archive::Spot& spot, const archive::TarEntry& entry) {
+  const Inode& inode = inode_of(spot);
+  const timespec time = archive::layer_time(entry);
+  const bool is_same = inode.mode == (S_IFDIR | entry.mode) && inode.uid == entry.uid &&
+                       inode.gid == entry.gid && inode.time.tv_sec == time.tv_sec &&
+                       inode.time.tv_nsec == time.tv_nsec && entry.xattrs.empty();
+  return is_same ? Result<void>()
+                 : input_error("the directory has another entry, spelled differently, that says "
+                               "otherwise");
 }
 
 Result<void> OuterTree::implied_directory(const archive::Spot& spot) {

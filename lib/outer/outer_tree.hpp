@@ -54,6 +54,7 @@ private:
   archive::TarEntry translate(const archive::Spot& spot, const archive::TarEntry& entry);
   Inode& inode_of(const archive::Spot& spot);
   Result<void> emit(const archive::TarEntry& member);
+  Result<void> same_again(const archive::Spot& spot, const archive::TarEntry& entry);
   bool is_setgid(std::string_view dir) const;
 
   archive::ByteSink& tar_;

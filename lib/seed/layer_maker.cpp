@@ -84,7 +84,7 @@ Result<void> LayerMaker::unpack(const LayerStep& step,
   const auto json = TRY(archive::decompress(file));
   archive::TarSplitSource tar(*json.source, [&](const std::string& name) -> Result<Fd> {
     const std::string path = TRY(archive::clean_path(name));
-    return sys::open_beneath(tree, path, O_RDONLY | O_NONBLOCK);
+    return sys::open_within(tree, path, O_RDONLY | O_NONBLOCK);
   });
   InterruptibleSource stoppable(tar, settings_.interrupted);
   archive::HashingSource hashed(stoppable);

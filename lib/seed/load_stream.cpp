@@ -63,7 +63,7 @@ private:
 
   static Result<Fd> open_payload(const Fd& tree, const std::string& name) {
     const std::string path = TRY(archive::clean_path(name));
-    return sys::open_beneath(tree, path, O_RDONLY | O_NONBLOCK);
+    return sys::open_within(tree, path, O_RDONLY | O_NONBLOCK);
   }
 
   Digest diff_id_;

@@ -166,7 +166,7 @@ private:
     archive::FdSource file(compressed);
     const auto json = TRY(archive::decompress(file));
     archive::TarSplitReader items(*json.source);
-    ParentDirs parents(diff);
+    ParentDirs parents(diff, ParentDirs::Links::follow); // as an engine's layer was unpacked
     std::optional<ParentDirs> others;
     if (beside) {
       others.emplace(*beside);

@@ -9,7 +9,9 @@ Result<const Fd*> ParentDirs::open(const std::string& dir) {
     return &dir_;
   }
   TRY(finish());
-  dir_ = TRY(sys::open_beneath(root_, dir.empty() ? "." : dir, O_RDONLY | O_DIRECTORY));
+  const std::string beneath = dir.empty() ? "." : dir;
+  dir_ = TRY(links_ == Links::follow ? sys::open_within(root_, beneath, O_RDONLY | O_DIRECTORY)
+                                     : sys::open_beneath(root_, beneath, O_RDONLY | O_DIRECTORY));
   path_ = dir;
   found_ = TRY(sys::stat_of(dir_).within(dir));
   return &dir_;

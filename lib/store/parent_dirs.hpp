@@ -12,10 +12,11 @@ namespace dind::store {
 
 // Opens the directories of paths that come in tar order, in which neighbours share a
 // directory. What is made or removed in one leaves its times as they were: those of the
-// layer, set before. Follows no symlink.
+// layer, set before. Follows no symlink, or those of the tree within it.
 class ParentDirs {
 public:
-  explicit ParentDirs(const Fd& root) : root_(root) {}
+  enum class Links { refuse, follow };
+  explicit ParentDirs(const Fd& root, Links links = Links::refuse) : root_(root), links_(links) {}
 
   // Both hold until the next call. "" is the root.
   Result<const Fd*> open(const std::string& dir);
@@ -25,6 +26,7 @@ public:
 
 private:
   const Fd& root_;
+  Links links_;
   std::string path_; // of `dir_`
   Fd dir_;
   struct stat found_ {};

@@ -2,7 +2,6 @@
 
 #include <archive/disk_tree.hpp>
 #include <archive/layer_rules.hpp>
-#include <archive/member_path.hpp>
 #include <archive/tar_reader.hpp>
 #include <sys/xattr.hpp>
 
@@ -17,8 +16,8 @@ Result<std::optional<archive::TarEntry>> unpack(archive::ByteSource& tar, const 
   archive::LayerRules rules(tree, marks);
   archive::TarReader reader(tar);
   std::optional<archive::TarEntry> root_entry;
-  const auto note_root = [&](const archive::TarEntry& entry) -> Result<void> {
-    const std::string path = TRY(archive::clean_path(entry.name));
+  const auto note_root = [&](const archive::TarEntry& entry,
+                             const std::string& path) -> Result<void> {
     if (path.empty() && entry.type == archive::EntryType::directory) {
       root_entry = entry;
     }

@@ -29,6 +29,23 @@ Result<Fd> open_new(At at, mode_t mode) {
   return made;
 }
 
+Result<Fd> open_resolving(const Fd& root, const std::string& path, int flags,
+                          std::uint64_t resolve) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC | O_NOFOLLOW));
+  how.resolve = resolve;
+  for (;;) {
+    const long raw = ::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how);
+    if (raw != -1) {
+      return Fd(static_cast<int>(raw));
+    }
+    // Both answer EAGAIN when a rename elsewhere raced with "..".
+    if (errno != EAGAIN && errno != EINTR) {
+      return errno_error("open {}", path);
+    }
+  }
+}
+
 } // namespace
 
 Result<Fd> open_path(const fs::path& path, int flags, mode_t mode) {
@@ -67,19 +84,12 @@ Result<Fd> open_dir_at(At at) {
 }
 
 Result<Fd> open_beneath(const Fd& root, const std::string& path, int flags) {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC | O_NOFOLLOW));
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  for (;;) {
-    const long raw = ::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how);
-    if (raw != -1) {
-      return Fd(static_cast<int>(raw));
-    }
-    // RESOLVE_BENEATH answers EAGAIN when a rename elsewhere raced with "..".
-    if (errno != EAGAIN && errno != EINTR) {
-      return errno_error("open {}", path);
-    }
-  }
+  return open_resolving(root, path, flags,
+                        RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
+Result<Fd> open_within(const Fd& root, const std::string& path, int flags) {
+  return open_resolving(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 Result<std::size_t> read_some(const Fd& fd, std::span<std::byte> into) {

@@ -42,6 +42,8 @@ Result<Fd> open_dir_at(At at);
 // Opens `path`, of any depth, strictly below `root`: no symlink is followed
 // anywhere and ".." cannot leave (openat2, Linux 5.6). "." is `root` itself.
 Result<Fd> open_beneath(const Fd& root, const std::string& path, int flags);
+// The same, but symlinks among the parents are followed as if `root` were "/": they never lead out.
+Result<Fd> open_within(const Fd& root, const std::string& path, int flags);
 
 // Whole contents. More than `limit` bytes is an error, not a truncation.
 Result<std::string> read_all(const Fd& fd, std::size_t limit);

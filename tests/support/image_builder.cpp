@@ -257,7 +257,29 @@ std::vector<std::string> nasty_layers() {
                                         .pax = {{"path", "long/" + std::string(200, 'n')}}})
                                   .add(sparse)
                                   .finish();
-  return {base, changes, TarBuilder().finish(), TarBuilder().directory("only").finish()};
+  TarMember issue = member("/etc/issue", '0', 0640);
+  issue.content = "by an absolute name";
+  issue.gid = 9;
+  const std::string spelled = TarBuilder()
+                                  .directory("/")
+                                  .directory("./")
+                                  .directory("/ko-app")
+                                  .file("/ko-app/app", "ko", 0755)
+                                  .directory("./ko-app")
+                                  .whiteout("/bin/su")
+                                  .opaque("/home/u")
+                                  .add(issue)
+                                  .hard_link("/etc/issue.net", "/etc/issue")
+                                  .directory("usr")
+                                  .directory("usr/lib")
+                                  .symlink("usr/lib64", "/usr/../usr/lib")
+                                  .file("usr/lib64/libc.so", "c")
+                                  .file("/usr/lib64/deep/er", "e")
+                                  .hard_link("usr/copy", "usr/lib64/libc.so")
+                                  .whiteout("usr/lib64/gone")
+                                  .fifo("/usr/lib64/pipe")
+                                  .finish();
+  return {base, changes, TarBuilder().finish(), TarBuilder().directory("only").finish(), spelled};
 }
 
 } // namespace dind::test

@@ -56,7 +56,8 @@ std::string index_of(const std::vector<std::string>& descriptors);
 
 // Layers that hold about everything that a layer can: owners, setuid, capabilities,
 // hard links, deletions, opaque directories, nodes, implied directories, a whiteout
-// overridden, raw and long names, a sparse file, an empty layer. To be unpacked by root.
+// overridden, raw and long names, a sparse file, an empty layer, absolute names, names that lead
+// through symlinks of the layer. To be unpacked by root.
 std::vector<std::string> nasty_layers();
 
 } // namespace dind::test

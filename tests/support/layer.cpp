@@ -66,7 +66,7 @@ Result<std::string> make_again(std::string_view tar_split, const Fd& root) {
   archive::MemorySource json(tar_split);
   archive::TarSplitSource tar(json, [&root](const std::string& name) -> Result<Fd> {
     const std::string path = TRY(archive::clean_path(name));
-    return sys::open_beneath(root, path, O_RDONLY);
+    return sys::open_within(root, path, O_RDONLY);
   });
   return read_whole(tar);
 }

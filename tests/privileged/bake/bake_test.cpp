@@ -187,7 +187,7 @@ TEST_F(BakeTest, MergesSourcesAndMarksCopies) {
   EXPECT_FALSE(report->manifest.images[0].copy);
   EXPECT_TRUE(report->manifest.images[1].copy);
   EXPECT_TRUE(report->manifest.images[0].manifest.has_value()) << "the layout knows it";
-  EXPECT_EQ(report->manifest.layers.size(), 4U);
+  EXPECT_EQ(report->manifest.layers.size(), layers_.size());
   EXPECT_EQ(report->manifest.layers[0].blobs.size(), 1U);
   const auto cache = cache::Cache::open(dir_ / "cache");
   ASSERT_TRUE(ok(cache));
@@ -227,14 +227,14 @@ TEST_F(BakeTest, LeavesNothingAfterBadInput) {
       content = TarBuilder().file("other", "content").finish();
     }
   }
-  const ImageSpec escaping = {"a:1", {TarBuilder().symlink("a", "/").file("a/x", "1").finish()}};
+  const ImageSpec escaping = {"a:1", {TarBuilder().hard_link("a", "../../etc/passwd").finish()}};
   const BadArchive kArchives[] = {
       {"no archive", std::string(4000, 'x'), "not an archive of images"},
       {"another tar", TarBuilder().file("etc/passwd", "x").finish(), "no manifest.json"},
       {"a truncated archive", whole.substr(0, whole.find(std::string(99, 's'))), "truncated"},
       {"a truncated stream", pack(whole, Packing::gzip).substr(0, 900), "cut short"},
       {"a layer that does not match", tampered.tar(), "its diff ID is"},
-      {"a hostile layer", test::old_docker_archive({escaping}).tar(), "symlink"},
+      {"a hostile layer", test::old_docker_archive({escaping}).tar(), "leads out of the layer"},
       {"nothing", "", "empty"},
   };
   for (const BadArchive& bad : kArchives) {

@@ -162,6 +162,21 @@ TEST_F(OuterImageTest, UnpacksToExactlyTheCacheThatBakeMakes) {
   }
 }
 
+TEST_F(OuterImageTest, TakesABaseWithAbsoluteNames) {
+  write_images("base", {{"base:1",
+                         {TarBuilder()
+                              .directory("/")
+                              .directory("/var/", 0711)
+                              .directory("/usr/local/bin/")
+                              .file("/usr/local/bin/dind-init", "elf", 0755)
+                              .file("./usr/local/bin/dindctl", "elf", 0755)
+                              .finish()}}});
+  write_images("in", {{"a:1", {layer_of("a")}}});
+  const auto report = make("oci:{}/out", {"in"});
+  ASSERT_TRUE(ok(report));
+  EXPECT_FALSE(report->added.programs);
+}
+
 TEST_F(OuterImageTest, IsTheSameWithoutAnImageThatCannotBeHad) {
   const std::string broken = TarBuilder().file("f", "x").raw(std::string(512, 'x')).finish();
   write_images("good", {{"a:1", {layer_of("a")}}, {"b:2", {layer_of("b")}}});

@@ -38,6 +38,14 @@ TEST_F(LayeredPathsTest, TellsTheTopmostEntryOfAPathAndOfItsParents) {
   EXPECT_EQ(watch_.find("var"), nullptr);
 }
 
+TEST_F(LayeredPathsTest, TakesAbsoluteNamesFromTheRoot) {
+  layer({dir("/"), dir("/usr/"), file("/usr/bin/tool", 0755), file("/var/lib/cache/index")});
+  EXPECT_EQ(watch_.find("usr/bin/tool")->mode, 0755U);
+  EXPECT_EQ(watch_.find("usr")->type, EntryType::directory);
+  layer({file("/var/lib/.wh.cache")});
+  EXPECT_EQ(watch_.find("var/lib/cache/index"), nullptr);
+}
+
 TEST_F(LayeredPathsTest, FollowsDeletions) {
   layer({file("usr/bin/tool"), file("var/lib/cache/index")});
   layer({file("usr/.wh.bin"), file("var/lib/cache/.wh..wh..opq")});

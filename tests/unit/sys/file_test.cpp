@@ -68,6 +68,25 @@ TEST_F(FileTest, OpenBeneathCannotLeave) {
   EXPECT_TRUE(fails_with(ELOOP, open_beneath(dir_.fd(), "inside/file", O_RDONLY)));
 }
 
+TEST_F(FileTest, OpensThroughSymlinksWithinARoot) {
+  const Fd root = open_dir(dir_.make_dir("root")).value();
+  dir_.write("root/etc/passwd", "ours");
+  dir_.write("secret", "not ours");
+  const std::string links[][2] = {
+      {"absolute", "/etc"}, {"up", "../../../etc"}, {"out", "../secret"}};
+  for (const auto& [name, target] : links) {
+    ASSERT_TRUE(ok(symlink_at(target, {root, name})));
+  }
+  for (const char* const path : {"absolute/passwd", "up/passwd", "etc/../../etc/passwd"}) {
+    const auto found = open_within(root, path, O_RDONLY);
+    ASSERT_TRUE(ok(found)) << path;
+    EXPECT_EQ(read_all(*found, 100).value(), "ours") << path;
+  }
+  EXPECT_TRUE(fails_with(ELOOP, open_within(root, "out", O_RDONLY)))
+      << "the last one is not followed";
+  EXPECT_TRUE(fails_with(ENOENT, open_within(root, "../secret", O_RDONLY)));
+}
+
 TEST_F(FileTest, ReadsUpToTheLimitAndNoFurther) {
   dir_.write("a", std::string(100'000, 'x'));
   const auto whole = read_file_at(at(a_), 100'000);

@@ -1,0 +1,81 @@
+#include <archive/link_walk.hpp>
+
+#include <archive/member_path.hpp>
+#include <base/utf8.hpp>
+
+#include <deque>
+
+namespace dind::archive {
+namespace {
+
+constexpr int kMostLinks = 40;           // the kernel's MAXSYMLINKS
+constexpr std::size_t kMostBytes = 4095; // of a symlink's target: PATH_MAX without its NUL
+
+std::deque<std::string> components_of(std::string_view path) {
+  std::deque<std::string> parts;
+  while (!path.empty()) {
+    const std::string_view part = path.substr(0, path.find('/'));
+    path.remove_prefix(std::min(part.size() + 1, path.size()));
+    if (!part.empty() && part != ".") {
+      parts.emplace_back(part);
+    }
+  }
+  return parts;
+}
+
+std::string below(const std::string& dir, const std::string& name) {
+  return dir.empty() ? name : dir + "/" + name;
+}
+
+// A walk from the root of the layer.
+class Walk {
+public:
+  explicit Walk(const LookUpLink& look_up) : look_up_(look_up) {}
+
+  // Goes to `name`, and on to where it leads if it is a symlink.
+  Result<void> enter(const std::string& name) {
+    const std::string link = below(at_, name);
+    std::deque<std::string> left = {name};
+    for (; !left.empty(); left.pop_front()) {
+      if (left.front() == "..") {
+        at_ = std::string(parent_of(at_));
+        continue;
+      }
+      const std::string next = below(at_, left.front());
+      const auto target = look_up_(next);
+      if (!target) {
+        at_ = next;
+        continue;
+      }
+      if (++links_ > kMostLinks || target->size() > kMostBytes) {
+        return input_error("{}: a member's parent is a symlink that leads nowhere",
+                           printable(link));
+      }
+      if (target->starts_with('/')) {
+        at_.clear();
+      }
+      const auto parts = components_of(*target);
+      left.insert(left.begin() + 1, parts.begin(), parts.end());
+    }
+    return {};
+  }
+
+  std::string take() { return std::move(at_); }
+
+private:
+  const LookUpLink& look_up_;
+  std::string at_; // no symlink
+  int links_ = 0;
+};
+
+} // namespace
+
+Result<std::string> follow_parents(const std::string& path, const LookUpLink& look_up) {
+  Walk walk(look_up);
+  for (const std::string& part : components_of(parent_of(path))) {
+    TRY(walk.enter(part));
+  }
+  return clean_path(below(walk.take(), std::string(base_of(path)))); // which bounds its length
+}
+
+} // namespace dind::archive
