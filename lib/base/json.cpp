@@ -1,14 +1,21 @@
 #include <base/json.hpp>
 
+#include <base/utf8.hpp>
+
 #include <boost/json/error.hpp>
 #include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 namespace dind::json {
 namespace {
+
+// Go's is 10,000, for which Boost's recursion has no room on a small stack.
+constexpr std::size_t kDeepest = 1000;
 
 void print_pretty(const value& node, const std::string& indent, std::string& out) {
   const std::string deeper = indent + "  ";
@@ -44,10 +51,45 @@ Error missing(std::string_view key) {
   return input_error("\"{}\" is missing", key);
 }
 
-} // namespace
+// The number of an escaped UTF-16 unit, "\ud83d", that `text` begins with.
+std::optional<unsigned> escaped_unit(std::string_view text) {
+  constexpr std::size_t kLength = 6;
+  if (text.size() < kLength || !text.starts_with("\\u")) {
+    return std::nullopt;
+  }
+  unsigned unit = 0;
+  const auto [end, failure] = std::from_chars(text.data() + 2, text.data() + kLength, unit, 16);
+  return failure == std::errc() && end == text.data() + kLength ? std::optional(unit)
+                                                                : std::nullopt;
+}
 
-Result<value> parse(std::string_view text) {
-  boost::json::parser parser;
+bool is_high(std::optional<unsigned> unit) {
+  return unit && *unit >= 0xd800 && *unit < 0xdc00;
+}
+
+bool is_low(std::optional<unsigned> unit) {
+  return unit && *unit >= 0xdc00 && *unit < 0xe000;
+}
+
+std::string without_lone_surrogates(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto unit = escaped_unit(text);
+    const bool is_pair = is_high(unit) && is_low(escaped_unit(text.substr(6)));
+    if (!is_pair && (is_high(unit) || is_low(unit))) {
+      out += "\\ufffd";
+      text.remove_prefix(6);
+      continue;
+    }
+    const std::size_t length = is_pair ? 12 : text.front() == '\\' ? 2 : 1;
+    out += text.substr(0, length);
+    text.remove_prefix(std::min(length, text.size()));
+  }
+  return out;
+}
+
+Result<value> parse_with(const boost::json::parse_options& options, std::string_view text) {
+  boost::json::parser parser({}, options);
   boost::json::error_code failure;
   const std::size_t used = parser.write_some(text.data(), text.size(), failure);
   if (!failure && used < text.size()) {
@@ -65,6 +107,21 @@ Result<value> parse(std::string_view text) {
     return input_error("line {}, column {}: {}", line, column, failure.message());
   }
   return parser.release();
+}
+
+} // namespace
+
+Result<value> parse(std::string_view text) {
+  return parse_with({}, text);
+}
+
+Result<value> parse_as_go(std::string_view text) {
+  if (auto plain = parse(text)) {
+    return plain;
+  }
+  boost::json::parse_options options;
+  options.max_depth = kDeepest;
+  return parse_with(options, without_lone_surrogates(to_utf8(text)));
 }
 
 std::string print(const value& document, Style style) {
@@ -96,6 +153,11 @@ Result<std::string> Fields::text(std::string_view key) const {
 
 Result<std::string> Fields::text_or(std::string_view key, std::string fallback) const {
   return has(key) ? text(key) : Result<std::string>(std::move(fallback));
+}
+
+Result<std::string> Fields::text_or_none(std::string_view key) const {
+  const value* found = members_.if_contains(key);
+  return found && !found->is_null() ? text(key) : Result<std::string>(std::string());
 }
 
 Result<std::uint64_t> Fields::number(std::string_view key) const {

@@ -21,6 +21,10 @@ using boost::json::value;
 // The error names the line and column.
 Result<value> parse(std::string_view text);
 
+// The same of a document that another program has made and Go's encoding/json reads: bytes that are
+// not UTF-8 and lone surrogates become U+FFFD, and it may be 1,000 levels deep.
+Result<value> parse_as_go(std::string_view text);
+
 // One line without spaces, or two-space indentation with a newline at the end.
 // Keys keep their order, integers stay integers.
 enum class Style { compact, pretty };
@@ -39,6 +43,8 @@ public:
 
   Result<std::string> text(std::string_view key) const;
   Result<std::string> text_or(std::string_view key, std::string fallback) const;
+  // "" where absent or null.
+  Result<std::string> text_or_none(std::string_view key) const;
   Result<std::uint64_t> number(std::string_view key) const;
   Result<std::uint64_t> number_or(std::string_view key, std::uint64_t fallback) const;
   Result<std::int64_t> integer_or(std::string_view key, std::int64_t fallback) const;

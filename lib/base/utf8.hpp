@@ -9,6 +9,9 @@ namespace dind {
 // (RFC 3629). Names in a tar need not be: they are raw bytes.
 bool is_utf8(std::string_view text);
 
+// `text` with U+FFFD for each byte that is not a part of well-formed UTF-8, as Go reads it.
+std::string to_utf8(std::string_view text);
+
 // `text` for a message of one line: control characters, and all that is not
 // UTF-8, as "\\xff".
 std::string printable(std::string_view text);

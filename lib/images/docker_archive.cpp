@@ -50,14 +50,14 @@ Result<std::vector<std::string>> read_names(const json::Fields& item) {
 }
 
 Result<SourceImage> read_item(const std::shared_ptr<const Bundle>& bundle,
-                              const json::value& document) {
+                              const json::value& document, const std::string& platform) {
   const auto item = TRY(json::Fields::of(document));
   TRY(refuse_foreign_layers(item));
   const std::string config_file = TRY(item.text("Config"));
   const auto promised = promised_digest(config_file);
   std::string config = promised ? TRY(read_verified(*bundle, config_file, *promised))
                                 : TRY(bundle->read_document(config_file));
-  SourceImage made = TRY(make_source_image(std::move(config)).within(config_file));
+  SourceImage made = TRY(make_source_image(std::move(config), platform).within(config_file));
   made.image.names = TRY(read_names(item));
   if (const std::string parent = TRY(item.text_or("Parent", "")); !parent.empty()) {
     made.image.parent = TRY(Digest::parse(parent));
@@ -183,7 +183,7 @@ Result<SourceContent> read_docker_archive(std::shared_ptr<const Bundle> bundle,
   SourceContent content;
   std::vector<SourceImage> others;
   for (const json::value& item : *items) {
-    auto image = read_item(bundle, item);
+    auto image = read_item(bundle, item, platform);
     if (image) {
       const bool wanted = reference.empty() || select(*image, reference);
       (wanted ? content.images : others).push_back(std::move(image).value());
@@ -199,10 +199,10 @@ Result<SourceContent> read_docker_archive(std::shared_ptr<const Bundle> bundle,
     adopt_digests(content, bundle, platform);
   }
   for (const SourceImage& image : content.images) {
-    if (match_platform(image.image.platform, platform) == 0) {
-      const auto& names = image.image.names;
-      content.warnings.push_back(platform_warning(
-          names.empty() ? image.image.id.text() : names.front(), image.image.platform, platform));
+    const auto& names = image.image.names;
+    const std::string label = names.empty() ? image.image.id.text() : names.front();
+    if (auto remark = platform_remark(label, image, platform)) {
+      content.warnings.push_back(std::move(*remark));
     }
   }
   return content;

@@ -2,6 +2,7 @@
 
 #include <archive/sha256.hpp>
 #include <images/image_config.hpp>
+#include <images/oci_descriptor.hpp>
 
 namespace dind::images {
 
@@ -18,13 +19,29 @@ Result<std::string> read_verified(const Bundle& bundle, const std::string& file,
   return text;
 }
 
-Result<SourceImage> make_source_image(std::string config) {
-  ImageConfig parsed = TRY(parse_image_config(config));
+Result<SourceImage> make_source_image(std::string config, const std::string& own) {
+  ImageConfig parsed = TRY(parse_image_config(config, own));
+  const bool says_platform = parsed.says_platform;
   cache::Image image{.id = std::move(parsed.id),
                      .platform = std::move(parsed.platform),
                      .config_bytes = config.size(),
                      .layers = std::move(parsed.diff_ids)};
-  return SourceImage{std::move(image), std::move(config), {}};
+  return SourceImage{std::move(image), std::move(config), says_platform, {}};
+}
+
+std::optional<std::string> platform_remark(std::string_view label, const SourceImage& source,
+                                           const std::string& wanted) {
+  const std::string& is_for = source.image.platform;
+  if (match_platform(is_for, wanted) == 0) {
+    return platform_warning(label, is_for, wanted);
+  }
+  if (!source.says_platform) {
+    return assumption_warning(label, is_for);
+  }
+  if (is_for != wanted && is_for.starts_with("linux/amd64/v")) {
+    return fmt::format("{} is for {}, which not every machine of {} runs", label, is_for, wanted);
+  }
+  return std::nullopt;
 }
 
 } // namespace dind::images

@@ -28,7 +28,8 @@ struct LayerOrigin {
 // An image as a source describes it. Documents have been verified, layers have not.
 struct SourceImage {
   cache::Image image;
-  std::string config;              // byte for byte
+  std::string config; // byte for byte
+  bool says_platform = true;
   std::vector<LayerOrigin> layers; // of image.layers, one each
 };
 
@@ -46,7 +47,12 @@ std::string blob_file(const Digest& digest);
 Result<std::string> read_verified(const Bundle& bundle, const std::string& file,
                                   const Digest& digest);
 
-// Sets id, platform, layers and config of an image from its configuration.
-Result<SourceImage> make_source_image(std::string config);
+// Sets id, platform, layers and config of an image from its configuration; `own` is the platform
+// of one that leaves it open.
+Result<SourceImage> make_source_image(std::string config, const std::string& own);
+
+// What is worth saying of an image's platform where `wanted` was asked for.
+std::optional<std::string> platform_remark(std::string_view label, const SourceImage& source,
+                                           const std::string& wanted);
 
 } // namespace dind::images

@@ -33,15 +33,25 @@ constexpr std::string_view host_architecture() {
 #endif
 }
 
-Result<std::string> read_platform(const json::Fields& config) {
-  // Both are missing from images made before Docker 1.10, all of which were linux/amd64.
-  const std::string os = TRY(config.text_or("os", "linux"));
-  const std::string architecture = TRY(config.text_or("architecture", "amd64"));
-  const std::string variant = TRY(config.text_or("variant", ""));
-  if (os != "linux") {
+// A platform, and whether the configuration says all of it. "crane append" and images made before
+// Docker 1.10 leave it out.
+struct ReadPlatform {
+  std::string name;
+  bool is_said = true;
+};
+
+Result<ReadPlatform> read_platform(const json::Fields& config, const std::string& own) {
+  const std::string os = TRY(config.text_or_none("os"));
+  const std::string architecture = TRY(config.text_or_none("architecture"));
+  const std::string variant = TRY(config.text_or_none("variant"));
+  if (!os.empty() && os != "linux") {
     return input_error("an image for {}, and only those for linux can be baked", os);
   }
-  return os + "/" + architecture + (variant.empty() ? "" : "/" + variant);
+  if (architecture.empty()) {
+    return ReadPlatform{own, false};
+  }
+  return ReadPlatform{"linux/" + architecture + (variant.empty() ? "" : "/" + variant),
+                      !os.empty()};
 }
 
 Result<std::vector<Digest>> read_diff_ids(const json::Fields& config) {
@@ -63,12 +73,13 @@ Result<std::vector<Digest>> read_diff_ids(const json::Fields& config) {
 
 } // namespace
 
-Result<ImageConfig> parse_image_config(std::string_view text) {
-  const json::value document = TRY(json::parse(text));
+Result<ImageConfig> parse_image_config(std::string_view text, const std::string& own) {
+  const json::value document = TRY(json::parse_as_go(text));
   const auto config = TRY(json::Fields::of(document));
-  std::string platform = TRY(read_platform(config));
+  ReadPlatform platform = TRY(read_platform(config, own));
   auto diff_ids = TRY(read_diff_ids(config)); // in the braces, g++ 12 leaks members before it
-  return ImageConfig{archive::sha256_of(text), std::move(platform), std::move(diff_ids)};
+  return ImageConfig{archive::sha256_of(text), std::move(platform.name), platform.is_said,
+                     std::move(diff_ids)};
 }
 
 std::string host_platform() {
@@ -93,6 +104,11 @@ std::string platform_warning(std::string_view image, std::string_view is_for,
                              std::string_view wanted) {
   return fmt::format("{} is for {}, and {} {}", image, is_for,
                      wanted == host_platform() ? "this machine is" : "wanted is", wanted);
+}
+
+std::string assumption_warning(std::string_view image, std::string_view taken_for) {
+  return fmt::format("{} does not say its platform in full; it is taken for one of {}", image,
+                     taken_for);
 }
 
 } // namespace dind::images

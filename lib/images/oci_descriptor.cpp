@@ -28,6 +28,16 @@ constexpr std::array<std::string_view, 9> kLayerTypes = {
     "application/vnd.docker.image.rootfs.diff.tar.zstd",
 };
 
+constexpr std::array<std::string_view, 2> kConfigTypes = {
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+};
+// What layers of images begin with, of which some cannot be unpacked here.
+constexpr std::array<std::string_view, 2> kLayerFamilies = {
+    "application/vnd.oci.image.layer.",
+    "application/vnd.docker.image.rootfs.",
+};
+
 template <std::size_t size>
 bool is_one_of(const std::array<std::string_view, size>& known, std::string_view text) {
   return std::find(known.begin(), known.end(), text) != known.end();
@@ -35,9 +45,12 @@ bool is_one_of(const std::array<std::string_view, size>& known, std::string_view
 
 Result<std::string> parse_platform(const json::object& document) {
   const json::Fields platform(document);
-  const std::string os = TRY(platform.text_or("os", ""));
-  const std::string architecture = TRY(platform.text_or("architecture", ""));
-  const std::string variant = TRY(platform.text_or("variant", ""));
+  const std::string os = TRY(platform.text_or_none("os"));
+  const std::string architecture = TRY(platform.text_or_none("architecture"));
+  const std::string variant = TRY(platform.text_or_none("variant"));
+  if (os.empty() && architecture.empty()) {
+    return std::string();
+  }
   return os + "/" + architecture + (variant.empty() ? "" : "/" + variant);
 }
 
@@ -58,12 +71,17 @@ Result<Descriptor> parse_descriptor(const json::value& document) {
   }
   if (const auto* const found = TRY(fields.child_or_none("annotations"))) {
     const json::Fields annotations(*found);
-    descriptor.ref_name = TRY(annotations.text_or("org.opencontainers.image.ref.name", ""));
-    descriptor.image_name = TRY(annotations.text_or("io.containerd.image.name", ""));
+    descriptor.ref_name = TRY(annotations.text_or_none("org.opencontainers.image.ref.name"));
+    descriptor.image_name = TRY(annotations.text_or_none("io.containerd.image.name"));
+    if (descriptor.image_name.empty()) { // "crane pull --format=oci"
+      descriptor.image_name = TRY(annotations.text_or_none("dev.ggcr.image.name"));
+    }
     // BuildKit's provenance and SBOMs travel as manifests of their own.
     descriptor.attestation = annotations.has("vnd.docker.reference.type");
   }
   descriptor.attestation = descriptor.attestation || descriptor.platform == "unknown/unknown";
+  const std::string artifact_type = TRY(fields.text_or_none("artifactType"));
+  descriptor.artifact = !artifact_type.empty() && !is_one_of(kConfigTypes, artifact_type);
   descriptor.elsewhere = !TRY(fields.texts_or_none("urls")).empty();
   return descriptor;
 }
@@ -87,6 +105,15 @@ bool is_manifest(const Descriptor& descriptor) {
   return is_one_of(kManifestTypes, descriptor.media_type);
 }
 
+bool is_image_config(const Descriptor& config) {
+  return config.media_type.empty() || is_one_of(kConfigTypes, config.media_type);
+}
+
+bool is_image_layer(const Descriptor& layer) {
+  return std::any_of(kLayerFamilies.begin(), kLayerFamilies.end(),
+                     [&](std::string_view family) { return layer.media_type.starts_with(family); });
+}
+
 Result<void> check_layer_type(const Descriptor& layer) {
   const std::string& type = layer.media_type;
   if (layer.elsewhere || type.find(".foreign.") != std::string::npos) {
@@ -102,44 +129,60 @@ Result<void> check_layer_type(const Descriptor& layer) {
 }
 
 int match_platform(std::string_view platform, std::string_view host) {
+  constexpr int kBest = 100;
   if (platform == host) {
-    return 3;
+    return kBest;
   }
   if (!platform.starts_with(host) || platform[host.size()] != '/') {
     return 0;
   }
-  // The variants that every machine of their kind runs; "amd64/v3" is not one.
   const std::string_view variant = platform.substr(host.size() + 1);
-  return variant == "v8" || variant == "v7" ? 2 : 1;
+  // The variants that every machine of their kind runs, ...
+  if (variant == "v8" || variant == "v7") {
+    return kBest - 1;
+  }
+  // ... and levels of amd64, of which fewer machines run the higher ones.
+  const bool is_level = host == "linux/amd64" && variant.size() == 2 && variant[0] == 'v' &&
+                        variant[1] > '0' && variant[1] <= '9';
+  return is_level ? kBest - (variant[1] - '0') : 1;
 }
 
 Result<Descriptor> choose_platform(const std::vector<Descriptor>& among, std::string_view host) {
-  const Descriptor* best = nullptr;
-  int best_match = 0;
-  std::string others;
   std::vector<const Descriptor*> images;
   for (const Descriptor& descriptor : among) {
-    if (descriptor.attestation) {
-      continue;
+    const bool is_new = std::none_of(images.begin(), images.end(), [&](const Descriptor* known) {
+      return known->digest == descriptor.digest && known->platform == descriptor.platform;
+    });
+    if (is_new && !descriptor.attestation) {
+      images.push_back(&descriptor);
     }
-    images.push_back(&descriptor);
-    others += (others.empty() ? "" : ", ") +
-              (descriptor.platform.empty() ? std::string("one without") : descriptor.platform);
-    if (const int match = match_platform(descriptor.platform, host); match > best_match) {
-      best = &descriptor;
-      best_match = match;
-    }
-  }
-  if (best) {
-    return *best;
-  }
-  if (images.size() == 1) {
-    return *images.front();
   }
   if (images.empty()) {
     return input_error("an index without an image");
   }
-  return input_error("no image for {}: the platforms are {}", host, others);
+  const auto* const best = *std::max_element(
+      images.begin(), images.end(), [&](const Descriptor* one, const Descriptor* other) {
+        return match_platform(one->platform, host) < match_platform(other->platform, host);
+      });
+  const bool is_one_image = std::all_of(images.begin(), images.end(), [&](const Descriptor* image) {
+    return image->digest == best->digest;
+  });
+  if (is_one_image || match_platform(best->platform, host) > 0) {
+    return *best;
+  }
+  return input_error("no image for {}: the platforms are {}; --platform takes another", host,
+                     platforms_of(among));
+}
+
+std::string platforms_of(const std::vector<Descriptor>& descriptors) {
+  std::string all;
+  for (const Descriptor& descriptor : descriptors) {
+    if (!descriptor.attestation) {
+      all += (all.empty() ? "" : ", ") +
+             (descriptor.platform.empty() ? std::string("one without") : descriptor.platform);
+    }
+  }
+  return all;
 }
 
 } // namespace dind::images

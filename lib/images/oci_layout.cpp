@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <map>
 #include <utility>
+#include <variant>
 
 namespace dind::images {
 namespace {
 
-constexpr int kMaxNesting = 4; // of indexes
+constexpr int kMaxNesting = 4;            // of indexes
+constexpr std::uint64_t kEmptyConfig = 2; // "{}", which artifacts have
 
 // What index.json offers under one name: one manifest, or one for each platform.
 struct Offer {
@@ -44,16 +46,21 @@ std::optional<cache::Reference> parse_full_name(const std::string& text) {
   return std::move(parsed).value();
 }
 
+bool is_no_image(const Descriptor& descriptor) {
+  return descriptor.attestation || descriptor.artifact;
+}
+
 std::vector<Offer> group_by_name(const std::vector<Descriptor>& descriptors) {
   std::vector<Offer> offers;
   std::map<std::pair<std::string, std::string>, std::size_t> known;
   for (const Descriptor& descriptor : descriptors) {
-    if (descriptor.attestation) {
+    if (is_no_image(descriptor)) {
       continue;
     }
     const bool named = !descriptor.ref_name.empty() || !descriptor.image_name.empty();
-    const auto key = std::pair(descriptor.image_name, descriptor.ref_name);
-    if (const auto found = known.find(key); named && found != known.end()) {
+    const auto key = named ? std::pair(descriptor.image_name, descriptor.ref_name)
+                           : std::pair(std::string(), descriptor.digest.text());
+    if (const auto found = known.find(key); found != known.end()) {
       offers[found->second].descriptors.push_back(descriptor);
       continue;
     }
@@ -108,6 +115,12 @@ Result<std::vector<Offer>> select(std::vector<Offer> offers, const std::string& 
   return input_error("no image {}: there is {}", reference, there.empty() ? "none" : there);
 }
 
+// What is listed among images, and why it is none.
+struct NoImage {
+  std::string why;
+};
+using Found = std::variant<SourceImage, NoImage>;
+
 class Reader {
 public:
   Reader(std::shared_ptr<const Bundle> bundle, std::string platform)
@@ -119,25 +132,29 @@ public:
   }
 
   // Follows indexes down to the manifest for the platform.
-  Result<SourceImage> read_image(const Offer& offer) const {
-    Descriptor at = TRY(choose_platform(offer.descriptors, platform_));
+  Result<Found> read(const Offer& offer) const {
+    std::vector<Descriptor> choices = offer.descriptors;
     std::optional<Digest> index;
     for (int nesting = 0; nesting < kMaxNesting; ++nesting) {
+      choices = images_among(std::move(choices));
+      if (choices.empty()) {
+        return Found(NoImage{"an index without an image"});
+      }
+      const Descriptor at = TRY(choose(choices));
       const std::string text = TRY(read_blob(at));
       const json::value document = TRY(json::parse(text).within(blob_file(at.digest)));
       if (!is_index(at, document)) {
-        auto image = read_manifest(at, document).within(at.digest.text());
-        if (image) {
-          image->image.manifest = at.digest;
-          image->image.index = index;
+        auto found = TRY(read_manifest(at, document).within(at.digest.text()));
+        if (auto* const made = std::get_if<SourceImage>(&found)) {
+          made->image.manifest = at.digest;
+          made->image.index = index;
         }
-        return image;
+        return found;
       }
       if (!index) {
         index = at.digest;
       }
-      const auto choices = TRY(parse_index(text).within(at.digest.text()));
-      at = TRY(choose_platform(choices, platform_).within(at.digest.text()));
+      choices = TRY(parse_index(text).within(at.digest.text()));
     }
     return input_error("more than {} indexes within each other", kMaxNesting);
   }
@@ -148,6 +165,54 @@ private:
     const auto fields = TRY(json::Fields::of(document));
     const json::array* const manifests = TRY(fields.list("manifests"));
     return parse_descriptors(*manifests);
+  }
+
+  // Those that may be images. Where there are several, one that does not say its platform has that
+  // of its configuration.
+  std::vector<Descriptor> images_among(std::vector<Descriptor> listed) const {
+    std::erase_if(listed, is_no_image);
+    if (listed.size() < 2) {
+      return listed;
+    }
+    std::vector<Descriptor> images;
+    for (Descriptor& descriptor : listed) {
+      const auto found = descriptor.platform.empty() ? look_at(descriptor) : std::nullopt;
+      if (found && std::holds_alternative<NoImage>(*found)) {
+        continue;
+      }
+      if (found) {
+        descriptor.platform = std::get<SourceImage>(*found).image.platform;
+      }
+      images.push_back(std::move(descriptor));
+    }
+    return images;
+  }
+
+  // What a manifest is, if it can be read.
+  std::optional<Found> look_at(const Descriptor& descriptor) const {
+    const auto text = read_blob(descriptor);
+    const auto document = text ? json::parse(*text) : Result<json::value>(text.error());
+    if (!document || is_index(descriptor, *document)) {
+      return std::nullopt;
+    }
+    auto found = read_manifest(descriptor, *document);
+    return found ? std::optional(std::move(found).value()) : std::nullopt;
+  }
+
+  // A layout may list platforms of which it holds nothing.
+  Result<Descriptor> choose(const std::vector<Descriptor>& images) const {
+    std::vector<Descriptor> here;
+    std::copy_if(images.begin(), images.end(), std::back_inserter(here),
+                 [this](const Descriptor& image) { return bundle_->has(blob_file(image.digest)); });
+    if (here.empty() || here.size() == images.size()) {
+      return choose_platform(images, platform_);
+    }
+    Descriptor chosen = TRY(choose_platform(here, platform_));
+    if (match_platform(chosen.platform, platform_) == 0) {
+      return input_error("no image for {} is in it, only for {}; --platform takes another",
+                         platform_, platforms_of(here));
+    }
+    return chosen;
   }
 
   static bool is_index(const Descriptor& descriptor, const json::value& document) {
@@ -172,24 +237,39 @@ private:
     return read_verified(*bundle_, blob_file(descriptor.digest), descriptor.digest);
   }
 
-  Result<SourceImage> read_manifest(const Descriptor& self, const json::value& document) const {
+  Result<Found> read_manifest(const Descriptor& self, const json::value& document) const {
     const auto fields = TRY(json::Fields::of(document));
     if (TRY(fields.number_or("schemaVersion", 2)) != 2 || fields.has("fsLayers")) {
       return input_error("a manifest of schema 1, which engines no longer take");
     }
     if (!self.media_type.empty() && !is_manifest(self)) {
-      return input_error("a manifest of the unknown media type \"{}\"", self.media_type);
+      return Found(NoImage{fmt::format("of the media type \"{}\"", self.media_type)});
     }
     const json::array* const layer_list = TRY(fields.list("layers"));
     const auto layers = TRY(parse_descriptors(*layer_list));
+    const json::object* const config_document = TRY(fields.child("config"));
+    const Descriptor config = TRY(parse_descriptor(*config_document));
+    if (!is_image_config(config)) {
+      return Found(
+          NoImage{fmt::format("its configuration is of the media type \"{}\"", config.media_type)});
+    }
+    if (config.size <= kEmptyConfig) {
+      return Found(NoImage{"its configuration is empty"});
+    }
+    if (!layers.empty() && std::none_of(layers.begin(), layers.end(), is_image_layer)) {
+      return Found(
+          NoImage{fmt::format("its content is of the media type \"{}\"", layers[0].media_type)});
+    }
+    return read_image(config, layers);
+  }
+
+  Result<Found> read_image(const Descriptor& config, const std::vector<Descriptor>& layers) const {
     for (const Descriptor& layer : layers) {
       TRY(check_layer_type(layer));
     }
-    const json::object* const config_document = TRY(fields.child("config"));
-    const Descriptor config = TRY(parse_descriptor(*config_document));
     std::string config_text = TRY(read_blob(config));
-    SourceImage made = TRY(
-        make_source_image(std::move(config_text)).within("configuration " + config.digest.text()));
+    SourceImage made = TRY(make_source_image(std::move(config_text), platform_)
+                               .within("configuration " + config.digest.text()));
     if (made.image.layers.size() != layers.size()) {
       return input_error("the manifest lists {} layers, and the configuration {}", layers.size(),
                          made.image.layers.size());
@@ -199,44 +279,64 @@ private:
       made.layers.push_back({bundle_, blob_file(layer.digest), layer.digest,
                              cache::Blob{layer.digest, layer.size, layer.media_type, {}}});
     }
-    return made;
+    return Found(std::move(made));
   }
 
   std::shared_ptr<const Bundle> bundle_;
   std::string platform_;
 };
 
+SourceImage named(SourceImage made, const Offer& offer,
+                  const std::optional<cache::Reference>& wanted) {
+  if (offer.name && !offer.name->tag.empty()) {
+    made.image.names = {offer.name->familiar_tagged()};
+  }
+  if (wanted && wanted->digest) {
+    made.image.digests = {wanted->familiar_digested(*wanted->digest)};
+  }
+  return made;
+}
+
 } // namespace
 
 Result<SourceContent> read_oci_layout(std::shared_ptr<const Bundle> bundle,
                                       const std::string& reference, const std::string& platform) {
   const Reader reader(std::move(bundle), platform);
-  auto offers = group_by_name(TRY(reader.read_top()));
-  const auto wanted = parse_full_name(reference);
-  if (!reference.empty()) {
+  const auto listed = TRY(reader.read_top());
+  auto offers = group_by_name(listed);
+  std::vector<std::string> passed_over;
+  if (reference.empty()) {
+    for (const Descriptor& descriptor : listed) {
+      if (is_no_image(descriptor)) {
+        passed_over.push_back(
+            fmt::format("{} is no image, but {}", descriptor.digest.text(),
+                        descriptor.attestation ? "an attestation" : "an artifact"));
+      }
+    }
+  } else {
     offers = TRY(select(std::move(offers), reference));
-  }
-  if (offers.empty()) {
-    return input_error("{} lists no image", kOciIndex);
   }
   SourceContent content;
   for (const Offer& offer : offers) {
-    auto read = reader.read_image(offer).within(offer.label());
-    if (!read) {
-      content.refused.push_back(std::move(read).error());
-      continue;
+    auto found = reader.read(offer);
+    if (!found) {
+      content.refused.push_back(std::move(found).error().within(offer.label()));
+    } else if (const auto* const other = std::get_if<NoImage>(&*found)) {
+      passed_over.push_back(fmt::format("{} is no image: {}", offer.label(), other->why));
+    } else {
+      content.images.push_back(
+          named(std::get<SourceImage>(std::move(*found)), offer, parse_full_name(reference)));
+      if (auto remark = platform_remark(offer.label(), content.images.back(), platform)) {
+        content.warnings.push_back(std::move(*remark));
+      }
     }
-    SourceImage image = std::move(read).value();
-    if (match_platform(image.image.platform, platform) == 0) {
-      content.warnings.push_back(platform_warning(offer.label(), image.image.platform, platform));
-    }
-    if (offer.name && !offer.name->tag.empty()) {
-      image.image.names = {offer.name->familiar_tagged()};
-    }
-    if (wanted && wanted->digest) {
-      image.image.digests = {wanted->familiar_digested(*wanted->digest)};
-    }
-    content.images.push_back(std::move(image));
+  }
+  if (content.images.empty() && content.refused.empty()) {
+    return input_error("{} lists no image{}{}", kOciIndex, passed_over.empty() ? "" : ": ",
+                       fmt::join(passed_over, "; "));
+  }
+  for (const std::string& line : passed_over) {
+    content.warnings.push_back(line + "; it is passed over");
   }
   return content;
 }

@@ -91,7 +91,7 @@ CachePlace absolute(std::string_view volume) {
 } // namespace
 
 Result<std::string> make_outer_config(std::string_view base, const OuterChanges& changes) {
-  json::value document = TRY(json::parse(base));
+  json::value document = TRY(json::parse_as_go(base));
   if (!document.is_object()) {
     return input_error("not an object");
   }
@@ -120,7 +120,7 @@ Result<void> check_volumes(std::string_view base, const CachePlace& place) {
                          place.native(), mount);
     }
   }
-  const json::value document = TRY(json::parse(base));
+  const json::value document = TRY(json::parse_as_go(base));
   const auto members = TRY(json::Fields::of(document));
   const json::object* const config = TRY(members.child_or_none("config"));
   const json::object* const volumes =

@@ -130,7 +130,7 @@ Result<std::map<Digest, PresentLayer>> read_layers(const Fd& root, const std::st
 }
 
 Result<std::vector<Digest>> diff_ids_of(const std::string& config) {
-  const json::value document = TRY(json::parse(config));
+  const json::value document = TRY(json::parse_as_go(config));
   const auto fields = TRY(json::Fields::of(document));
   std::vector<Digest> diff_ids;
   const json::object* rootfs = TRY(fields.child_or_none("rootfs"));

@@ -25,6 +25,17 @@ TEST(JsonParseTest, RefusesDeepNesting) {
   EXPECT_FALSE(parse(std::string(100'000, '[')));
 }
 
+TEST(JsonParseAsGoTest, MendsWhatIsNotUnicode) {
+  const auto text_of = [](const std::string& inside) {
+    return std::string(parse_as_go("[\"" + inside + "\"]").value().as_array()[0].as_string());
+  };
+  EXPECT_EQ(text_of("M\xfcller"), "M\xef\xbf\xbdller");
+  EXPECT_EQ(text_of("a\\ud800b"), "a\xef\xbf\xbd"
+                                  "b");
+  EXPECT_EQ(text_of("\\udc00\\ud83d\\ude00"), "\xef\xbf\xbd\xf0\x9f\x98\x80");
+  EXPECT_EQ(text_of("\\\\ud800 \xff"), "\\ud800 \xef\xbf\xbd") << "an escaped backslash";
+}
+
 TEST(JsonPrintTest, KeepsKeysInOrderAndIntegersWhole) {
   const std::string text =
       R"({"mtu":1400,"debug":true,"a":[1,{"b":null}],"big":18446744073709551615,"e":{},"l":[]})";

@@ -203,6 +203,37 @@ TEST(ImageConfigTest, TakesAsManyLayersAsEnginesDo) {
   EXPECT_TRUE(fails_saying("126 layers", parse_image_config(config_of(126))));
 }
 
+TEST(ImageConfigTest, HasTheEnginesPlatformWhereItSaysNone) {
+  const std::string rest = R"("rootfs":{"type":"layers","diff_ids":[]}})";
+  for (const char* const said :
+       {"{", R"({"os":"",)", R"({"os":null,"architecture":null,"variant":null,)",
+        R"({"architecture":"","os":"linux",)"}) {
+    const auto config = parse_image_config(said + rest, "linux/arm64");
+    ASSERT_TRUE(ok(config)) << said;
+    EXPECT_EQ(config->platform, "linux/arm64") << said;
+    EXPECT_FALSE(config->says_platform) << said;
+  }
+  const auto half = parse_image_config(R"({"architecture":"s390x",)" + rest, "linux/arm64");
+  ASSERT_TRUE(ok(half));
+  EXPECT_EQ(half->platform, "linux/s390x");
+  EXPECT_FALSE(half->says_platform);
+}
+
+TEST(ImageConfigTest, ReadsWhatGoReads) {
+  const std::string rest = R"(","rootfs":{"type":"layers","diff_ids":[]}})";
+  const std::string deep =
+      R"({"x":)" + std::string(200, '[') + std::string(200, ']') + R"(,"author":")";
+  for (const std::string& start :
+       {std::string("{\"author\":\"M\xfcller"), std::string(R"({"author":"\ud800)"),
+        std::string(R"({"author":"\udc00\ud83d\ude00\\ud800)"), deep}) {
+    const std::string text = start + rest;
+    const auto config = parse_image_config(text);
+    ASSERT_TRUE(ok(config)) << text;
+    EXPECT_EQ(config->id, archive::sha256_of(text)) << "by the bytes as they are";
+  }
+  EXPECT_TRUE(fails_saying("deep", parse_image_config(R"({"x":)" + std::string(100'000, '['))));
+}
+
 TEST(ImageConfigTest, SaysThePlatformWithItsVariant) {
   const auto config = parse_image_config(
       R"({"os":"linux","architecture":"arm","variant":"v7","rootfs":{"type":"layers","diff_ids":null}})");

@@ -92,6 +92,8 @@ const Naming kNamings[] = {
     {R"({})", "a:7", {"a:7"}},
     {R"({"org.opencontainers.image.ref.name":"a:1"})", "a:1", {"a:1"}},
     {R"({"org.opencontainers.image.ref.name":"docker.io/library/a:1"})", "a:1", {"a:1"}},
+    {R"({"dev.ggcr.image.name":"index.docker.io/library/a:1"})", "", {"a:1"}},
+    {R"({"dev.ggcr.image.name":"quay.io/a/b:1"})", "quay.io/a/b:1", {"quay.io/a/b:1"}},
 };
 
 TEST_F(OciLayoutTest, NamesAnImageByAnnotationOrReference) {
@@ -167,6 +169,127 @@ TEST_F(OciLayoutTest, WarnsOfAnImageForAnotherMachine) {
   EXPECT_NE(warnings_[0].find("linux/vax"), std::string::npos) << warnings_[0];
 }
 
+// A manifest whose configuration and only layer are of these media types.
+std::string add_artifact(Files& files, const std::string& config_type,
+                         const std::string& layer_type, const std::string& more_members = "",
+                         const std::string& config = R"({"made":"by hand"})") {
+  const std::string manifest =
+      fmt::format(R"({{"schemaVersion":2,"config":{},"layers":[{}]}})",
+                  files.add_blob(config, config_type), files.add_blob("payload", layer_type));
+  return files.add_blob(manifest, "application/vnd.oci.image.manifest.v1+json", more_members);
+}
+
+std::string ref_name(const std::string& name) {
+  return fmt::format(R"(,"annotations":{{"org.opencontainers.image.ref.name":"{}"}})", name);
+}
+
+TEST_F(OciLayoutTest, PassesOverWhatIsNoImageWithALineEach) {
+  const std::string config_type = "application/vnd.oci.image.config.v1+json";
+  const ImageSpec spec = one_layer_image("");
+  Files files;
+  files.contents["index.json"] = index_of(
+      {add_manifest(files, spec, Packing::gzip, ref_name("a/b:1")),
+       add_artifact(files, config_type, "application/vnd.dev.cosign.simplesigning.v1+json",
+                    ref_name("sha256-" + std::string(64, 'a') + ".sig")),
+       add_artifact(files, "application/vnd.cncf.helm.config.v1+json",
+                    "application/vnd.cncf.helm.chart.content.v1.tar+gzip", ref_name("chart")),
+       add_artifact(files, "application/vnd.oci.empty.v1+json", "text/plain", ref_name("notes"),
+                    "{}"),
+       add_artifact(files, config_type, "application/vnd.oci.image.layer.v1.tar", ref_name("empty"),
+                    "{}"),
+       add_artifact(files, "application/vnd.oci.empty.v1+json", "text/spdx+json",
+                    R"(,"artifactType":"application/spdx+json")"),
+       add_manifest(files, one_layer_image("", "sbom"), Packing::plain,
+                    R"(,"annotations":{"vnd.docker.reference.type":"attestation-manifest"})")});
+  const auto images = read(files);
+  ASSERT_TRUE(ok(images));
+  ASSERT_EQ(images->size(), 1U);
+  EXPECT_EQ(images->front().image.id, spec.id());
+  EXPECT_EQ(warnings_.size(), 6U);
+  for (const std::string& warning : warnings_) {
+    EXPECT_NE(warning.find("is no image"), std::string::npos) << warning;
+    EXPECT_NE(warning.find("passed over"), std::string::npos) << warning;
+  }
+}
+
+TEST_F(OciLayoutTest, TakesADigestThatIsListedAgainForOneImage) {
+  const ImageSpec spec = one_layer_image("");
+  const std::string platform =
+      fmt::format(R"(,"platform":{{"os":"linux","architecture":"{}"}})", host_architecture());
+  Files files;
+  files.contents["index.json"] =
+      index_of({add_manifest(files, spec, Packing::gzip, ref_name("a:1")),
+                add_manifest(files, spec, Packing::gzip, ref_name("a:1")),
+                add_manifest(files, spec, Packing::gzip, ref_name("a:1") + platform),
+                add_manifest(files, spec, Packing::gzip, ref_name("b:2"))});
+  const auto images = read(files);
+  ASSERT_TRUE(ok(images));
+  ASSERT_EQ(images->size(), 2U); // one for each name
+  EXPECT_EQ((*images)[0].image.id, spec.id());
+  EXPECT_EQ((*images)[1].image.id, spec.id());
+  Files unnamed;
+  const std::string twice = add_manifest(unnamed, spec, Packing::gzip);
+  unnamed.contents["index.json"] = index_of({twice, twice});
+  EXPECT_EQ(read(unnamed)->size(), 1U);
+  EXPECT_EQ(read(unnamed, "a:1")->size(), 1U);
+}
+
+TEST_F(OciLayoutTest, LetsConfigurationsDecideWhereManifestsSayNoPlatform) {
+  ImageSpec foreign = one_layer_image("");
+  foreign.architecture = "vax";
+  const ImageSpec ours = one_layer_image("");
+  Files files;
+  files.contents["index.json"] =
+      index_of({add_manifest(files, foreign, Packing::gzip, ref_name("a:1")),
+                add_manifest(files, ours, Packing::gzip, ref_name("a:1"))});
+  const auto images = read(files);
+  ASSERT_TRUE(ok(images));
+  ASSERT_EQ(images->size(), 1U);
+  EXPECT_EQ(images->front().image.id, ours.id());
+  EXPECT_TRUE(warnings_.empty());
+}
+
+TEST_F(OciLayoutTest, SaysWhichPlatformsAreThereWhereAnIndexListsMore) {
+  Files files;
+  const auto platform = [](const std::string& architecture) {
+    return fmt::format(R"(,"platform":{{"os":"linux","architecture":"{}"}})", architecture);
+  };
+  ImageSpec foreign = one_layer_image("", "foreign");
+  foreign.architecture = "vax";
+  Files elsewhere; // whose blobs are not in the layout
+  files.contents["index.json"] = index_of(
+      {files.add_blob(index_of({add_manifest(elsewhere, one_layer_image(""), Packing::gzip,
+                                             platform(host_architecture())),
+                                add_manifest(files, foreign, Packing::gzip, platform("vax"))}),
+                      "application/vnd.oci.image.index.v1+json")});
+  EXPECT_TRUE(fails_saying("only for linux/vax; --platform", read(files)));
+}
+
+TEST_F(OciLayoutTest, CostsNoOtherImageWhatCannotBeHad) {
+  Files files =
+      oci_layout({one_layer_image("a:1"), one_layer_image("b:2", "second")}, Packing::plain);
+  std::erase_if(files.contents, [](const auto& file) {
+    return file.second.find("second") != std::string::npos && !file.second.starts_with("{");
+  });
+  files.write(dir_, "some");
+  const auto content = read_oci_layout(open_directory(dir_ / "some").value(), "");
+  ASSERT_TRUE(ok(content));
+  ASSERT_EQ(content->images.size(), 1U);
+  EXPECT_EQ(content->images.front().image.names, std::vector<std::string>{"a:1"});
+  ASSERT_EQ(content->refused.size(), 1U);
+  EXPECT_TRUE(content->refused.front().describe().starts_with("b:2: "));
+}
+
+TEST_F(OciLayoutTest, TakesTheOwnPlatformWhereAnImageSaysNone) {
+  ImageSpec spec = one_layer_image("a:1");
+  spec.architecture = "";
+  const auto images = read(oci_layout({spec}, Packing::plain));
+  ASSERT_TRUE(ok(images));
+  EXPECT_EQ(images->front().image.platform, host_platform());
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_NE(warnings_[0].find("does not say its platform"), std::string::npos) << warnings_[0];
+}
+
 struct LayoutDamage {
   const char* what;
   std::function<void(Files&)> inflict;
@@ -213,7 +336,7 @@ const LayoutDamage kLayoutDamages[] = {
        files.contents["index.json"] =
            index_of({files.add_blob(manifest, "application/vnd.oci.image.manifest.v1+json")});
      },
-     "\"rootfs\""},
+     "is no image: its configuration is of the media type \"application/vnd.cncf.helm"},
     {"indexes in a circle",
      [](Files& files) {
        std::string inner = index_of({});
