@@ -3,6 +3,7 @@
 #include <archive/link_walk.hpp>
 #include <archive/member_path.hpp>
 #include <base/utf8.hpp>
+#include <sys/xattr.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -41,6 +42,16 @@ std::string join(std::string_view parent, std::string_view name) {
     path += '/';
   }
   return path.append(name);
+}
+
+// An engine fails on what the kernel refuses, and the kernel takes an empty one.
+Result<void> check_capability(const TarEntry& entry) {
+  const auto found = std::find_if(entry.xattrs.begin(), entry.xattrs.end(), [](const Xattr& xattr) {
+    return xattr.name == sys::kCapabilityXattr;
+  });
+  const bool is_right =
+      found == entry.xattrs.end() || found->value.empty() || sys::is_capability(found->value);
+  return is_right ? Result<void>() : input_error("a capability that no kernel takes");
 }
 
 } // namespace
@@ -116,6 +127,7 @@ Result<void> LayerRules::State::put(const std::string& path, const TarEntry& ent
   if (name.starts_with(kWhiteoutPrefix)) {
     return add_whiteout(parent, name.substr(kWhiteoutPrefix.size()), entry);
   }
+  TRY(check_capability(entry));
   TRY(make_room(path, entry));
   return make(path, entry, reader);
 }

@@ -21,6 +21,10 @@ Result<void> set_xattr(sys::At at, const std::string& path, const archive::Xattr
     recorder.lose_untransportable(path, xattr.name);
     return {};
   }
+  if (xattr.value.empty()) {
+    recorder.lose_empty_capability(path);
+    return {};
+  }
   auto set = sys::set_xattr_at(at, xattr.name, xattr.value);
   if (set) {
     recorder.capability(path);

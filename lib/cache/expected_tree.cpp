@@ -40,7 +40,7 @@ bool is_node(EntryType type) {
 std::optional<std::string> capability_of(const TarEntry& entry) {
   for (const archive::Xattr& xattr : entry.xattrs) {
     if (xattr.name == sys::kCapabilityXattr) {
-      return xattr.value;
+      return sys::capability_as_read(xattr.value);
     }
   }
   return std::nullopt;

@@ -1,6 +1,7 @@
 #include <cache/skeleton_recorder.hpp>
 
 #include <base/utf8.hpp>
+#include <sys/xattr.hpp>
 
 #include <sys/stat.h>
 
@@ -67,6 +68,11 @@ void SkeletonRecorder::lose_untransportable(const std::string& path, const std::
   lose(path, name,
        fmt::format("extended attributes that no image layer carries: {} on {}", printable(name),
                    printable(path)));
+}
+
+void SkeletonRecorder::lose_empty_capability(const std::string& path) {
+  lose(path, std::string(sys::kCapabilityXattr),
+       fmt::format("an empty capability, on {}", printable(path)));
 }
 
 void SkeletonRecorder::lose(const std::string& path, const std::string& name,

@@ -27,6 +27,8 @@ public:
   void lose(const std::string& path, const std::string& name, const std::string& reason);
   // The same, because image layers carry nothing but capabilities.
   void lose_untransportable(const std::string& path, const std::string& name);
+  // The same of a capability without content: the kernel stores it, and cannot read it.
+  void lose_empty_capability(const std::string& path);
 
   bool is_node(const std::string& path) const { return node_index_.contains(path); }
 

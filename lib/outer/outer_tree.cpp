@@ -77,7 +77,9 @@ archive::TarEntry OuterTree::translate(const archive::Spot& spot, const archive:
                            .mtime_ns = static_cast<std::uint32_t>(time.tv_nsec),
                            .link_name = entry.link_name};
   for (const archive::Xattr& xattr : entry.xattrs) {
-    if (xattr.name == sys::kCapabilityXattr) {
+    if (xattr.name == sys::kCapabilityXattr && xattr.value.empty()) {
+      recorder_.lose_empty_capability(spot.path);
+    } else if (xattr.name == sys::kCapabilityXattr) {
       member.xattrs.push_back(xattr);
       recorder_.capability(spot.path);
     } else {

@@ -64,7 +64,28 @@ Result<std::vector<std::string>> read_names(List list, const std::string& whose)
   return found;
 }
 
+constexpr std::size_t kRevisionByte = 3; // of the magic number, which is little-endian
+constexpr std::size_t kSizeOfRevision2 = 20;
+constexpr std::size_t kSizeOfRevision3 = 24;
+
 } // namespace
+
+bool is_capability(std::string_view value) {
+  const bool fits = (value.size() == kSizeOfRevision2 && value[kRevisionByte] == 2) ||
+                    (value.size() == kSizeOfRevision3 && value[kRevisionByte] == 3);
+  // Besides the revision, the magic number has the bit "effective" only.
+  return fits && (static_cast<unsigned char>(value[0]) & ~1U) == 0 && value[1] == 0 &&
+         value[2] == 0;
+}
+
+std::string capability_as_read(std::string value) {
+  if (is_capability(value) && value.ends_with(std::string_view("\0\0\0\0", 4)) &&
+      value.size() == kSizeOfRevision3) {
+    value.resize(kSizeOfRevision2);
+    value[kRevisionByte] = 2;
+  }
+  return value;
+}
 
 Result<void> set_xattr_at(At at, const std::string& name, std::string_view value) {
   if (::lsetxattr(proc_path(at).c_str(), name.c_str(), value.data(), value.size(), 0) == -1) {

@@ -15,6 +15,11 @@ inline constexpr std::string_view kCapabilityXattr = "security.capability";
 inline constexpr const char* kOpaqueXattr = "trusted.overlay.opaque";
 inline constexpr const char* kOpaqueXattrOfUsers = "user.overlay.opaque";
 
+// Whether the kernel takes `value` for a file's capability (linux/capability.h, revisions 2 and 3).
+bool is_capability(std::string_view value);
+// What it gives back for one: revision 3 with root's own ID comes back as revision 2.
+std::string capability_as_read(std::string value);
+
 // Extended attributes of a name that may be a symlink, which is never followed.
 // They go through /proc/self/fd, as no *at calls exist before Linux 6.13.
 Result<void> set_xattr_at(At at, const std::string& name, std::string_view value);

@@ -260,6 +260,11 @@ std::vector<std::string> nasty_layers() {
   TarMember issue = member("/etc/issue", '0', 0640);
   issue.content = "by an absolute name";
   issue.gid = 9;
+  // Revision 3 with root's ID 0, which the kernel gives back as revision 2.
+  TarMember arping = member("/bin/arping", '0', 0755);
+  arping.content = "arping";
+  arping.pax = {{"SCHILY.xattr.security.capability",
+                 std::string("\x01\x00\x00\x03", 4) + capability.substr(4) + std::string(4, '\0')}};
   const std::string spelled = TarBuilder()
                                   .directory("/")
                                   .directory("./")
@@ -269,6 +274,7 @@ std::vector<std::string> nasty_layers() {
                                   .whiteout("/bin/su")
                                   .opaque("/home/u")
                                   .add(issue)
+                                  .add(arping)
                                   .hard_link("/etc/issue.net", "/etc/issue")
                                   .directory("usr")
                                   .directory("usr/lib")

@@ -308,6 +308,22 @@ TEST_F(BakeTest, TakesAnImageFromTheSourceThatIsWhole) {
   expect_whole("cache");
 }
 
+TEST_F(BakeTest, TakesAnEmptyCapabilityForOneThatIsLost) {
+  const std::string layer =
+      TarBuilder()
+          .add({.name = "d",
+                .type = '5',
+                .mode = 0755,
+                .pax = {{"SCHILY.xattr.security.capability", ""}}})
+          .add({.name = "f", .content = "x", .pax = {{"SCHILY.xattr.security.capability", ""}}})
+          .finish();
+  const auto report = bake_one(test::old_docker_archive({{"a:1", {layer}}}).tar());
+  ASSERT_TRUE(ok(report));
+  EXPECT_NE(report->manifest.layers.front().copy_reason.find("an empty capability"),
+            std::string::npos);
+  expect_whole("cache");
+}
+
 TEST_F(BakeTest, LeavesNothingWhenStopped) {
   stop_ = true;
   EXPECT_TRUE(fails_with(ECANCELED, bake_one(test::old_docker_archive({first_}).tar())));

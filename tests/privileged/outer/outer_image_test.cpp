@@ -177,6 +177,15 @@ TEST_F(OuterImageTest, TakesABaseWithAbsoluteNames) {
   EXPECT_FALSE(report->added.programs);
 }
 
+TEST_F(OuterImageTest, RefusesACapabilityThatNoKernelTakes) {
+  write_images("in",
+               {{"a:1",
+                 {TarBuilder()
+                      .add({.name = "f", .pax = {{"SCHILY.xattr.security.capability", "\x01\x02"}}})
+                      .finish()}}});
+  EXPECT_TRUE(fails_saying("no kernel takes", make("oci:{}/out", {"in"})));
+}
+
 TEST_F(OuterImageTest, IsTheSameWithoutAnImageThatCannotBeHad) {
   const std::string broken = TarBuilder().file("f", "x").raw(std::string(512, 'x')).finish();
   write_images("good", {{"a:1", {layer_of("a")}}, {"b:2", {layer_of("b")}}});

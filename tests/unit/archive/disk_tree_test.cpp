@@ -318,6 +318,9 @@ std::vector<Hostile> hostile_layers() {
       {"EmptySymlink", tar().symlink("s", ""), "make symlink s: No such file"},
       {"NameTooLong", tar().long_name(std::string(256, 'n')).file("x", ""),
        "a name longer than 255 bytes"},
+      {"CapabilityOfNoRevision",
+       tar().add({.name = "f", .pax = {{"SCHILY.xattr.security.capability", "\x01\x02"}}}),
+       "a capability that no kernel takes"},
       {"DeclaredSizeWithoutData", tar().add(own({.name = "big", .declared_size = 10737418240})),
        "but the archive ends"},
   };
