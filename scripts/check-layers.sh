@@ -12,7 +12,7 @@ cd "${1:-$(dirname "$0")/..}"
 table='
 base:       | boost/json/.*
 sys:        base | boost/filesystem/.* spawn.cpp=boost/process/.*
-archive:    base sys | boost/filesystem/path.hpp zlib.h zstd.h openssl/sha.h
+archive:    base sys | boost/filesystem/path.hpp bzlib.h lzma.h zlib.h zstd.h zstd_errors.h openssl/sha.h
 init:       base sys |
 bolt:       base sys |
 config:     base sys |
@@ -64,7 +64,7 @@ function may_wrap(module, file, header,    n, i, word, at) {
 # The C library, the kernel and the C++ library. Our own headers end in .hpp, so
 # <sys/stat.h> is theirs and <sys/file.hpp> ours.
 function is_system(header) {
-  if (header ~ /^(zlib|zconf|zstd|zdict|zstd_errors)\.h$/) return 0
+  if (header ~ /^(bzlib|lzma|zlib|zconf|zstd|zdict|zstd_errors)\.h$/) return 0
   return header ~ /^[a-z0-9_]+(\.h)?$/ ||
          header ~ /^(sys|linux|asm|asm-generic|net|netinet|arpa|bits)\/.*\.h$/
 }

@@ -25,8 +25,8 @@ inline constexpr const char* kSourcesHelp = R"(Sources:
   PATH                       an archive or layout, told by what it holds
   @FILE                      a list of sources, one a line; # at the start of a word
                              begins a comment
-  Archives and their layers may be plain, gzip or zstd. REF picks one image; without
-  it, all are taken. REF also names an image of an OCI layout that says only its tag.
+  Archives and their layers may be plain, gzip, zstd, xz or bzip2. REF picks one image;
+  without it, all are taken. REF also names an image of an OCI layout that says only its tag.
 )";
 
 // The sources that the arguments name, lists replaced by what is in them.

@@ -155,6 +155,8 @@ std::string compressor_name(Compression kind) {
   case Compression::gzip:
     return fmt::format("gzip-{} {}", kGzipBlockLevel, ::zlibVersion());
   case Compression::none:
+  case Compression::xz: // which are only read
+  case Compression::bzip2:
     break;
   }
   return "none";

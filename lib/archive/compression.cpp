@@ -4,6 +4,9 @@
 
 #include <zlib.h>
 #include <zstd.h>
+#include <bzlib.h>
+#include <lzma.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <array>
@@ -18,20 +21,29 @@ namespace {
 constexpr int kGzipWindow = MAX_WBITS + 16; // zlib: with gzip's header and trailer
 constexpr int kGzipStreamLevel = 5;
 constexpr int kGzipMemory = 8;
-constexpr int kZstdWindowLog = 27; // 128 MiB, zstd's own limit for untrusted input
-constexpr std::size_t kProbe = 4;
+constexpr int kZstdWindowLog = 27;               // 128 MiB, zstd's own limit for untrusted input
+constexpr std::uint64_t kXzMemory = 128U << 20U; // twice what `xz -9` asks for
+constexpr std::size_t kProbe = 10;
 
 bool is_gzip(std::string_view start) {
   return start.starts_with("\x1f\x8b\x08");
 }
 
 bool is_zstd(std::string_view start) {
-  if (start.size() < kProbe) {
-    return false;
-  }
   // A skippable frame may come first: 0x184d2a50 to 0x184d2a5f, little-endian.
-  return start == "\x28\xb5\x2f\xfd" || ((static_cast<unsigned char>(start[0]) & 0xf0U) == 0x50 &&
-                                         start.substr(1) == "\x2a\x4d\x18");
+  return start.starts_with("\x28\xb5\x2f\xfd") ||
+         (!start.empty() && (static_cast<unsigned char>(start[0]) & 0xf0U) == 0x50 &&
+          start.substr(1).starts_with("\x2a\x4d\x18"));
+}
+
+bool is_xz(std::string_view start) {
+  return start.starts_with(std::string_view("\xfd\x37zXZ\0", 6));
+}
+
+// "BZh", the size of blocks, and what the first block, or the end of none, begins with.
+bool is_bzip2(std::string_view start) {
+  return start.size() == kProbe && start.starts_with("BZh") && start[3] >= '1' && start[3] <= '9' &&
+         (start.substr(4) == "1AY&SY" || start.substr(4) == "\x17\x72\x45\x38\x50\x90");
 }
 
 // Bytes that were read ahead, then the rest of the source.
@@ -120,6 +132,10 @@ public:
       ZSTD_inBuffer in{input.data(), input.size(), 0};
       const std::size_t outcome = ZSTD_decompressStream(context_, &out, &in);
       input_.use(in.pos);
+      if (ZSTD_getErrorCode(outcome) == ZSTD_error_frameParameter_windowTooLarge) {
+        return input_error("the zstd stream has a window of more than 128 MiB; compress it without "
+                           "--ultra, and with --long=27 at most");
+      }
       if (ZSTD_isError(outcome) != 0) {
         return input_error("the zstd stream is damaged: {}", ZSTD_getErrorName(outcome));
       }
@@ -144,6 +160,139 @@ private:
   bool in_frame_ = false;
 };
 
+class XzSource final : public ByteSource {
+public:
+  explicit XzSource(PrefixedSource source) : input_(std::move(source)) {
+    [[maybe_unused]] const lzma_ret made =
+        ::lzma_stream_decoder(&stream_, kXzMemory, LZMA_CONCATENATED);
+    assert(made == LZMA_OK);
+  }
+  ~XzSource() override { ::lzma_end(&stream_); }
+  XzSource(const XzSource&) = delete;
+  XzSource& operator=(const XzSource&) = delete;
+
+  Result<std::size_t> read(std::span<std::byte> into) override {
+    stream_.next_out = reinterpret_cast<std::uint8_t*>(into.data());
+    stream_.avail_out = into.size();
+    while (!ended_ && stream_.avail_out == into.size()) {
+      const std::span<std::byte> input = TRY(input_.peek());
+      TRY(step(input));
+    }
+    return into.size() - stream_.avail_out;
+  }
+
+private:
+  Result<void> step(std::span<std::byte> input) {
+    stream_.next_in = reinterpret_cast<const std::uint8_t*>(input.data());
+    stream_.avail_in = input.size();
+    const lzma_ret outcome = ::lzma_code(&stream_, input.empty() ? LZMA_FINISH : LZMA_RUN);
+    input_.use(input.size() - stream_.avail_in);
+    switch (outcome) {
+    case LZMA_OK:
+      return {};
+    case LZMA_STREAM_END:
+      ended_ = true;
+      return {};
+    case LZMA_BUF_ERROR:
+      return input_error("the xz stream is {}", input.empty() ? "cut short" : "damaged");
+    case LZMA_MEMLIMIT_ERROR:
+      return input_error("the xz stream needs more than {} MiB to be read; compress it with xz -9 "
+                         "at most",
+                         kXzMemory >> 20U);
+    default:
+      return input_error("the xz stream is damaged");
+    }
+  }
+
+  Input input_;
+  lzma_stream stream_ = LZMA_STREAM_INIT;
+  bool ended_ = false;
+};
+
+class Bzip2Source final : public ByteSource {
+public:
+  explicit Bzip2Source(PrefixedSource source) : input_(std::move(source)) {}
+  ~Bzip2Source() override { end_member(); }
+  Bzip2Source(const Bzip2Source&) = delete;
+  Bzip2Source& operator=(const Bzip2Source&) = delete;
+
+  Result<std::size_t> read(std::span<std::byte> into) override {
+    const auto room = static_cast<unsigned>(
+        std::min<std::size_t>(into.size(), std::numeric_limits<unsigned>::max()));
+    stream_.next_out = reinterpret_cast<char*>(into.data());
+    stream_.avail_out = room;
+    while (stream_.avail_out == room) {
+      const std::span<std::byte> input = TRY(input_.peek());
+      if (input.empty()) {
+        return in_member_ ? Result<std::size_t>(input_error("the bzip2 stream is cut short"))
+                          : std::size_t{0};
+      }
+      TRY(step(input));
+    }
+    return std::size_t{room - stream_.avail_out};
+  }
+
+private:
+  void begin_member() {
+    const auto next_out = stream_.next_out;
+    const auto avail_out = stream_.avail_out;
+    stream_ = {};
+    [[maybe_unused]] const int made = ::BZ2_bzDecompressInit(&stream_, 0, 0);
+    assert(made == BZ_OK);
+    stream_.next_out = next_out;
+    stream_.avail_out = avail_out;
+    in_member_ = true;
+  }
+  void end_member() {
+    if (std::exchange(in_member_, false)) {
+      ::BZ2_bzDecompressEnd(&stream_);
+    }
+  }
+
+  Result<void> step(std::span<std::byte> input) {
+    if (!in_member_) {
+      begin_member();
+    }
+    stream_.next_in = reinterpret_cast<char*>(input.data());
+    stream_.avail_in = static_cast<unsigned>(input.size());
+    const int outcome = ::BZ2_bzDecompress(&stream_);
+    input_.use(input.size() - stream_.avail_in);
+    if (outcome == BZ_STREAM_END) {
+      end_member();
+      return {};
+    }
+    return outcome == BZ_OK ? Result<void>() : input_error("the bzip2 stream is damaged");
+  }
+
+  Input input_;
+  bz_stream stream_{};
+  bool in_member_ = false;
+};
+
+Compression kind_of(std::string_view start) {
+  return is_gzip(start)    ? Compression::gzip
+         : is_zstd(start)  ? Compression::zstd
+         : is_xz(start)    ? Compression::xz
+         : is_bzip2(start) ? Compression::bzip2
+                           : Compression::none;
+}
+
+std::unique_ptr<ByteSource> open_stream(Compression kind, PrefixedSource source) {
+  switch (kind) {
+  case Compression::gzip:
+    return std::make_unique<GzipSource>(std::move(source));
+  case Compression::zstd:
+    return std::make_unique<ZstdSource>(std::move(source));
+  case Compression::xz:
+    return std::make_unique<XzSource>(std::move(source));
+  case Compression::bzip2:
+    return std::make_unique<Bzip2Source>(std::move(source));
+  case Compression::none:
+    break;
+  }
+  return std::make_unique<PrefixedSource>(std::move(source));
+}
+
 } // namespace
 
 std::string_view name_of(Compression compression) {
@@ -152,6 +301,10 @@ std::string_view name_of(Compression compression) {
     return "gzip";
   case Compression::zstd:
     return "zstd";
+  case Compression::xz:
+    return "xz";
+  case Compression::bzip2:
+    return "bzip2";
   case Compression::none:
     break;
   }
@@ -161,16 +314,8 @@ std::string_view name_of(Compression compression) {
 Result<Decompressed> decompress(ByteSource& source) {
   std::string start(kProbe, '\0');
   start.resize(TRY(read_fully(source, std::as_writable_bytes(std::span(start)))));
-  const bool gzip = is_gzip(start);
-  const bool zstd = is_zstd(start);
-  PrefixedSource all(std::move(start), source);
-  if (gzip) {
-    return Decompressed{Compression::gzip, std::make_unique<GzipSource>(std::move(all))};
-  }
-  if (zstd) {
-    return Decompressed{Compression::zstd, std::make_unique<ZstdSource>(std::move(all))};
-  }
-  return Decompressed{Compression::none, std::make_unique<PrefixedSource>(std::move(all))};
+  const Compression kind = kind_of(start);
+  return Decompressed{kind, open_stream(kind, PrefixedSource(std::move(start), source))};
 }
 
 struct GzipWriter::State {

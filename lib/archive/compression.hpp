@@ -8,13 +8,13 @@
 
 namespace dind::archive {
 
-enum class Compression { none, gzip, zstd };
+enum class Compression { none, gzip, zstd, xz, bzip2 };
 std::string_view name_of(Compression compression);
 
-// Tells gzip and zstd by their first bytes and decompresses as it is read;
+// Tells gzip, zstd, xz and bzip2 by their first bytes and decompresses as it is read;
 // anything else passes through. Several members or frames in a row are one
-// stream. A stream that is cut short, or damaged, is an error. `source` must
-// outlive the result.
+// stream. A stream that is cut short, damaged, or needs more than 128 MiB to be
+// read, is an error. `source` must outlive the result.
 struct Decompressed {
   Compression compression = Compression::none;
   std::unique_ptr<ByteSource> source;

@@ -16,7 +16,7 @@ struct LayerDigests {
   std::optional<Digest> stored; // as they come
 };
 
-// The tar of a layer out of its stored bytes: plain, gzip or zstd. The end is an
+// The tar of a layer out of its stored bytes, compressed or not. The end is an
 // error unless both hashes are what they must be.
 class LayerSource final : public archive::ByteSource {
 public:

@@ -5,6 +5,7 @@
 #include <sys/file.hpp>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <vector>
 
@@ -196,6 +197,20 @@ private:
   Fd dir_;
 };
 
+// Windows PowerShell's > writes text.
+Result<void> refuse_utf16(const Fd& fd, std::uint64_t start) {
+  std::array<std::byte, 2> mark{};
+  archive::RangeSource source(fd, start, mark.size());
+  if (TRY(archive::read_fully(source, mark)) < mark.size()) {
+    return {};
+  }
+  const bool is_text = (mark[0] == std::byte{0xff} && mark[1] == std::byte{0xfe}) ||
+                       (mark[0] == std::byte{0xfe} && mark[1] == std::byte{0xff});
+  return is_text ? input_error("not an archive of images, but text in UTF-16, as PowerShell makes "
+                               "it of what a program prints: use docker save -o FILE")
+                 : Result<void>();
+}
+
 } // namespace
 
 Result<std::string> Bundle::read_document(const std::string& name) const {
@@ -215,6 +230,7 @@ Result<std::string> Bundle::read_document(const std::string& name) const {
 }
 
 Result<std::unique_ptr<Bundle>> index_tar(std::shared_ptr<const Fd> fd, std::uint64_t start) {
+  TRY(refuse_utf16(*fd, start));
   auto bundle = std::make_unique<TarBundle>(std::move(fd));
   TRY(bundle->index(start));
   return std::unique_ptr<Bundle>(std::move(bundle));

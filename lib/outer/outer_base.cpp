@@ -90,9 +90,13 @@ private:
     const auto raw = TRY(BlobWriter::create(making_.draft));
     archive::TeeSource teed(stored, *raw);
     const auto source = TRY(bake::LayerSource::open(teed, expected));
+    const archive::Compression kind = source->compression();
+    if (kind == archive::Compression::xz || kind == archive::Compression::bzip2) {
+      return compress_anew(*source); // there is no media type for it
+    }
     TRY(look_ahead(*source, made_.files));
     const StoredBlob blob = TRY(raw->finish());
-    return OuterLayer{expected.diff_id, blob, layer_media_type(source->compression()), {}};
+    return OuterLayer{expected.diff_id, blob, layer_media_type(kind), {}};
   }
 
   Result<OuterLayer> take_over(archive::ByteSource& stored, const bake::LayerDigests& expected,
@@ -105,9 +109,13 @@ private:
   }
 
   Result<OuterLayer> remake(archive::ByteSource& stored, const bake::LayerDigests& expected) {
-    const auto made = TRY(LayerBlobWriter::create(making_.draft, making_.pool));
     const auto source = TRY(bake::LayerSource::open(stored, expected));
-    archive::TeeSource teed(*source, *made);
+    return compress_anew(*source);
+  }
+
+  Result<OuterLayer> compress_anew(archive::ByteSource& tar) {
+    const auto made = TRY(LayerBlobWriter::create(making_.draft, making_.pool));
+    archive::TeeSource teed(tar, *made);
     TRY(look_ahead(teed, made_.files));
     OuterLayer layer = TRY(made->finish());
     layer.annotations.emplace_back(kRecipeAnnotation, making_.recipe);

@@ -46,6 +46,13 @@ TEST_F(BundleTest, FindsMembersOfATarWhereTheyAre) {
   EXPECT_EQ((*bundle)->read_document("empty").value(), "");
 }
 
+TEST_F(BundleTest, TellsWhatPowerShellHasMadeOfAnArchive) {
+  const std::string text("\xff\xfe"
+                         "b\0l\0o\0b\0s\0",
+                         12);
+  EXPECT_TRUE(fails_saying("docker save -o", index(text + std::string(600, '\0'))));
+}
+
 TEST_F(BundleTest, StartsWhereItIsTold) {
   const auto bundle = index("garbage" + TarBuilder().file("a", "1").finish(), 7);
   ASSERT_TRUE(ok(bundle));
