@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 
 namespace dind {
 namespace {
@@ -37,6 +38,31 @@ std::size_t valid_prefix(std::string_view text) {
   return overlong || surrogate || too_high ? 0 : length;
 }
 
+constexpr std::uint32_t kReplacement = 0xfffd;
+
+void append_code_point(std::string& out, std::uint32_t code) {
+  const auto tail = [code](unsigned shift) {
+    return static_cast<char>(0x80U | (code >> shift & 0x3fU));
+  };
+  if (code < 0x80) {
+    out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    out += {static_cast<char>(0xc0U | code >> 6U), tail(0)};
+  } else if (code < 0x10000) {
+    out += {static_cast<char>(0xe0U | code >> 12U), tail(6), tail(0)};
+  } else {
+    out += {static_cast<char>(0xf0U | code >> 18U), tail(12), tail(6), tail(0)};
+  }
+}
+
+bool is_high_surrogate(std::uint32_t unit) {
+  return unit >= 0xd800 && unit < 0xdc00;
+}
+
+bool is_low_surrogate(std::uint32_t unit) {
+  return unit >= 0xdc00 && unit < 0xe000;
+}
+
 } // namespace
 
 bool is_utf8(std::string_view text) {
@@ -56,6 +82,31 @@ std::string to_utf8(std::string_view text) {
     const std::size_t length = valid_prefix(text);
     out += length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, length);
     text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
+
+std::string utf16_to_utf8(std::string_view bytes, ByteOrder order) {
+  const auto unit_at = [&](std::size_t at) -> std::uint32_t {
+    const auto first = static_cast<unsigned char>(bytes[at]);
+    const auto second = static_cast<unsigned char>(bytes[at + 1]);
+    return order == ByteOrder::big ? first << 8U | second : second << 8U | first;
+  };
+  std::string out;
+  std::size_t at = 0;
+  for (; at + 1 < bytes.size(); at += 2) {
+    const std::uint32_t unit = unit_at(at);
+    const std::uint32_t next = at + 3 < bytes.size() ? unit_at(at + 2) : 0;
+    if (is_high_surrogate(unit) && is_low_surrogate(next)) {
+      append_code_point(out, 0x10000 + ((unit - 0xd800) << 10U) + (next - 0xdc00));
+      at += 2;
+    } else {
+      append_code_point(out,
+                        is_high_surrogate(unit) || is_low_surrogate(unit) ? kReplacement : unit);
+    }
+  }
+  if (at < bytes.size()) {
+    append_code_point(out, kReplacement);
   }
   return out;
 }

@@ -12,6 +12,10 @@ bool is_utf8(std::string_view text);
 // `text` with U+FFFD for each byte that is not a part of well-formed UTF-8, as Go reads it.
 std::string to_utf8(std::string_view text);
 
+// Text in UTF-16, whose lone surrogates, and a byte that is left over, become U+FFFD.
+enum class ByteOrder { little, big };
+std::string utf16_to_utf8(std::string_view bytes, ByteOrder order);
+
 // `text` for a message of one line: control characters, and all that is not
 // UTF-8, as "\\xff".
 std::string printable(std::string_view text);

@@ -19,7 +19,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   std::string unit(text.substr(digits));
   std::transform(unit.begin(), unit.end(), unit.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  for (const std::string_view suffix : {"ib", "b"}) {
+  for (const std::string_view suffix : {"ib", "b", "i"}) { // Kubernetes writes 20Gi
     if (unit.size() == suffix.size() + 1 && unit.ends_with(suffix)) {
       unit.resize(unit.size() - suffix.size());
       break;

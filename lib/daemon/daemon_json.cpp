@@ -1,14 +1,18 @@
 #include <daemon/daemon_json.hpp>
 
+#include <base/utf8.hpp>
 #include <sys/file.hpp>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace dind::daemon {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+constexpr std::string_view kLittleEndianMark = "\xff\xfe";
+constexpr std::string_view kBigEndianMark = "\xfe\xff";
 constexpr std::string_view kSnapshotter = "containerd-snapshotter";
 
 // null stands for "not set", as it does for dockerd.
@@ -62,13 +66,35 @@ std::vector<std::string> keys_of(const std::string& option) {
   return {option, option + "s"};
 }
 
+// Objects whose members are not settings of their own (moby's flatOptions).
+constexpr std::array<std::string_view, 5> kWholes = {"log-opts", "runtimes", "default-ulimits",
+                                                     "features", "builder"};
+
+// Where the file sets `key`: at the top, or, as dockerd looks at it, in an object there.
+std::optional<std::string> where_set(const json::object& file, std::string_view key) {
+  if (const json::value* const found = find(file, key); found && !found->is_object()) {
+    return fmt::format("\"{}\"", key);
+  }
+  for (const auto& [name, value] : file) {
+    const json::object* const group = value.if_object();
+    const bool is_whole = std::find(kWholes.begin(), kWholes.end(), name) != kWholes.end();
+    if (group && is_whole && name == key) {
+      return fmt::format("\"{}\"", key);
+    }
+    if (group && !is_whole && find(*group, key)) {
+      return fmt::format("\"{}\" of \"{}\"", key, std::string_view(name));
+    }
+  }
+  return std::nullopt;
+}
+
 Result<void> check_said_once(const CommandLine& flags, const json::object& file) {
   for (const std::string& option : flags.given) {
     for (const std::string& key : keys_of(option)) {
-      if (find(file, key)) {
-        return input_error("--{} is given as an option, and \"{}\" is in daemon.json: dockerd "
+      if (const auto place = where_set(file, key)) {
+        return input_error("--{} is given as an option, and {} is in daemon.json: dockerd "
                            "does not start with both",
-                           option, key);
+                           option, *place);
       }
     }
   }
@@ -150,6 +176,13 @@ void add_settings(Effective& effective, const CommandLine& flags, const json::ob
 } // namespace
 
 Result<json::object> parse_daemon_json(std::string_view text) {
+  // As engines since 23 read it.
+  if (text.starts_with(kLittleEndianMark)) {
+    return parse_daemon_json(utf16_to_utf8(text.substr(2), ByteOrder::little));
+  }
+  if (text.starts_with(kBigEndianMark)) {
+    return parse_daemon_json(utf16_to_utf8(text.substr(2), ByteOrder::big));
+  }
   if (text.starts_with(kByteOrderMark)) {
     text.remove_prefix(kByteOrderMark.size());
   }
@@ -157,6 +190,9 @@ Result<json::object> parse_daemon_json(std::string_view text) {
     return json::object();
   }
   json::value document = TRY(json::parse(text));
+  if (document.is_null()) { // no settings, as for dockerd
+    return json::object();
+  }
   if (!document.is_object()) {
     return input_error("not a JSON object");
   }
@@ -183,6 +219,11 @@ Result<DaemonFile> read_daemon_file(const CommandLine& flags, const fs::path& de
   if (!text) {
     if (text.error().is(std::errc::no_such_file_or_directory) && !is_named) {
       return file;
+    }
+    if (text.error().is(std::errc::is_a_directory)) {
+      return input_error("{} is a directory: a bind mount of a file that the host does not have "
+                         "makes one",
+                         file.path.native());
     }
     return std::move(text).error();
   }

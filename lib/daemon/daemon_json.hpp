@@ -27,8 +27,8 @@ struct DaemonFile {
 };
 
 // Reads the file that dockerd would read: `--config-file`, or the default one,
-// which alone may be missing. A byte order mark and an empty file, fatal for some
-// engines, are read over. Anything but one JSON object is one line that names
+// which alone may be missing. A byte order mark, UTF-16 with one, null and an empty file, fatal for
+// some engines, are read over. Anything but one JSON object is one line that names
 // the file and the position.
 Result<DaemonFile> read_daemon_file(const CommandLine& flags,
                                     const fs::path& default_path = kDefaultDaemonJson);

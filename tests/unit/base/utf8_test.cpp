@@ -34,6 +34,14 @@ TEST(Utf8Test, RefusesWhatRfc3629Refuses) {
   }
 }
 
+TEST(Utf16Test, BecomesUtf8) {
+  const std::string text("M\0\xfc\0\x3d\xd8\x00\xde\x3d\xd8!\0", 12);
+  EXPECT_EQ(utf16_to_utf8(text, ByteOrder::little), "M\xc3\xbc\xf0\x9f\x98\x80\xef\xbf\xbd!");
+  EXPECT_EQ(utf16_to_utf8(std::string("\x20\xac\0", 3), ByteOrder::big),
+            "\xe2\x82\xac\xef\xbf\xbd");
+  EXPECT_EQ(utf16_to_utf8("", ByteOrder::big), "");
+}
+
 TEST(PrintableTest, StaysOnOneLineAndKeepsWhatCanBeRead) {
   EXPECT_EQ(printable("plain \xc3\xa4"), "plain \xc3\xa4");
   EXPECT_EQ(printable("raw \xff"), "raw \\xff");

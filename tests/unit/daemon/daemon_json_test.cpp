@@ -246,6 +246,15 @@ TEST(CompleteSettingsTest, ReportsAnOptionSaidTwice) {
                                              settings(R"({"data-root":"/d"})"))));
 }
 
+TEST(CompleteSettingsTest, ReportsAnOptionSaidTwiceBelowTheTopLevel) {
+  const auto flags = parse_command_line(Words{"--http-proxy=http://a"});
+  EXPECT_TRUE(fails_saying(
+      "--http-proxy is given as an option, and \"http-proxy\" of \"proxies\"",
+      complete_settings({}, flags, settings(R"({"proxies":{"http-proxy":"http://b"}})"))));
+  EXPECT_TRUE(ok(complete_settings({}, flags, settings(R"({"proxies":{"http-proxy":null}})"))));
+  EXPECT_TRUE(ok(complete_settings({}, flags, settings(R"({"log-opts":{"http-proxy":"x"}})"))));
+}
+
 TEST(DaemonFileTest, MayBeMissingOnlyAsTheDefault) {
   const test::TempDir etc;
   CommandLine flags;
@@ -262,11 +271,37 @@ TEST(DaemonFileTest, ReadsOverAByteOrderMarkAndEmptiness) {
   EXPECT_TRUE(file->exists);
   EXPECT_EQ(text_of(file->settings), R"({"debug":true})");
 
-  flags.config_file = etc.write("empty.json", " \n").native();
-  const auto empty = read_daemon_file(flags);
-  ASSERT_TRUE(ok(empty));
-  EXPECT_TRUE(empty->exists);
-  EXPECT_TRUE(empty->settings.empty());
+  for (const std::string& content : {std::string(" \n"), std::string("null\n")}) {
+    flags.config_file = etc.write("empty.json", content).native();
+    const auto empty = read_daemon_file(flags);
+    ASSERT_TRUE(ok(empty));
+    EXPECT_TRUE(empty->exists);
+    EXPECT_TRUE(empty->settings.empty());
+  }
+}
+
+TEST(DaemonFileTest, ReadsUtf16WithAByteOrderMark) {
+  const test::TempDir etc;
+  CommandLine flags;
+  std::string little = "\xff\xfe";
+  std::string big = "\xfe\xff";
+  for (const char c : std::string_view(R"({"debug":true})")) {
+    little += {c, '\0'};
+    big += {'\0', c};
+  }
+  for (const std::string& content : {little, big}) {
+    flags.config_file = etc.write("utf16.json", content).native();
+    const auto file = read_daemon_file(flags);
+    ASSERT_TRUE(ok(file));
+    EXPECT_EQ(text_of(file->settings), R"({"debug":true})");
+  }
+}
+
+TEST(DaemonFileTest, SaysWhereADirectoryInItsPlaceComesFrom) {
+  const test::TempDir etc;
+  CommandLine flags;
+  flags.config_file = etc.make_dir("daemon.json").native();
+  EXPECT_TRUE(fails_saying("is a directory: a bind mount", read_daemon_file(flags)));
 }
 
 TEST(DaemonFileTest, NamesFileAndPositionOfBadJson) {
