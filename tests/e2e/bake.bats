@@ -43,12 +43,32 @@ list_layers() { "$treelist" "$1/layer"; }
 @test "every hostile archive is refused with one line and 65, and leaves nothing" {
   local archive failed=0
   for archive in "$images"/hostile/*.tar; do
-    case "$archive" in */good.tar) continue ;; esac
+    case "$archive" in */good.tar | */confined.tar) continue ;; esac
     refused 65 "docker-archive:$archive" || failed=1
   done
   [ ! -e /tmp/escaped ]
   [ ! -e /escaped ]
   [ $failed = 0 ]
+}
+
+@test "what seems to lead out of a layer stays in it" {
+  bake "docker-archive:$images/hostile/confined.tar"
+  "$programs/dindctl" verify "$out"
+  [ "$(cd "$out"/layer/*/tree && echo tmp/* escaped*)" = "tmp/escaped tmp/escaped-by-a-link escaped-upwards" ]
+  [ ! -e /tmp/escaped ]
+  [ ! -e /tmp/escaped-by-a-link ]
+  [ ! -e /escaped-upwards ]
+}
+
+@test "an image that cannot be baked costs no other, unless --strict is given" {
+  local status=0 said
+  said=$(bake "docker-archive:$images/hostile/layer-missing.tar" "docker-archive:$images/hostile/good.tar" 2>&1 >/dev/null) || status=$?
+  [ "$status" = 1 ]
+  [ "$(wc -l <<<"$said")" = 1 ]
+  [[ "$said" == *layer-missing.tar:\ hostile/image:1:* ]]
+  "$programs/dindctl" verify "$out"
+  rm -r "$out"
+  refused 65 --strict "docker-archive:$images/hostile/layer-missing.tar" "docker-archive:$images/hostile/good.tar"
 }
 
 @test "a truncated stream on standard input is refused" {

@@ -73,6 +73,17 @@ IMAGES = {
     ] + filler("more"))],
     "spelling": [tar([directory("./", mode=0o711, uid=9), directory("./a/"), entry("./a/file", data=b"x\n"),
                       symlink("./b", "a/file"), hardlink("./c", "./a/file")] + filler("./more"))],
+    # As ko, kaniko, nix and Python's distroless images name their members.
+    "absolute": [BASE, tar([directory("/"), directory("/ko-app/", mode=0o750, uid=3),
+                            entry("/ko-app/app", data=b"ko\n", mode=0o755), entry("/etc/.wh.issue"),
+                            entry("/etc/new", data=b"new\n"), hardlink("/etc/same", "/etc/new"),
+                            entry("./etc/dot", data=b"dot\n"), symlink("/etc/sym", "/etc/new"), entry("/d/.wh..wh..opq"),
+                            entry("/x/y/implied", data=b"i\n")] + filler("/more"))],
+    # Names that lead through a symlink of the same layer.
+    "through-links": [tar([directory("usr/"), directory("usr/lib/", mode=0o711), symlink("lib", "usr/lib"),
+                           entry("lib/libc.so", data=b"c\n"), entry("lib/deep/er", data=b"e\n"),
+                           hardlink("copy", "lib/libc.so"), directory("lib/opaque/"), entry("lib/opaque/.wh..wh..opq"),
+                           entry("lib/.wh.gone")] + filler("some"))],
     "devices": [BASE, tar([entry("char", tarfile.CHRTYPE, device=(10, 229), mode=0o620, uid=1, gid=5),
                            entry("block", tarfile.BLKTYPE, device=(7, 99), mode=0o660),
                            entry("fifo", tarfile.FIFOTYPE, mode=0o600, uid=3)] + filler("more"))],

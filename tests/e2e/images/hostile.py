@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""hostile.py FOLDER: archives that must be refused, FOLDER/<what is wrong>.tar, and one good one to compare with."""
+"""hostile.py FOLDER: archives that must be refused, FOLDER/<what is wrong>.tar, and two good ones to compare with."""
 import gzip
 import io
 import json
@@ -9,6 +9,12 @@ import tarfile
 from archive import BLOCK, directory, docker_archive, entry, filler, hardlink, sha256, symlink, tar, write
 
 GOOD = [directory("etc/"), entry("etc/issue", data=b"good\n")] + filler("some")
+
+
+# What engines put beneath the layer's root, wherever it seems to lead.
+CONFINED = [directory("tmp/"), entry("/tmp/escaped", data=b"in\n"), symlink("away", "/tmp"),
+            entry("away/escaped-by-a-link", data=b"in\n"), symlink("up", "../../../../.."),
+            entry("up/escaped-upwards", data=b"in\n")]
 
 
 def image(entries, **more):
@@ -67,6 +73,7 @@ def outside_config(found):
 def archives():
     good = image(GOOD)
     yield "good", good
+    yield "confined", image(GOOD + CONFINED)
     yield "truncated", good[:len(good) // 2]
     yield "truncated-in-header", good[:BLOCK + 100]
     yield "empty-file", b""
@@ -86,9 +93,7 @@ def archives():
     yield "ten-gigabytes-declared", huge()
     yield "dot-dot", image(GOOD + [entry("../escaped", data=b"out\n")])
     yield "dot-dot-inside", image(GOOD + [entry("etc/../../escaped", data=b"out\n")])
-    yield "absolute-path", image(GOOD + [entry("/tmp/escaped", data=b"out\n")])
-    yield "absolute-symlinked-parent", image(GOOD + [symlink("away", "/tmp"), entry("away/escaped", data=b"out\n")])
-    yield "relative-symlinked-parent", image(GOOD + [symlink("up", "../../../../.."), entry("up/escaped", data=b"out\n")])
+    yield "symlinked-parent-to-itself", image(GOOD + [symlink("away", "away"), entry("away/escaped", data=b"out\n")])
     yield "hard-link-to-nowhere", image(GOOD + [hardlink("link", "not/there")])
     yield "hard-link-outside", image(GOOD + [hardlink("link", "../../../../../../etc/passwd")])
     yield "hard-link-through-a-symlink", image(GOOD + [symlink("root", "/"), hardlink("link", "root/etc/passwd")])
