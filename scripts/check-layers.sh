@@ -17,6 +17,7 @@ init:       base sys |
 bolt:       base sys |
 config:     base sys |
 clone:      base sys |
+containerd: base sys bolt |
 host:       base sys | boost/filesystem/path.hpp
 cache:      base sys archive | boost/filesystem/path.hpp
 blobs:      base sys archive cache | boost/filesystem/path.hpp blob_server.cpp=fuse3/fuse_lowlevel.h

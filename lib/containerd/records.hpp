@@ -1,0 +1,35 @@
+#pragma once
+
+#include <base/result.hpp>
+
+#include <time.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace dind::containerd {
+
+// How containerd writes what is no text (Go's encoding/binary and time.MarshalBinary).
+
+// Sizes, counts and versions: zigzag varints. What no int64 holds, or a negative one, is an error.
+std::string encode_size(std::uint64_t size);
+Result<std::uint64_t> decode_size(std::string_view bytes);
+
+// The numbers of snapshots: plain varints.
+std::string encode_id(std::uint64_t id);
+Result<std::uint64_t> decode_id(std::string_view bytes);
+
+// In UTC.
+std::string encode_time(timespec time);
+
+// The key in `parents` of a snapshot that stands on another.
+std::string encode_parenthood(std::uint64_t parent, std::uint64_t child);
+
+// Of meta.db's schema, the only one known here: containerd 1.7 and 2 write it.
+inline constexpr std::uint64_t kVersion = 4;
+inline constexpr std::string_view kVersionKey = "version";
+Result<void> check_version(const std::optional<std::string>& encoded);
+
+} // namespace dind::containerd
