@@ -19,6 +19,7 @@
 #include <init/exit_on_signal.hpp>
 #include <init/reaper.hpp>
 #include <init/signals.hpp>
+#include <store/layout.hpp>
 #include <sys/signal_name.hpp>
 #include <report/status_board.hpp>
 #include <supervise/policy.hpp>
@@ -31,7 +32,9 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 #include <utility>
+#include <vector>
 
 namespace dind::boot {
 namespace {
@@ -114,12 +117,13 @@ OrExit<Seeding> fill_volume(const Configuration& configuration, const Options& o
 }
 
 // What dockerd shall use, from what seeding came to.
-daemon::EngineChoice choice_of(const Seeding& seeding, const config::Settings& settings) {
+daemon::EngineChoice choice_of(const seed::DriverChoice& driver, const config::Settings& settings) {
   daemon::EngineChoice choice;
-  choice.driver = seeding.driver.driver;
-  if (settings.store == config::Store::containerd) {
+  // overlayfs is the snapshotter that every engine with a containerd store takes by itself.
+  choice.driver = driver.driver == store::kOverlayfs ? "" : driver.driver;
+  if (driver.store == config::Store::containerd) {
     choice.containerd_snapshotter = true;
-  } else if (settings.store == config::Store::graph || !choice.driver.empty()) {
+  } else if (driver.store == config::Store::graph || settings.store == config::Store::graph) {
     // Engine 29 would take the containerd store on an empty data root, where the
     // images that were seeded, or will be by the next boot, do not show.
     choice.containerd_snapshotter = false;
@@ -131,10 +135,28 @@ daemon::EngineChoice choice_of(const Seeding& seeding, const config::Settings& s
 // their cache goes; empty if none do.
 std::string driver_to_promote(const config::Settings& settings, const Seeding& seeding) {
   const std::string& driver = seeding.driver.driver;
-  const bool may_be_borrowed =
-      seeding.driver.means == seed::Means::layers && !seed::has_full_trees(driver);
+  const bool may_be_borrowed = seeding.driver.means == seed::Means::layers &&
+                               !seed::has_full_trees(driver) && driver != store::kOverlayfs;
   const bool wanted = supervise::wants_promotion(settings.promote, seeding.seen.receipt);
   return may_be_borrowed && wanted ? driver : "";
+}
+
+// The blobs that symlinks of the containerd store lead to: those of every layer of today's caches,
+// since it does not show which of them a user's image has.
+std::vector<blobs::BlobSource> blobs_to_serve(const Seeding& seeding) {
+  std::vector<blobs::BlobSource> sources;
+  if (seeding.driver.driver != store::kOverlayfs || seeding.driver.means != seed::Means::layers) {
+    return sources;
+  }
+  std::set<Digest> known;
+  for (const cache::Cache& cache : seeding.caches.open) {
+    for (const cache::Layer& layer : cache.manifest().layers) {
+      if (known.insert(layer.diff_id).second) {
+        sources.push_back({layer.diff_id, layer.tar_bytes, cache.path().native()});
+      }
+    }
+  }
+  return sources;
 }
 
 // Leaves dockerd's start and all that follows to a fresh program. From there on, nothing
@@ -162,7 +184,7 @@ OrExit<Engine> configure_engine(const Configuration& configuration, const Option
                                 const Site& site, const Seeding& seeding,
                                 report::StatusBoard& board) {
   auto notify = TRY(or_exit(kHostUnprepared, daemon::NotifySocket::open(site.runtime_dir)));
-  daemon::EngineChoice choice = choice_of(seeding, configuration.settings);
+  daemon::EngineChoice choice = choice_of(seeding.driver, configuration.settings);
   choice.settings =
       engine_settings(configuration.settings.engine, options.flags, configuration.file);
   auto launch =
@@ -201,9 +223,12 @@ OrExit<void> complete_images(const config::Settings& settings, const Seeding& se
 
 void report(const config::Settings& settings, const Seeding& seeding, const Engine& engine,
             report::StatusBoard& board) {
+  if (settings.promote == config::Promote::yes && seeding.driver.driver == store::kOverlayfs) {
+    board.warn("DIND_PROMOTE=yes: borrowed layers of the containerd store stay borrowed");
+  }
   report::Status& status = board.status();
   status.driver = seeding.driver.driver;
-  status.store = settings.store == config::Store::containerd ? "containerd" : "graph";
+  status.store = seeding.driver.store == config::Store::containerd ? "containerd" : "graph";
   status.api = engine.launch.api;
   status.images_there = images_there(seeding.caches, seeding.plan, status);
   if (settings.supervision.drain.count() > 0 && engine.launch.api.empty()) {
@@ -254,6 +279,7 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
   state.data_root = seeding.root.path;
   state.loop_root = seeding.root.loop ? seeding.root.loop->hand_on() : "";
   state.backing = std::move(seeding.root.backing);
+  state.blobs = blobs_to_serve(seeding);
   state.promote = driver_to_promote(settings, seeding);
   state.lock = std::move(seeding.root.lock);
   return hand_over(std::move(state), signals, board);

@@ -205,10 +205,13 @@ Result<void> put_image(Draft& images, const std::string& name, const Image& imag
 }
 
 Result<void> change_blobs(Draft& meta, const Changes& changes, timespec now) {
-  if (changes.blobs.empty()) {
+  if (changes.blobs.empty() && changes.removed_blobs.empty()) {
     return {};
   }
   Draft* const blobs = TRY(make_buckets(meta, {kSchema, kNamespace, "content", "blob"}));
+  for (const Digest& digest : changes.removed_blobs) {
+    TRY(blobs->erase(digest.text()));
+  }
   for (const auto& [digest, blob] : changes.blobs) {
     TRY(add_blob(*blobs, digest, blob, now).within(digest.text()));
   }
@@ -242,7 +245,7 @@ Result<void> check_schema(Draft& meta) {
 
 bool is_empty(const Changes& changes) {
   return changes.snapshots.empty() && changes.blobs.empty() && changes.images.empty() &&
-         changes.removed_images.empty();
+         changes.removed_images.empty() && changes.removed_blobs.empty();
 }
 
 } // namespace

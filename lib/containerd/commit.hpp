@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct Changes {
   std::map<Digest, Blob> blobs = {};
   std::map<std::string, Image> images = {}; // added, or put in the place of what has the name
   std::vector<std::string> removed_images = {};
+  std::set<Digest> removed_blobs = {}; // their records; containerd removes the files
 };
 
 // Adds to what the databases hold, whatever that is: what is not understood stays, byte for byte.

@@ -39,6 +39,7 @@ struct HostFacts {
   // Probed only where something asks for them; `why` says if not.
   Fact fuse_overlayfs; // a real mount inside the data root
   Fact btrfs;          // a subvolume and a snapshot inside the data root
+  Fact fuse_device;    // /dev/fuse can be opened
   Fact loop;           // a loop device over a file of the data root, with mkfs.ext4 to format it
   // Files can be given the owners that userns-remap asks for. Absent: userns-remap is off.
   std::optional<Fact> shifted_owners;

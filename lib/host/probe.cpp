@@ -8,7 +8,12 @@
 #include <host/probe_overlay.hpp>
 #include <host/probe_owners.hpp>
 #include <host/surroundings.hpp>
+#include <sys/file.hpp>
 #include <sys/mount.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <string_view>
@@ -18,6 +23,7 @@ namespace {
 
 constexpr const char* kFuseOverlayfs = "fuse-overlayfs";
 constexpr const char* kBtrfs = "btrfs";
+const dev_t kFuseDevice = ::makedev(10, 229); // linux/miscdevice.h, MISC_MAJOR and FUSE_MINOR
 const Fact kNotProbed = {false, "not probed"};
 const Fact kShiftedOwners = {false, "with userns-remap its files need other owners"};
 const Fact kStrangeOwners = {false, "in a user namespace its files may appear with other owners"};
@@ -44,6 +50,7 @@ public:
           fact_of(try_shifted_owners(scratch_, *request_.ids), "owners can be shifted");
     }
     probe_inside();
+    facts_.fuse_device = fact_of_device();
     probe_room();
     probe_alternatives();
   }
@@ -54,6 +61,16 @@ private:
     return tried ? Fact{true, std::string(success)}
                  : Fact{false, fmt::format("{} (the data root is on {})", tried.error().describe(),
                                            facts_.data_root_filesystem)};
+  }
+
+  static Fact fact_of_device() {
+    const auto device = sys::open_path("/dev/fuse", O_RDWR | O_NONBLOCK);
+    if (!device) {
+      return {false, device.error().describe()};
+    }
+    const auto found = sys::stat_of(*device);
+    const bool is_fuse = found && S_ISCHR(found->st_mode) && found->st_rdev == kFuseDevice;
+    return is_fuse ? Fact{true, "/dev/fuse is there"} : Fact{false, "/dev/fuse is no such device"};
   }
 
   Fact overlay(const std::string& sample, std::string_view success) const {
@@ -154,8 +171,9 @@ private:
 void refuse_all(const Error& error, const ProbeRequest& request, HostFacts& facts) {
   const Fact refused = {false, Error(error).within("try in the data root").describe()};
   facts.is_full = is_want_of_room(error);
-  for (Fact* fact : {&facts.writable, &facts.overlay, &facts.d_type, &facts.reflink,
-                     &facts.hardlink, &facts.fuse_overlayfs, &facts.btrfs, &facts.loop}) {
+  for (Fact* fact :
+       {&facts.writable, &facts.overlay, &facts.d_type, &facts.reflink, &facts.hardlink,
+        &facts.fuse_device, &facts.fuse_overlayfs, &facts.btrfs, &facts.loop}) {
     *fact = refused;
   }
   if (request.ids) {

@@ -13,6 +13,7 @@ namespace {
 
 using store::kBtrfs;
 using store::kFuseOverlayfs;
+using store::kOverlayfs;
 using store::kVfs;
 
 constexpr const char* kVfsCost =
@@ -30,12 +31,15 @@ public:
 
   DriverChoice choose() {
     choice_.refused.clear();
-    if (!settings_.required_driver.empty() && settings_.store != config::Store::containerd) {
+    if (settings_.store == config::Store::containerd) {
+      containerd_store("the containerd image store was asked for");
+    } else if (!settings_.required_driver.empty()) {
       required(settings_.required_driver);
-    } else if (settings_.store == config::Store::containerd) {
-      take(settings_.required_driver, "the containerd image store was asked for", Means::load);
     } else if (!held_by_the_data_root() && !preferred()) {
       ladder();
+    }
+    if (choice_.store == config::Store::automatic && !choice_.driver.empty()) {
+      choice_.store = config::Store::graph;
     }
     if (choice_.means == Means::layers && !choice_.on_loop) { // there the host is probed again
       mind_namespaces();
@@ -61,11 +65,42 @@ private:
       load_instead("userns-remap: " + facts_.shifted_owners->why);
     } else if (facts_.in_user_namespace && !facts_.user_marks.holds) {
       load_instead("in a user namespace: " + facts_.user_marks.why);
-    } else if (choice_.driver != store::kOverlay2) {
+    } else if (choice_.driver != store::kOverlay2) { // the containerd store among them
       load_instead(facts_.shifted_owners ? "with userns-remap its layers can only be loaded"
                                          : "in a user namespace its layers can only be loaded");
     } else if (facts_.shifted_owners) {
       choice_.why += "; owners are shifted for userns-remap";
+    }
+  }
+
+  // Why no layers can be written into the containerd store; nullopt where they can. Without a cache
+  // nothing was looked at.
+  std::optional<Reason> obstacle_to_snapshots() const {
+    const std::string& snapshotter = settings_.required_driver;
+    if (!snapshotter.empty() && snapshotter != kOverlayfs && snapshotter != store::kOverlay2) {
+      return Reason{"its snapshotter is " + snapshotter};
+    }
+    if (state_.containerd_refused) {
+      return state_.containerd_refused;
+    }
+    for (const host::Fact* fact : {&overlay2_, &facts_.fuse_device}) {
+      if (!fact->holds) {
+        return Reason{fact->why};
+      }
+    }
+    return std::nullopt;
+  }
+
+  void containerd_store(std::string why) {
+    const bool is_named =
+        !settings_.required_driver.empty() && settings_.required_driver != store::kOverlay2;
+    take(is_named ? settings_.required_driver : kOverlayfs, std::move(why), Means::layers);
+    choice_.store = config::Store::containerd;
+    if (!has_cache_) {
+      return;
+    }
+    if (auto obstacle = obstacle_to_snapshots()) {
+      load_instead(obstacle->why);
     }
   }
 
@@ -138,7 +173,8 @@ private:
                   Means::none);
     }
     if (prior.empty() && state_.has_containerd_images && settings_.store != config::Store::graph) {
-      return take("", "the data root holds images of the containerd store", Means::load);
+      containerd_store("the data root holds images of the containerd store");
+      return true;
     }
     // dockerd itself would pass over images of vfs, and hide them.
     const bool has_vfs_images = !state_.of(kVfs).images.empty();

@@ -29,6 +29,8 @@ struct Refused {
 // Which storage the engine will be told to use.
 struct DriverChoice {
   std::string driver; // "" leaves the choice to the engine
+  // The image store that the engine is told to use; `automatic` leaves the choice to it.
+  config::Store store = config::Store::automatic;
   // The data root cannot hold what the driver needs: it must become a loop-mounted
   // ext4 file first, and the host be probed again.
   bool on_loop = false;
@@ -42,8 +44,9 @@ struct DriverChoice {
 // Whether there are images that the driver is chosen for.
 enum class Cached { nothing, images };
 
-// The ladder: required, what the data root holds, preferred, overlay2, overlay2 on a
-// loop-mounted file, fuse-overlayfs, btrfs, vfs. Decides, and touches nothing.
+// The containerd image store where it was asked for, or where the data root holds images of it.
+// Else the ladder of graph drivers: required, what the data root holds, preferred, overlay2,
+// overlay2 on a loop-mounted file, fuse-overlayfs, btrfs, vfs. Decides, and touches nothing.
 DriverChoice choose_driver(const config::Settings& settings, const host::HostFacts& facts,
                            const store::StoreState& state, Cached cached);
 

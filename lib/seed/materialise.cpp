@@ -81,6 +81,9 @@ bool is_borrowed(const Fd& data_root, const std::string& driver, const store::Pr
 
 Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_root,
                                       clone::CloneProgress& progress) {
+  if (what.driver == store::kOverlayfs) {
+    return Error("give layers of the containerd store files of their own", EOPNOTSUPP);
+  }
   const std::string own = store::kOwnDir;
   const Fd own_dir = TRY(sys::open_dir_at({data_root, own}));
   const Fd lock = TRY(take_turn(own_dir, what.interrupted));

@@ -7,6 +7,7 @@
 #include <seed/ownership.hpp>
 #include <seed/plan_without_layers.hpp>
 #include <seed/room.hpp>
+#include <store/layout.hpp>
 
 #include <algorithm>
 #include <set>
@@ -17,9 +18,14 @@
 namespace dind::seed {
 namespace {
 
-// Lower directories of one image. The engine takes 128; the rest is left for
-// what users build on top.
+// Lower directories of one image, of which the rest is left for what users build on top. Graph
+// drivers take 128; containerd mounts as many as the kernel does, 500.
 constexpr std::size_t kMostLowers = 96;
+constexpr std::size_t kMostLowersOfContainerd = 300;
+
+std::size_t most_lowers(const std::string& driver) {
+  return driver == store::kOverlayfs ? kMostLowersOfContainerd : kMostLowers;
+}
 
 // Builds a plan image by image. Chains are a forest: a layer that several images
 // share, on the same parents, is decided once.
@@ -136,6 +142,7 @@ private:
   // Gives the smallest layers that need a skeleton files of their own, until the chain's
   // lowers leave room for the user's own layers.
   void shorten(std::vector<LayerStep>& chain) const {
+    const std::size_t most = most_lowers(input_.driver.driver);
     std::size_t lowers = 0;
     std::vector<LayerStep*> candidates;
     for (LayerStep& step : chain) {
@@ -154,10 +161,10 @@ private:
       return layer_of(input_.caches[a->cache], a->diff_id).bytes <
              layer_of(input_.caches[b->cache], b->diff_id).bytes;
     });
-    for (auto step = candidates.begin(); step != candidates.end() && lowers > kMostLowers; ++step) {
-      **step = methods_.own(std::move(**step),
-                            fmt::format("the chain would have {} lower directories, more than {}",
-                                        lowers, kMostLowers));
+    for (auto step = candidates.begin(); step != candidates.end() && lowers > most; ++step) {
+      **step = methods_.own(
+          std::move(**step),
+          fmt::format("the chain would have {} lower directories, more than {}", lowers, most));
       --lowers;
     }
   }

@@ -129,20 +129,6 @@ Result<std::map<Digest, PresentLayer>> read_layers(const Fd& root, const std::st
   return layers;
 }
 
-Result<std::vector<Digest>> diff_ids_of(const std::string& config) {
-  const json::value document = TRY(json::parse_as_go(config));
-  const auto fields = TRY(json::Fields::of(document));
-  std::vector<Digest> diff_ids;
-  const json::object* rootfs = TRY(fields.child_or_none("rootfs"));
-  if (rootfs) {
-    const auto texts = TRY(json::Fields(*rootfs).texts_or_none("diff_ids"));
-    for (const std::string& text : texts) {
-      diff_ids.push_back(TRY(Digest::parse(text)));
-    }
-  }
-  return diff_ids;
-}
-
 Result<std::map<Digest, std::vector<Digest>>> read_images(const Fd& root,
                                                           const std::string& driver) {
   std::map<Digest, std::vector<Digest>> images;
@@ -188,6 +174,20 @@ Result<std::vector<sys::DirEntry>> entries_of(const Fd& root, const std::string&
     return dir.error();
   }
   return sys::list_dir(*dir).within(path);
+}
+
+Result<std::vector<Digest>> diff_ids_of(const std::string& config) {
+  const json::value document = TRY(json::parse_as_go(config));
+  const auto fields = TRY(json::Fields::of(document));
+  std::vector<Digest> diff_ids;
+  const json::object* rootfs = TRY(fields.child_or_none("rootfs"));
+  if (rootfs) {
+    const auto texts = TRY(json::Fields(*rootfs).texts_or_none("diff_ids"));
+    for (const std::string& text : texts) {
+      diff_ids.push_back(TRY(Digest::parse(text)));
+    }
+  }
+  return diff_ids;
 }
 
 Result<DriverState> read_driver_state(const Fd& root, const std::string& driver) {

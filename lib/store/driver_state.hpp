@@ -44,6 +44,9 @@ struct DriverState {
 // The entries of a directory of the data root; none if it does not exist.
 Result<std::vector<sys::DirEntry>> entries_of(const Fd& root, const std::string& path);
 
+// The layers of an image, the base first, by its configuration.
+Result<std::vector<Digest>> diff_ids_of(const std::string& config);
+
 // What one graph driver has in the data root `root`.
 Result<DriverState> read_driver_state(const Fd& root, const std::string& driver);
 

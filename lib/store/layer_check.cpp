@@ -55,6 +55,9 @@ public:
         has_marks_(driver == kOverlay2 || driver == kFuseOverlayfs), marks_(driver, users) {}
 
   Result<void> run(const cache::Skeleton& skeleton) {
+    if (driver_ == kOverlayfs) {
+      return snapshot(skeleton);
+    }
     const std::string path = layers_dir(driver_) + "/" + layer_.cache_id;
     const Fd dir = TRY(sys::open_beneath(root_, path, O_RDONLY | O_DIRECTORY));
     TRY(record().within("its record"));
@@ -76,6 +79,14 @@ public:
   }
 
 private:
+  // The containerd store has nothing that a layer could be compared with: what a power cut can
+  // have taken is made anew.
+  Result<void> snapshot(const cache::Skeleton& skeleton) const {
+    const bool is_one_link =
+        !layer_.borrowed_from.empty() && skeleton.marks() == 0 && skeleton.implied.empty();
+    return is_one_link ? Result<void>() : input_error("it has files of its own in the volume");
+  }
+
   // The chain ID proves diff ID and parent; that of the cache was looked at before.
   Result<void> record() {
     if (cache::next_chain_id(layer_.parent, layer_.diff_id) != chain_id_) {

@@ -52,10 +52,17 @@ std::string metadata_by_diff_id_dir(const std::string& driver) {
 }
 
 std::string layers_dir(const std::string& driver) {
+  if (driver == kOverlayfs) {
+    return "containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots";
+  }
   if (driver == kVfs) {
     return driver + "/dir";
   }
   return driver == kBtrfs ? driver + "/subvolumes" : driver;
+}
+
+std::string files_name(const std::string& driver) {
+  return driver == kOverlayfs ? "fs" : "diff";
 }
 
 std::string cache_id_of(const Digest& chain_id) {

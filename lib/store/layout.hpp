@@ -14,6 +14,9 @@ inline constexpr const char* kOverlay2 = "overlay2";
 inline constexpr const char* kFuseOverlayfs = "fuse-overlayfs";
 inline constexpr const char* kVfs = "vfs";
 inline constexpr const char* kBtrfs = "btrfs";
+// Not a graph driver: the snapshotter of the containerd image store, which `docker info` names as
+// the storage driver. Of the paths below it has only those of layers.
+inline constexpr const char* kOverlayfs = "overlayfs";
 
 std::string image_dir(const std::string& driver);          // "image/overlay2"
 std::string layerdb_dir(const std::string& driver);        // ".../layerdb/sha256"
@@ -22,8 +25,12 @@ std::string image_config_dir(const std::string& driver);   // ".../imagedb/conte
 std::string image_metadata_dir(const std::string& driver); // ".../imagedb/metadata/sha256"
 std::string diff_id_by_digest_dir(const std::string& driver);
 std::string metadata_by_diff_id_dir(const std::string& driver);
-// Where the driver has its layers, one directory each: "overlay2", "vfs/dir", "btrfs/subvolumes".
+// Where the driver has its layers, one directory each: "overlay2", "vfs/dir", "btrfs/subvolumes",
+// "containerd/daemon/…/snapshots".
 std::string layers_dir(const std::string& driver);
+// In the directory of a layer of overlay2, fuse-overlayfs and overlayfs: its files, or a symlink to
+// a cache's tree.
+std::string files_name(const std::string& driver);
 inline constexpr const char* kRepositoriesName = "repositories.json";
 inline constexpr const char* kTarSplitName = "tar-split.json.gz"; // in a layer's record
 inline constexpr std::size_t kSmallFileLimit = 64U << 10U; // of a file that holds a name or a few

@@ -94,7 +94,8 @@ Result<void> OverlayMarks::link_node(const std::string& path, const std::string&
   return store::link_node(place.at(), root_, target, entry);
 }
 
-Result<void> OverlayMarks::implied(const std::string&) {
+Result<void> OverlayMarks::implied(const std::string& path) {
+  implied_dirs_.push_back(path);
   return {};
 }
 

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace dind::store {
 
@@ -68,6 +69,8 @@ public:
   Result<void> implied(const std::string& path) override;
 
   Result<void> finish() { return marks_.finish(); }
+  // The directories that the layer has no entries for.
+  const std::vector<std::string>& implied_dirs() const { return implied_dirs_; }
 
 private:
   // A name in its open parent.
@@ -82,6 +85,7 @@ private:
   archive::OpenDirs dirs_;
   bool has_devices_;
   MarkMaker marks_;
+  std::vector<std::string> implied_dirs_;
 };
 
 // Adds what a skeleton says to `layer`, which has the directories for it: whiteouts, opaque

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <base/reason.hpp>
 #include <base/result.hpp>
 #include <store/driver_state.hpp>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +18,11 @@ struct StoreState {
   // a data root with images of vfs alone shows in `drivers` only.
   std::vector<std::string> prior_drivers;
   bool has_containerd_images = false; // the containerd store has content
-  // By name: overlay2, fuse-overlayfs, vfs, btrfs. Those of which there is nothing are left out.
+  // Why nothing may be added to that, where it was looked into: it is damaged, of a version that is
+  // not known, or the engine is too old to have one.
+  std::optional<Reason> containerd_refused = {};
+  // By name: overlay2, fuse-overlayfs, vfs, btrfs, and overlayfs for the containerd store, where it
+  // was looked into. Those of which there is nothing are left out.
   std::map<std::string, DriverState> drivers = {};
 
   // Empty for one that is left out.

@@ -161,7 +161,7 @@ needs_containerd_store() {
 
 @test "containerd store: images run" {
   needs_containerd_store
-  start_small -e DIND_STORE=containerd
+  start_small -e DIND_STORE=containerd -e DIND_SEED=load
   [ "$(status_of "$dind" .result)" = ok ]
   [ "$(status_of "$dind" .strategy)" = load ]
   run inner "$dind" run --rm --network none nasty/kinds:classic echo hello
@@ -170,7 +170,7 @@ needs_containerd_store() {
 
 @test "containerd store: every layer that docker save writes hashes to its diff ID" {
   needs_containerd_store
-  start_small -e DIND_STORE=containerd
+  start_small -e DIND_STORE=containerd -e DIND_SEED=load
   local saved
   mapfile -t saved < <(small_references)
   inner "$dind" save "${saved[@]}" | "$e2e/check-saved" "${saved[@]}"
@@ -178,7 +178,7 @@ needs_containerd_store() {
 
 @test "containerd store: a second start loads nothing again" {
   needs_containerd_store
-  start_small -e DIND_STORE=containerd
+  start_small -e DIND_STORE=containerd -e DIND_SEED=load
   docker restart "$dind" >/dev/null
   wait_until "$dind" 60 dindctl ready --seeded
   [ "$(seeded_by load)" = 0 ]

@@ -17,7 +17,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 
 # Once; on every cell; on the newest alone, and, with --full, on every other cell, too; on the newest, beside those.
 once=(programs.bats pid1.bats bake.bats probe.bats create.bats)
-each=(content.bats load.bats use.bats registry.bats boot.bats matrix.bats volumes.bats)
+each=(content.bats containerd.bats load.bats use.bats registry.bats boot.bats matrix.bats volumes.bats)
 drop_in=(listeners.bats tls.bats stock_parity.bats)
 newest=("${drop_in[@]}" limits.bats stop.bats settings.bats forms.bats lifecycle.bats)
 beside=(examples.bats pods.bats)

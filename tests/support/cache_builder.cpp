@@ -54,6 +54,7 @@ Digest CacheBuilder::add_layer(const std::string& tar, const std::vector<std::st
   dir_.write(cache::tar_split_file(diff_id), gzip.take());
   cache::Skeleton skeleton;
   skeleton.whiteouts = whiteouts;
+  skeleton.implied = marks.implied_dirs;
   if (!skeleton.empty()) {
     dir_.write(cache::layer_dir(diff_id) + "/" + cache::kSkeletonName,
                cache::print_skeleton(skeleton));

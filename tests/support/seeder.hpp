@@ -5,6 +5,7 @@
 #include <store/state.hpp>
 #include <support/temp_dir.hpp>
 #include <sys/file.hpp>
+#include <containerd/store_state.hpp>
 
 #include <gtest/gtest.h>
 
@@ -28,6 +29,10 @@ struct Seeder {
     const std::string own = store::kOwnDir;
     EXPECT_TRUE(sys::ensure_dir_at({root.fd(), own}, 0700));
     state = store::read_state(root.path().native()).value();
+    if (driver == store::kOverlayfs) {
+      state = containerd::with_containerd_store(std::move(state), root.path().native());
+      EXPECT_FALSE(state.containerd_refused) << state.containerd_refused->why;
+    }
     receipt = seed::read_receipt(sys::open_dir_at({root.fd(), own}).value()).value();
     for (const auto& [chain_id, flaw] : flaws) {
       store::PresentLayer& layer = state.drivers.at(driver).layers.at(chain_id);

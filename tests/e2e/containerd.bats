@@ -1,0 +1,161 @@
+#!/usr/bin/env bats
+# The containerd image store, seeded by dind-init, against the same images loaded by the same engine into that store.
+
+setup_file() {
+  load support/load
+  if [ "$DIND_TEST_CELL" = 20 ]; then skip "engine 20.10 has no containerd store"; fi
+  loaded=e2e-containerd-load-$DIND_TEST_CELL
+  linked=e2e-containerd-link-$DIND_TEST_CELL
+  copied=e2e-containerd-copy-$DIND_TEST_CELL
+  export loaded linked copied
+  make_cache
+  start "$loaded" -e DIND_SEED=load
+  start "$linked"
+  start "$copied" -e DIND_SEED=copy
+}
+
+# Without the images of a hundred layers: an engine flushes every layer that it loads, which takes minutes. And without
+# what a normally loaded image cannot be saved as either.
+make_cache() {
+  local sources=() reference archive
+  for reference in $(references | grep '^nasty/.*:classic$' | grep -v '^nasty/deep'); do
+    sources+=("docker-archive:$images/20.tar:$reference")
+  done
+  for archive in "$images"/handmade/*.tar; do
+    [[ $archive == */sparse.tar ]] || sources+=("docker-archive:$archive")
+  done
+  "$programs/dindctl" bake --progress none -o "$BATS_FILE_TMPDIR/cache" "${sources[@]}"
+}
+
+start() { # NAME [docker run options]
+  run_dind "$1" "$plain" -v "$BATS_FILE_TMPDIR/cache:/var/lib/dind-cache:ro" -e DIND_STORE=containerd "${@:2}"
+  wait_until "$1" 180 dindctl ready
+}
+
+setup() {
+  load support/load
+  mapfile -t baked_here < <(jq -r '.images[].names[]' "$BATS_FILE_TMPDIR/cache/cache.json")
+}
+
+teardown_file() {
+  load support/load
+  if [ -n "${loaded-}" ]; then remove_dind "$loaded" "$linked" "$copied"; fi
+}
+
+# Prints every path that differs from what the engine's own load gave, under the image that it is in.
+compare_images() { # CONTAINER
+  local reference expected=$BATS_TEST_TMPDIR/expected listing=$BATS_TEST_TMPDIR/listing different=0
+  for reference in "${baked_here[@]}"; do
+    list_image "$loaded" "$reference" >"$expected"
+    list_image "$1" "$reference" >"$listing"
+    "$e2e/compare" "$expected" "$listing" >"$listing.diff" || {
+      echo "$reference differs from a normal load:"
+      sed 's/^/  /' "$listing.diff"
+      different=1
+    }
+  done
+  return $different
+}
+
+digests_of() { # CONTAINER
+  inner "$1" image ls --digests --format '{{.Repository}}:{{.Tag}} {{.Digest}}' | LC_ALL=C sort
+}
+
+# The cache, every path of it.
+list_cache() { docker exec "$linked" /usr/local/libexec/treelist /var/lib/dind-cache; }
+
+dockerfile() {
+  cat <<'DOCKERFILE'
+FROM nasty/kinds:classic
+RUN rm -rf /k/to-file /k/reborn && echo built >/k/built
+COPY --from=nasty/links:classic /l/a/suid /suid
+RUN test ! -e /k/to-file && test ! -e /k/gone && cat /k/built
+DOCKERFILE
+}
+
+@test "link: every image is there, its layers borrowed, in the engine's own store" {
+  status_of "$linked" '.strategy, .layers_by_method, .warnings'
+  [ "$(status_of "$linked" .result)" = ok ]
+  [ "$(status_of "$linked" .strategy)" = link ]
+  [ "$(status_of "$linked" .store)" = containerd ]
+  [ "$(status_of "$linked" '.layers_by_method.link')" -gt 10 ]
+  [ "$(status_of "$linked" '.layers_by_method.copy')" -le 6 ]
+  inner "$linked" info -f '{{.DriverStatus}}' | grep -q io.containerd.snapshotter.v1
+  diff <(printf '%s\n' "${baked_here[@]}" | LC_ALL=C sort) <(inner "$linked" image ls --format '{{.Repository}}:{{.Tag}}' | LC_ALL=C sort)
+}
+
+@test "link: manifests have the digests that a load gives them" {
+  diff <(digests_of "$loaded") <(digests_of "$linked")
+}
+
+@test "link: every path of every image is as a normal load has it" { compare_images "$linked"; }
+
+@test "link: every layer that docker save writes hashes to its diff ID" {
+  inner "$linked" save "${baked_here[@]}" | "$e2e/check-saved" "${baked_here[@]}"
+}
+
+@test "copy: no layer is borrowed, and every path is as a normal load has it" {
+  [ "$(status_of "$copied" .result)" = ok ]
+  [ "$(status_of "$copied" '.layers_by_method.link')" = 0 ]
+  compare_images "$copied"
+}
+
+@test "copy: every layer that docker save writes hashes to its diff ID" {
+  inner "$copied" save "${baked_here[@]}" | "$e2e/check-saved" "${baked_here[@]}"
+}
+
+@test "link: both builders build on top, and a container's changes are its own" {
+  local builder
+  for builder in 0 1; do
+    dockerfile | docker exec -i -e DOCKER_BUILDKIT=$builder "$linked" docker build --network none -t "top:$builder" -
+    run inner "$linked" run --rm --network none "top:$builder" cat /k/built
+    [ "$output" = built ]
+  done
+  inner "$linked" run --name changed --network none nasty/links:classic sh -c 'echo changed >/l/a/one && rm /l/b/three'
+  inner "$linked" diff changed | grep -qx 'D /l/b/three'
+  inner "$linked" commit changed committed >/dev/null
+  run inner "$linked" run --rm --network none committed cat /l/a/one
+  [ "$output" = changed ]
+  inner "$linked" save committed:latest top:1 | inner "$loaded" load
+  run inner "$loaded" run --rm --network none top:1 cat /k/built
+  [ "$output" = built ]
+  inner "$linked" rm changed >/dev/null
+}
+
+@test "link: a server of blobs that was killed is started again" {
+  local server
+  server=$(docker exec "$linked" sh -c 'for process in /proc/[0-9]*; do
+    if [ "$process" != /proc/1 ] && ls -l "$process/fd" 2>/dev/null | grep -q /dev/fuse; then echo "${process#/proc/}"; fi
+  done' | head -1)
+  [ -n "$server" ]
+  docker exec "$linked" kill -KILL "$server"
+  inner "$linked" save nasty/kinds:classic | "$e2e/check-saved" nasty/kinds:classic
+}
+
+@test "link: a restart finds all there, and so does what was built" {
+  docker restart "$linked" >/dev/null
+  wait_until "$linked" 60 dindctl ready --seeded
+  [ "$(status_of "$linked" .layers_by_method.present)" = "$(status_of "$linked" .layers)" ]
+  run inner "$linked" run --rm --network none top:1 cat /k/built
+  [ "$output" = built ]
+}
+
+@test "link: images are removed and pruned, and the cache is as it was" {
+  local before
+  before=$(list_cache)
+  inner "$linked" rmi -f nasty/kinds:classic top:0 top:1 >/dev/null
+  inner "$linked" system prune -af --volumes >/dev/null
+  [ "$(inner "$linked" image ls -q | wc -l)" = 0 ]
+  [ "$(list_cache)" = "$before" ]
+}
+
+@test "without /dev/fuse images are loaded, and the reason is told" {
+  local dind=e2e-containerd-nofuse-$DIND_TEST_CELL
+  run_dind "$dind" "$plain" -v "$BATS_FILE_TMPDIR/cache:/var/lib/dind-cache:ro" -e DIND_STORE=containerd \
+    --entrypoint sh -- -c 'rm /dev/fuse && exec dind-init'
+  wait_until "$dind" 180 dindctl ready
+  [ "$(status_of "$dind" .result)" = ok ]
+  [ "$(status_of "$dind" .strategy)" = load ]
+  docker logs "$dind" 2>&1 | grep -q '/dev/fuse'
+  remove_dind "$dind"
+}
