@@ -133,8 +133,8 @@ public:
       const std::size_t outcome = ZSTD_decompressStream(context_, &out, &in);
       input_.use(in.pos);
       if (ZSTD_getErrorCode(outcome) == ZSTD_error_frameParameter_windowTooLarge) {
-        return input_error("the zstd stream has a window of more than 128 MiB; compress it without "
-                           "--ultra, and with --long=27 at most");
+        return input_error("the zstd stream has a window of more than 128 MiB; compress it with "
+                           "--long=27 at most");
       }
       if (ZSTD_isError(outcome) != 0) {
         return input_error("the zstd stream is damaged: {}", ZSTD_getErrorName(outcome));

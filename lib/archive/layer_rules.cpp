@@ -110,9 +110,12 @@ Result<std::string> LayerRules::State::path_of(const std::string& name) const {
     return path;
   }
   return follow_parents(path, [this](const std::string& at) {
-    const auto link = link_targets.find(at);
-    return link == link_targets.end() ? std::nullopt
-                                      : std::optional<std::string_view>(link->second);
+    if (const auto link = link_targets.find(at); link != link_targets.end()) {
+      return AtPath{AtPath::What::symlink, link->second};
+    }
+    const auto found = names.find(at);
+    const bool is_dir = found != names.end() && is_directory(found->second.kind);
+    return AtPath{is_dir ? AtPath::What::directory : AtPath::What::other};
   });
 }
 

@@ -15,8 +15,8 @@ inline constexpr const char* kMountName = "blobs";
 
 // Mounts the read-only file system of layers' blobs on `target`, which is made if it is missing,
 // and returns where its requests come from, for `serve_blobs`. What opens a file waits until it is
-// served, and fails from then on when the last copy of the descriptor is closed. What an earlier
-// start left mounted there is detached.
+// served, and fails from then on when the last copy of the descriptor is closed. Only root gets in.
+// What an earlier start left mounted there is detached.
 Result<Fd, Reason> mount_blobs(const fs::path& target);
 
 // Detaches all that is mounted there.

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -27,7 +28,7 @@ namespace {
 constexpr std::size_t kThreads = 4;
 constexpr double kForever = 1e9; // seconds
 constexpr fuse_ino_t kFirstFile = FUSE_ROOT_ID + 1;
-constexpr mode_t kDirMode = S_IFDIR | 0555;
+constexpr mode_t kDirMode = S_IFDIR | 0500; // layers have files that are not for every user
 constexpr mode_t kFileMode = S_IFREG | 0444;
 constexpr blksize_t kBlockSize = 4096;
 constexpr std::uint64_t kSector = 512;
@@ -40,7 +41,7 @@ struct OpenBlob {
 };
 
 OpenBlob& open_blob(const fuse_file_info& info) {
-  return *reinterpret_cast<OpenBlob*>(info.fh);
+  return *std::bit_cast<OpenBlob*>(info.fh);
 }
 
 // The directory of blobs. File `i` has the number kFirstFile + i.
@@ -69,7 +70,7 @@ struct Session {
 
 BlobDir::BlobDir(std::vector<BlobSource> sources) : sources_(std::move(sources)) {
   const auto before = [](const BlobSource& a, const BlobSource& b) {
-    return a.diff_id < b.diff_id;
+    return a.diff_id.hex() < b.diff_id.hex();
   };
   const auto same = [](const BlobSource& a, const BlobSource& b) { return a.diff_id == b.diff_id; };
   std::stable_sort(sources_.begin(), sources_.end(), before);
@@ -177,7 +178,7 @@ void open_file(fuse_req_t request, fuse_ino_t number, fuse_file_info* info) {
     ::fuse_reply_err(request, EIO);
     return;
   }
-  info->fh = reinterpret_cast<std::uintptr_t>(blob->get());
+  info->fh = std::bit_cast<std::uint64_t>(blob->get());
   info->keep_cache = 1;
   info->noflush = 1;
   if (::fuse_reply_open(request, info) == 0) {

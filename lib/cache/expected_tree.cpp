@@ -91,11 +91,15 @@ Result<std::string> ExpectedTree::path_of(const std::string& name) const {
     return path;
   }
   return archive::follow_parents(path, [this](const std::string& at) {
+    using What = archive::AtPath::What;
     const auto found = index_.find(at);
-    const bool is_link =
-        found != index_.end() && S_ISLNK(inodes_[paths_[found->second].inode].mode);
-    return is_link ? std::optional<std::string_view>(inodes_[paths_[found->second].inode].target)
-                   : std::nullopt;
+    if (found == index_.end()) {
+      return archive::AtPath{What::other};
+    }
+    const ExpectedInode& inode = inodes_[paths_[found->second].inode];
+    return S_ISLNK(inode.mode)
+               ? archive::AtPath{What::symlink, inode.target}
+               : archive::AtPath{S_ISDIR(inode.mode) ? What::directory : What::other};
   });
 }
 

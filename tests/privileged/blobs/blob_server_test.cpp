@@ -118,6 +118,15 @@ TEST_F(BlobServerTest, ListsAsManyAsThereAre) {
   EXPECT_EQ(sys::list_dir(sys::open_dir(mounted_).value())->size(), 2005U);
 }
 
+// A layer has files that not every user may read.
+TEST_F(BlobServerTest, IsForRootAlone) {
+  serve();
+  EXPECT_TRUE(test::holds_in_child([&] {
+    ASSERT_EQ(::setuid(65534), 0);
+    EXPECT_TRUE(fails_with(EACCES, sys::open_path(file(0), O_RDONLY)));
+  }));
+}
+
 TEST_F(BlobServerTest, HasNothingElseAndIsNotWrittenTo) {
   serve();
   EXPECT_TRUE(fails_with(ENOENT, sys::open_path(mounted_ / "other", O_RDONLY)));

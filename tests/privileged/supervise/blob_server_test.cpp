@@ -10,10 +10,12 @@
 
 #include <gtest/gtest.h>
 
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
 #include <sstream>
 #include <thread>
 
@@ -32,8 +34,10 @@ protected:
     NEEDS(test::enter_mount_namespace(), "mount namespaces");
   }
 
-  void start(const std::vector<blobs::BlobSource>& sources) {
+  void start(
+      const std::vector<blobs::BlobSource>& sources, const std::function<void()>& prepare = [] {}) {
     supervising_ = test::fork_into([&] {
+      prepare();
       const auto signals = init::SignalSource::open();
       return signals ? supervise(*signals, sources) : 71;
     });
@@ -132,6 +136,17 @@ TEST_F(SupervisedBlobsTest, AreServedAgainAfterAKill) {
   warnings_.writer = Fd();
   EXPECT_EQ(warnings_.receive(), 0);
   EXPECT_EQ(warnings_.receive(), -1); // one is enough
+}
+
+TEST_F(SupervisedBlobsTest, AreAWarningWithoutADevice) {
+  const Digest diff_id = Digest::from_hex(std::string(64, '0')).value();
+  start({{diff_id, 1, "/nowhere"}}, [] {
+    EXPECT_EQ(::unshare(CLONE_NEWNS), 0);
+    EXPECT_TRUE(ok(sys::mount("tmpfs", "/dev", "tmpfs", 0, "")));
+  });
+  EXPECT_EQ(warnings_.receive(), 0);
+  EXPECT_EQ(server(), 0);
+  EXPECT_EQ(stop(), 0);
 }
 
 TEST_F(SupervisedBlobsTest, AreNoProcessWhereThereAreNone) {

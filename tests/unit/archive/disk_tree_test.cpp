@@ -283,6 +283,10 @@ std::vector<Hostile> hostile_layers() {
   return {
       {"ParentDirectory", tar().file("../out", "x"), "a path with \"..\""},
       {"ParentDirectoryInside", tar().file("a/../../out", "x"), "a path with \"..\""},
+      {"SymlinkUpFromNothingAsParent", tar().symlink("a", "b/../c").file("a/x", ""),
+       "that leads nowhere"},
+      {"SymlinkUpFromAFileAsParent", tar().file("f", "").symlink("a", "f/..").file("a/x", ""),
+       "that leads nowhere"},
       {"SymlinkToItselfAsParent", tar().symlink("a", "./a").file("a/x", ""), "that leads nowhere"},
       {"SymlinkToAFileAsParent", tar().file("f", "").symlink("a", "f").file("a/x", ""),
        "f: a member's parent is no directory"},
