@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a purpose needs, and that are not there yet:
-#   scripts/packages.sh [build|checks|images|e2e|valgrind]...     (build)
+#   scripts/packages.sh [build|checks|coverage|images|e2e|valgrind]...     (build)
 set -euo pipefail
 
 build=(
@@ -18,6 +18,7 @@ checks=(
   python3-yaml                                       # manifests of the examples
   golang-go golang-github-coreos-bbolt-dev           # bbolt itself, beside lib/bolt
 )
+coverage=(clang-14 libclang-rt-14-dev llvm-14)
 images=(debootstrap busybox-static jq iproute2) # stand-ins and an engine to run them
 e2e=(
   bats debootstrap busybox-static docker-registry g++ jq libcap2-bin libssl-dev openssl python3 skopeo iproute2 file
@@ -29,6 +30,7 @@ for purpose in "${@:-build}"; do
   case "$purpose" in
     build) wanted+=("${build[@]}") ;;
     checks) wanted+=("${checks[@]}") ;;
+    coverage) wanted+=("${coverage[@]}") ;;
     images) wanted+=("${images[@]}") ;;
     e2e) wanted+=("${e2e[@]}") ;;
     valgrind) wanted+=(valgrind) ;;
