@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -281,6 +282,81 @@ TEST(SupervisorTest, AStopBeforeReadyIsToldByTheExitCode) {
   ASSERT_EQ(report.receive(), kStarted);
   ::kill(init, SIGTERM);
   EXPECT_EQ(exit_code_of(init), 143);
+}
+
+TEST(SupervisorTest, StartsNothingAfterAStop) {
+  Pipe starts;
+  EXPECT_TRUE(holds_in_child([&] {
+    const auto signals = SignalSource::open();
+    ASSERT_TRUE(ok(signals));
+    ::raise(SIGTERM);
+    EXPECT_EQ(supervise(*signals, [&] { return record_signals(starts); }), 143);
+  }));
+  starts.writer = Fd();
+  EXPECT_EQ(starts.receive(), -1);
+}
+
+TEST(SupervisorTest, EndsWithTheCodeOfWhatFinishedIt) {
+  const Pipe report;
+  const Pipe go;
+  const auto finish_on_go = [&](Supervisor& supervisor) {
+    supervisor.watch(go.reader, [&] {
+      go.receive();
+      supervisor.finish(7, "the job is done");
+    });
+  };
+  const pid_t init = fork_supervised([&] { return record_signals(report); }, finish_on_go);
+  ASSERT_EQ(report.receive(), kStarted);
+  go.send();
+  EXPECT_EQ(report.receive(), SIGTERM);
+  EXPECT_EQ(exit_code_of(init), 7);
+}
+
+// Long before the time to drain is over.
+TEST(SupervisorTest, StopsADrainedServiceWhenItIsIdle) {
+  const Pipe report;
+  const Pipe drained;
+  const pid_t init = fork_into([&] {
+    const auto signals = SignalSource::open();
+    Supervisor* self = nullptr;
+    Service service;
+    service.start = [&]() -> Result<pid_t> {
+      self->ready();
+      return fork_into([&] { return record_signals(report); });
+    };
+    service.drain = [&] { drained.send(); };
+    Supervisor supervisor(*signals, {.drain = std::chrono::hours(1)}, service);
+    self = &supervisor;
+    supervisor.watch(drained.reader, [&] {
+      drained.receive();
+      supervisor.idle("no container");
+    });
+    return supervisor.run();
+  });
+  ASSERT_EQ(report.receive(), kStarted);
+  ::kill(init, SIGTERM);
+  EXPECT_EQ(report.receive(), SIGTERM);
+  EXPECT_EQ(exit_code_of(init), kEnough);
+}
+
+// PID 1 goes on without what it asked for.
+TEST(SupervisorTest, SurvivesATaskForWhichNoDescriptorIsLeft) {
+  const auto ask_in_vain = [](Supervisor& supervisor) {
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit none{0, before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    const pid_t task = supervisor.run_in_child([] { return std::string(); }, [](const auto&) {});
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    EXPECT_EQ(task, 0);
+  };
+  const pid_t init = fork_into([&] {
+    const auto signals = SignalSource::open();
+    const int code = supervise(
+        *signals, [] { return 6; }, ask_in_vain);
+    return testing::Test::HasFailure() ? 1 : code;
+  });
+  EXPECT_EQ(exit_code_of(init), 6);
 }
 
 TEST(SupervisorTest, StartsAgainWhatFailed) {
