@@ -5,7 +5,7 @@
 #
 #   scripts/test.sh [--full] [STAGE]...
 #
-# Stages: style asan release soak crash e2e; --full adds dev (the same tests without sanitizers), tsan, tidy, valgrind,
+# Stages: style headers asan release soak crash e2e; --full adds dev (the same tests without sanitizers), tsan, tidy, valgrind,
 # every kill of crash and every cell of e2e.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,7 +15,7 @@ stages=()
 for argument in "$@"; do
   case "$argument" in
     --full) full=1 ;;
-    style | dev | asan | tsan | tidy | valgrind | release | soak | crash | e2e) stages+=("$argument") ;;
+    style | headers | dev | asan | tsan | tidy | valgrind | release | soak | crash | e2e) stages+=("$argument") ;;
     *)
       sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
       exit 64
@@ -23,12 +23,13 @@ for argument in "$@"; do
   esac
 done
 if [ ${#stages[@]} -eq 0 ]; then
-  stages=(style asan release soak crash e2e)
-  if [ -n "$full" ]; then stages=(style dev asan tsan tidy valgrind release soak crash e2e); fi
+  stages=(style headers asan release soak crash e2e)
+  if [ -n "$full" ]; then stages=(style headers dev asan tsan tidy valgrind release soak crash e2e); fi
 fi
 
 # Another clone of the same sources finds what this one compiled.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+export CCACHE_SLOPPINESS=pch_defines,time_macros # or it would not know files with a precompiled header
 export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
 
 say() { printf '\n== %s (%d min %02d s)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
@@ -49,9 +50,14 @@ stage_style() {
   scripts/check-pages.sh
 }
 
+stage_headers() {
+  configure headers
+  cmake --build --preset headers -- -k 0
+}
+
 stage_dev() {
   build_and_test dev 'unit|privileged|lint'
-  cmake --build --preset dev --target bench
+  cmake --build --preset dev --target bench all_verify_interface_header_sets
 }
 stage_asan() { build_and_test asan 'unit|privileged|lint'; }
 stage_tsan() { build_and_test tsan 'unit|privileged'; }
