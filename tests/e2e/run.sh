@@ -5,7 +5,7 @@
 #   run.sh [--full] [--cell CELL]... [FILE.bats]... [-- bats options]
 #
 # A cell is the major version of a base's engine (20, 26, 28) or `alpine`. --full adds the slow tests, and on 26 what is
-# not the matrix.
+# neither the matrix nor the containerd store.
 #   DIND_BINARIES     directory of the programs under test (build/release/bin)
 #   DIND_TEST_BASE    an image to run on in place of the stand-ins
 #   DIND_TEST_CACHE   where what can be reused is kept (/var/cache/dind-init-tests)
@@ -73,7 +73,7 @@ run_cell() { # CELL bats options
   case "$1" in
     # The Alpine layout changes how programs are found and started, not what an engine makes of layers.
     alpine) here=(boot.bats) ;;
-    26) if [ -n "$everything" ]; then here=("${each[@]}"); else here=(matrix.bats); fi ;;
+    26) if [ -n "$everything" ]; then here=("${each[@]}"); else here=(matrix.bats containerd.bats); fi ;;
     28 | custom) here=("${each[@]}" "${newest[@]}") ;;
     *) here=("${each[@]}") ;;
   esac
