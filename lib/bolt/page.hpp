@@ -35,8 +35,8 @@ public:
   Item item(std::size_t element) const;    // of a leaf
   PageId child(std::size_t element) const; // of a branch
 
-  // The last element whose key is `key` or comes before it.
-  std::optional<std::size_t> last_up_to(std::string_view key) const;
+  // The last element whose key is `wanted` or comes before it.
+  std::optional<std::size_t> last_up_to(std::string_view wanted) const;
 
 private:
   Page(std::string bytes, const PageHeader& header) : bytes_(std::move(bytes)), header_(header) {}

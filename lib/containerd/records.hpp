@@ -27,7 +27,7 @@ std::string encode_time(timespec time);
 // The key in `parents` of a snapshot that stands on another.
 std::string encode_parenthood(std::uint64_t parent, std::uint64_t child);
 
-// Of meta.db's schema, the only one known here: containerd 1.7 and 2 write it.
+// Of meta.db's schema, the only one known here: containerd 2 writes it. Before it was 3.
 inline constexpr std::uint64_t kVersion = 4;
 inline constexpr std::string_view kVersionKey = "version";
 Result<void> check_version(const std::optional<std::string>& encoded);

@@ -296,7 +296,7 @@ protected:
     while (end < before.size() && before.compare(end, 4096, after, end, 4096) == 0) {
       end += 4096;
     }
-    for (std::size_t size = end; size < after.size(); size += 8192 - 512) {
+    for (std::size_t size = end; size < after.size(); size += 32768 - 512) {
       std::string state = before;
       state.resize(std::max(size, before.size()));
       states.push_back(state.replace(end, size - end, after, end, size - end));
