@@ -237,7 +237,7 @@ Result<void> check_schema(Draft& meta) {
   Draft* const there = TRY(meta.find_bucket(kSchema));
   if (there == nullptr) {
     Draft* const made = TRY(meta.make_bucket(kSchema));
-    return made->put(kVersionKey, encode_size(kVersion));
+    return made->put(kVersionKey, encode_size(kNewVersion));
   }
   const std::optional<std::string> version = TRY(there->get(kVersionKey));
   return check_version(version);

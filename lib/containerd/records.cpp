@@ -66,8 +66,10 @@ Result<void> check_version(const std::optional<std::string>& encoded) {
     return input_error("no version");
   }
   const std::uint64_t version = TRY(decode_size(*encoded).within("version"));
-  return version == kVersion ? Result<void>()
-                             : input_error("version {}, where {} is known", version, kVersion);
+  return version == kNewVersion || version == kLastVersion
+             ? Result<void>()
+             : input_error("version {}, where {} and {} are known", version, kNewVersion,
+                           kLastVersion);
 }
 
 } // namespace dind::containerd

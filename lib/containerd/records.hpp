@@ -27,8 +27,11 @@ std::string encode_time(timespec time);
 // The key in `parents` of a snapshot that stands on another.
 std::string encode_parenthood(std::uint64_t parent, std::uint64_t child);
 
-// Of meta.db's schema, the only one known here: containerd 2 writes it. Before it was 3.
-inline constexpr std::uint64_t kVersion = 4;
+// Of meta.db's schema (containerd's core/metadata/db.go and migrations.go). 1.6 and 1.7 write 3. 2
+// writes 4, which differs in where sandboxes are, and makes a 4 of a 3 when it starts: so that is
+// what a new database gets.
+inline constexpr std::uint64_t kNewVersion = 3;
+inline constexpr std::uint64_t kLastVersion = 4;
 inline constexpr std::string_view kVersionKey = "version";
 Result<void> check_version(const std::optional<std::string>& encoded);
 

@@ -2,6 +2,7 @@
 
 #include <base/fd.hpp>
 #include <store/storage_driver.hpp>
+#include <sys/file.hpp>
 #include <containerd/implied_dirs.hpp>
 #include <containerd/pending_changes.hpp>
 

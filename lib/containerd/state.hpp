@@ -60,7 +60,7 @@ struct State {
 // hold nothing.
 //
 // EWOULDBLOCK where a containerd runs on them. An error without an errno says why nothing may be
-// added: the version is another than 4, a page is damaged, or the two do not agree (a parent
+// added: the version is not known, a page is damaged, or the two do not agree (a parent
 // without a record, a snapshot that metadata.db does not have, an id twice or above the sequence).
 Result<State> read_state(const Fd& data_root);
 

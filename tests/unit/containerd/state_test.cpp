@@ -105,7 +105,7 @@ TEST_F(ContainerdStateTest, IsRefusedWhileAnEngineHoldsEitherFile) {
 
 TEST_F(ContainerdStateTest, RefusesAnotherVersion) {
   store_.put_meta({"v1"}, "version", encode_size(5));
-  EXPECT_TRUE(fails_saying("meta.db: version 5, where 4 is known", state()));
+  EXPECT_TRUE(fails_saying("meta.db: version 5, where 3 and 4 are known", state()));
 }
 
 TEST_F(ContainerdStateTest, RefusesAParentWithoutARecord) {
