@@ -25,7 +25,7 @@ LayerBlob::LayerBlob(Fd tree, Fd tar_split, std::uint64_t bytes)
     : tree_(std::move(tree)), tar_split_(std::move(tar_split)), bytes_(bytes),
       open_payload_([this](const std::string& name) -> Result<Fd> {
         const std::string path = TRY(archive::clean_path(name));
-        return sys::open_beneath(tree_, path, O_RDONLY | O_NONBLOCK);
+        return sys::open_within(tree_, path, O_RDONLY | O_NONBLOCK);
       }),
       checkpoints_(tar_split_) {}
 

@@ -86,7 +86,7 @@ Result<void> ImageRecords::write_blob_of(const store::LayerRecord& record) {
   const auto json = TRY(archive::decompress(compressed));
   archive::TarSplitSource tar(*json.source, [&](const std::string& member) -> Result<Fd> {
     const std::string clean = TRY(archive::clean_path(member));
-    return sys::open_beneath(files, clean, O_RDONLY | O_NONBLOCK);
+    return sys::open_within(files, clean, O_RDONLY | O_NONBLOCK);
   });
   archive::HashingSource hashed(tar);
   TRY(sys::remove_tree_at({staging_, name}));

@@ -22,10 +22,22 @@ bool is_absent(const Error& error) {
 
 } // namespace
 
+bool DirMetadata::operator==(const DirMetadata& other) const {
+  const auto is_same_time = [](timespec one, timespec two) {
+    return one.tv_sec == two.tv_sec && one.tv_nsec == two.tv_nsec;
+  };
+  const bool is_same_modified = modified && other.modified
+                                    ? is_same_time(*modified, *other.modified)
+                                    : modified.has_value() == other.modified.has_value();
+  return mode == other.mode && uid == other.uid && gid == other.gid && xattrs == other.xattrs &&
+         is_same_modified;
+}
+
 Result<DirMetadata> metadata_of(const Fd& dir) {
   const struct stat status = TRY(sys::stat_of(dir));
   DirMetadata metadata{
       .mode = status.st_mode & kModeBits, .uid = status.st_uid, .gid = status.st_gid};
+  metadata.modified = status.st_mtim;
   const auto names = TRY(sys::list_xattrs(dir));
   for (const std::string& name : names) {
     if (!name.starts_with("trusted.")) {
@@ -43,7 +55,8 @@ Result<void> set_metadata(const Fd& dir, const DirMetadata& metadata) {
   for (const auto& [name, value] : metadata.xattrs) {
     TRY(sys::set_xattr(dir, name, value));
   }
-  return {};
+  return metadata.modified ? sys::set_times_at({dir, here}, *metadata.modified, *metadata.modified)
+                           : Result<void>();
 }
 
 Result<DirMetadata> implied_metadata(const std::vector<Fd>& lowers, const std::string& path) {

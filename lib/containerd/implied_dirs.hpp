@@ -4,6 +4,7 @@
 #include <base/result.hpp>
 
 #include <sys/types.h>
+#include <time.h>
 
 #include <map>
 #include <optional>
@@ -13,15 +14,16 @@
 namespace dind::containerd {
 
 // What containerd copies from the layers below to a directory that a layer's tar has no entry for
-// (containerd pkg/archive/tar.go, mkparent, and tar_unix.go, copyUpXAttrs: no attributes of
-// overlayfs). Its times come from what is unpacked into it.
+// (containerd pkg/archive/tar.go, mkparent, and tar_unix.go, copyUpXAttrs: no trusted attributes).
+// What is unpacked into the directory gives it a new time.
 struct DirMetadata {
   mode_t mode = 0755; // without the file type's bits
   uid_t uid = 0;
   gid_t gid = 0;
   std::map<std::string, std::string> xattrs = {};
+  std::optional<timespec> modified = {}; // none: it does not matter
 
-  bool operator==(const DirMetadata&) const = default;
+  bool operator==(const DirMetadata& other) const;
 };
 
 Result<DirMetadata> metadata_of(const Fd& dir);

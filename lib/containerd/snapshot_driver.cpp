@@ -11,6 +11,7 @@
 #include <containerd/layout.hpp>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 namespace dind::containerd {
@@ -42,6 +43,24 @@ Result<void> make_no_files(const Fd& staged) {
   return sys::make_dir_at({staged, kFiles}, 0755);
 }
 
+// The directories in which a skeleton has something.
+std::set<std::string> marked_dirs(const cache::Skeleton& skeleton) {
+  std::set<std::string> dirs;
+  for (const std::string& path : skeleton.whiteouts) {
+    dirs.emplace(archive::parent_of(path));
+  }
+  for (const cache::Node& node : skeleton.nodes) {
+    dirs.emplace(archive::parent_of(node.path));
+  }
+  return dirs;
+}
+
+// containerd passes over trusted attributes, which overlayfs keeps its own in (containerd
+// pkg/archive/tar_unix.go, setxattr).
+Result<void> set_xattr(sys::At at, const archive::Xattr& xattr) {
+  return xattr.name.starts_with("trusted.") ? Result<void>() : store::set_layer_xattr(at, xattr);
+}
+
 // `dirs` with all that they are in, which look as they do in `tree`.
 Result<void> build_dirs(const Fd& files, const Fd& tree,
                         const std::vector<std::pair<std::string, DirMetadata>>& dirs) {
@@ -62,8 +81,10 @@ Result<void> build_dirs(const Fd& files, const Fd& tree,
     const Fd in =
         TRY(sys::open_beneath(files, parent.empty() ? "." : parent, O_RDONLY | O_DIRECTORY));
     TRY(sys::make_dir_at({in, name}, 0755));
-    const Fd dir = TRY(sys::open_dir_at({in, name}));
-    TRY(set_metadata(dir, metadata).within(path));
+  }
+  for (auto entry = all.rbegin(); entry != all.rend(); ++entry) { // what is in them gave them times
+    const Fd dir = TRY(sys::open_beneath(files, entry->first, O_RDONLY | O_DIRECTORY));
+    TRY(set_metadata(dir, entry->second).within(entry->first));
   }
   return {};
 }
@@ -92,7 +113,7 @@ Result<void> SnapshotDriver::add_borrowed(const Digest& chain_id, const Optional
     return {};
   }
   const Fd files = TRY(sys::open_dir(tree));
-  const Implied implied = TRY(differing(files, skeleton.implied, parent));
+  const Implied implied = TRY(differing(files, skeleton.implied, marked_dirs(skeleton), parent));
   const bool is_there = changes_->state().snapshots.contains(chain_id.text());
   const bool has_tree_below = changes_->find(tree_key(chain_id)).has_value();
   const bool needs_tree_below = has_tree_below || !implied.empty();
@@ -140,7 +161,7 @@ Result<void> SnapshotDriver::add_unpacked(const Digest& chain_id, const Optional
   return add_files(chain_id, parent,
                    [&](const Fd& files, sys::At anchor) -> Result<std::vector<std::string>> {
                      store::OverlayMarks marks(files, MarkStyle::overlayfs, anchor);
-                     std::ignore = TRY(store::unpack(tar, files, marks));
+                     std::ignore = TRY(store::unpack(tar, files, marks, set_xattr));
                      TRY(marks.finish());
                      TRY(check());
                      return marks.implied_dirs();
@@ -162,7 +183,7 @@ Result<void> SnapshotDriver::add_files(const Digest& chain_id, const OptionalPar
   const auto fill_files = [&](const Fd& staged) -> Result<void> {
     const Fd files = TRY(make_files(staged));
     const auto implied = TRY(fill(files, {staged, kAnchor}));
-    const Implied wrong = TRY(differing(files, implied, parent));
+    const Implied wrong = TRY(differing(files, implied, {}, parent));
     for (const auto& [path, metadata] : wrong) {
       const Fd dir = TRY(sys::open_beneath(files, path, O_RDONLY | O_DIRECTORY));
       TRY(set_metadata(dir, metadata).within(path));
@@ -218,9 +239,10 @@ Result<NewSnapshot> SnapshotDriver::add_snapshot(const std::string& key,
 }
 
 // Those of `implied`, directories of `tree`, that do not look there as containerd would have them
-// on `parent`.
+// on `parent`. `marked`: those in which there will be marks.
 Result<SnapshotDriver::Implied> SnapshotDriver::differing(const Fd& tree,
                                                           const std::vector<std::string>& implied,
+                                                          const std::set<std::string>& marked,
                                                           const OptionalParent& parent) const {
   Implied differing;
   if (implied.empty()) {
@@ -230,7 +252,12 @@ Result<SnapshotDriver::Implied> SnapshotDriver::differing(const Fd& tree,
   for (const std::string& path : implied) {
     DirMetadata wanted = TRY(implied_metadata(lowers, path).within(path));
     const Fd dir = TRY(sys::open_beneath(tree, path, O_RDONLY | O_DIRECTORY));
-    const DirMetadata found = TRY(metadata_of(dir));
+    DirMetadata found = TRY(metadata_of(dir));
+    // What is unpacked into a directory gives it a new time.
+    const auto content = TRY(sys::list_dir(dir));
+    if (!content.empty() || marked.contains(path) || !wanted.modified) {
+      wanted.modified = found.modified = std::nullopt;
+    }
     if (wanted != found) {
       differing.emplace_back(path, std::move(wanted));
     }

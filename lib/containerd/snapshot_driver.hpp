@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,6 +83,7 @@ private:
   bool is_users(const Digest& chain_id) const;
   void propose(const Digest& chain_id, std::vector<NewSnapshot> snapshots);
   Result<Implied> differing(const Fd& tree, const std::vector<std::string>& implied,
+                            const std::set<std::string>& marked,
                             const OptionalParent& parent) const;
   Result<std::vector<Fd>> lowers_of(const OptionalParent& parent) const;
 

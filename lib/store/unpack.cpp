@@ -8,11 +8,9 @@
 namespace dind::store {
 
 Result<std::optional<archive::TarEntry>> unpack(archive::ByteSource& tar, const Fd& root,
-                                                archive::Marks& marks) {
-  archive::DiskTree tree(root,
-                         [](sys::At at, const std::string& /*path*/, const archive::Xattr& xattr) {
-                           return set_layer_xattr(at, xattr);
-                         });
+                                                archive::Marks& marks, const SetXattr& set_xattr) {
+  archive::DiskTree tree(root, [&](sys::At at, const std::string& /*path*/,
+                                   const archive::Xattr& xattr) { return set_xattr(at, xattr); });
   archive::LayerRules rules(tree, marks);
   archive::TarReader reader(tar);
   std::optional<archive::TarEntry> root_entry;

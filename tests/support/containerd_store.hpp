@@ -19,7 +19,7 @@ class ContainerdStore {
 public:
   ContainerdStore() {
     put_meta({containerd::kSchema}, containerd::kVersionKey,
-             containerd::encode_size(containerd::kLastVersion));
+             containerd::encode_size(containerd::kNewVersion));
   }
 
   using Path = std::initializer_list<std::string_view>;

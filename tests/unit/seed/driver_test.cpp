@@ -56,6 +56,17 @@ store::StoreState prior(std::vector<std::string> drivers, bool containerd = fals
   return state;
 }
 
+store::StoreState refused(const std::string& why) {
+  store::StoreState state = prior({}, true);
+  state.containerd_refused = Reason{why};
+  return state;
+}
+
+config::Settings with(config::Settings settings, const std::string& required) {
+  settings.required_driver = required;
+  return settings;
+}
+
 std::vector<Case> cases() {
   using enum Means;
   return {
@@ -195,11 +206,48 @@ std::vector<Case> cases() {
       // The containerd store.
       {.name = "ContainerdAskedFor",
        .settings = wish_store(config::Store::containerd),
-       .driver = "",
-       .means = load},
+       .works = "overlay2 fuse-device",
+       .driver = "overlayfs",
+       .means = layers},
       {.name = "ContainerdImagesAreNotHidden",
+       .works = "overlay2 fuse-device",
        .state = prior({}, true),
-       .driver = "",
+       .driver = "overlayfs",
+       .means = layers},
+      {.name = "ContainerdWithoutACache",
+       .settings = wish_store(config::Store::containerd),
+       .has_cache = false,
+       .driver = "overlayfs",
+       .means = none},
+      {.name = "ContainerdWithoutADeviceForItsBlobs",
+       .settings = wish_store(config::Store::containerd),
+       .driver = "overlayfs",
+       .means = load},
+      {.name = "ContainerdWhereNoOverlayCanBe",
+       .settings = wish_store(config::Store::containerd),
+       .works = "fuse-device",
+       .driver = "overlayfs",
+       .means = load},
+      {.name = "ContainerdThatNothingMayBeAddedTo",
+       .settings = wish_store(config::Store::containerd),
+       .works = "overlay2 fuse-device",
+       .state = refused("version 5"),
+       .driver = "overlayfs",
+       .means = load},
+      {.name = "ContainerdWithAnotherSnapshotter",
+       .settings = with(wish_store(config::Store::containerd), "native"),
+       .works = "overlay2 fuse-device",
+       .driver = "native",
+       .means = load},
+      {.name = "ContainerdTakesTheGraphDriversName",
+       .settings = with(wish_store(config::Store::containerd), "overlay2"),
+       .works = "overlay2 fuse-device",
+       .driver = "overlayfs",
+       .means = layers},
+      {.name = "ContainerdInAUserNamespace",
+       .settings = wish_store(config::Store::containerd),
+       .works = "overlay2 fuse-device user-namespace user-marks",
+       .driver = "overlayfs",
        .means = load},
       {.name = "ContainerdImagesAndTheGraphStoreAskedFor",
        .settings = wish_store(config::Store::graph),
@@ -279,6 +327,7 @@ host::HostFacts facts_of(std::string_view works) {
   facts.overlay = fact("overlay2");
   facts.d_type = {works.find("untyped") == std::string_view::npos, "the probe of d_type"};
   facts.fuse_overlayfs = fact("fuse-overlayfs");
+  facts.fuse_device = fact("fuse-device");
   facts.btrfs = fact("btrfs");
   facts.loop = fact("loop");
   facts.in_user_namespace = fact("user-namespace").holds;

@@ -81,9 +81,9 @@ TEST_F(LoadStreamTest, IsAnArchiveWhoseLayersHashToTheirDiffIds) {
   EXPECT_EQ(read.image.layers, image().layers);
   ASSERT_EQ(read.layers.size(), 3U);
   for (std::size_t i = 0; i < 3; ++i) {
-    const auto content = read.layers[i].bundle->read_document(read.layers[i].file);
-    ASSERT_TRUE(ok(content));
-    EXPECT_EQ(archive::sha256_of(*content), image().layers[i]);
+    const auto layer = read.layers[i].bundle->read_document(read.layers[i].file);
+    ASSERT_TRUE(ok(layer));
+    EXPECT_EQ(archive::sha256_of(*layer), image().layers[i]);
   }
 }
 
