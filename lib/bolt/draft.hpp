@@ -15,7 +15,7 @@
 namespace dind::bolt {
 
 // A bucket that is being changed, in memory. What is in the file is read when the bucket is first
-// asked for something; buckets in it that nobody asks for keep the bytes that they have there,
+// asked for something; buckets in it that are not asked for keep the bytes that they have there,
 // whatever they hold.
 class Draft {
 public:

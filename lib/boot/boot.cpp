@@ -141,18 +141,39 @@ std::string driver_to_promote(const config::Settings& settings, const Seeding& s
   return may_be_borrowed && wanted ? driver : "";
 }
 
-// The blobs that symlinks of the containerd store lead to: those of every layer of today's caches,
-// since it does not show which of them a user's image has.
+// The caches that layers of the containerd store are borrowed from: by this boot, or by earlier
+// ones.
+std::set<fs::path> caches_of_blobs(const Seeding& seeding) {
+  std::set<fs::path> paths;
+  if (seeding.driver.driver == store::kOverlayfs &&
+      seeding.plan.kind == seed::SeedPlan::Kind::layers) {
+    for (const cache::Cache& cache : seeding.caches.open) {
+      paths.insert(cache.path());
+    }
+  }
+  for (const auto& [chain_id, layer] : seeding.seen.state.of(store::kOverlayfs).layers) {
+    if (!layer.borrowed_from.empty()) {
+      const fs::path tree = layer.borrowed_from; // <cache>/layer/<diff-id>/tree, or the short name
+      paths.insert(tree.parent_path().parent_path().parent_path());
+    }
+  }
+  return paths;
+}
+
+// The blobs that symlinks of the containerd store lead to. All layers of a cache, since it does not
+// show which of them a user's image has.
 std::vector<blobs::BlobSource> blobs_to_serve(const Seeding& seeding) {
   std::vector<blobs::BlobSource> sources;
-  if (seeding.driver.driver != store::kOverlayfs || seeding.driver.means != seed::Means::layers) {
-    return sources;
-  }
   std::set<Digest> known;
-  for (const cache::Cache& cache : seeding.caches.open) {
-    for (const cache::Layer& layer : cache.manifest().layers) {
+  for (const fs::path& path : caches_of_blobs(seeding)) {
+    const auto cache = cache::Cache::open(path);
+    if (!cache) {
+      log::warn("layers cannot be saved or pushed: {}", cache.error().describe());
+      continue;
+    }
+    for (const cache::Layer& layer : cache->manifest().layers) {
       if (known.insert(layer.diff_id).second) {
-        sources.push_back({layer.diff_id, layer.tar_bytes, cache.path().native()});
+        sources.push_back({layer.diff_id, layer.tar_bytes, path.native()});
       }
     }
   }

@@ -104,6 +104,16 @@ private:
     }
   }
 
+  // Without a cache the engine finds out itself.
+  bool held_by_containerd() {
+    const std::string why = "the data root holds images of the containerd store";
+    if (!has_cache_) {
+      return take("", why, Means::none);
+    }
+    containerd_store(why);
+    return true;
+  }
+
   void load_instead(const std::string& why) {
     choice_.means = Means::load;
     choice_.why += "; " + why;
@@ -173,8 +183,7 @@ private:
                   Means::none);
     }
     if (prior.empty() && state_.has_containerd_images && settings_.store != config::Store::graph) {
-      containerd_store("the data root holds images of the containerd store");
-      return true;
+      return held_by_containerd();
     }
     // dockerd itself would pass over images of vfs, and hide them.
     const bool has_vfs_images = !state_.of(kVfs).images.empty();

@@ -149,6 +149,18 @@ DOCKERFILE
   [ "$(list_cache)" = "$before" ]
 }
 
+@test "DIND_SEED=off: what an earlier start borrowed runs, and can be saved" {
+  local dind=e2e-containerd-off-$DIND_TEST_CELL volume=$BATS_TEST_TMPDIR/volume
+  mkdir "$volume"
+  start "$dind" -v "$volume:/var/lib/docker"
+  stop_dind "$dind"
+  start "$dind" -v "$volume:/var/lib/docker" -e DIND_SEED=off
+  run inner "$dind" run --rm --network none nasty/kinds:classic echo hello
+  [ "$output" = hello ]
+  inner "$dind" save nasty/kinds:classic | "$e2e/check-saved" nasty/kinds:classic
+  remove_dind "$dind"
+}
+
 @test "without /dev/fuse images are loaded, and the reason is told" {
   local dind=e2e-containerd-nofuse-$DIND_TEST_CELL
   run_dind "$dind" "$plain" -v "$BATS_FILE_TMPDIR/cache:/var/lib/dind-cache:ro" -e DIND_STORE=containerd \
