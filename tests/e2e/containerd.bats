@@ -153,7 +153,7 @@ DOCKERFILE
   local dind=e2e-containerd-off-$DIND_TEST_CELL volume=$BATS_TEST_TMPDIR/volume
   mkdir "$volume"
   start "$dind" -v "$volume:/var/lib/docker"
-  stop_dind "$dind"
+  docker stop "$dind" >/dev/null
   start "$dind" -v "$volume:/var/lib/docker" -e DIND_SEED=off
   run inner "$dind" run --rm --network none nasty/kinds:classic echo hello
   [ "$output" = hello ]
