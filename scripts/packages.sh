@@ -6,7 +6,7 @@ set -euo pipefail
 build=(
   g++ cmake ninja-build ccache binutils file ca-certificates
   libboost1.81-dev libboost-filesystem1.81-dev libboost-json1.81-dev libfmt-dev libssl-dev zlib1g-dev
-  libzstd-dev libfuse3-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev
+  libzstd-dev liblzma-dev libbz2-dev libfuse3-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev
 )
 checks=(
   clang-format-14 clang-tidy-14 shellcheck codespell # style

@@ -15,8 +15,8 @@ project=$(dirname "$here")
 binaries=${1:-$project/build/release/bin}
 out=${2:-dist}
 # Static libraries and headers whose code is in the programs.
-linked=(libboost-filesystem1.81-dev libboost-json1.81-dev libboost1.81-dev libc6-dev libcli11-dev libfmt-dev libfuse3-dev
-  libssl-dev libstdc++-12-dev libzstd-dev zlib1g-dev)
+linked=(libboost-filesystem1.81-dev libboost-json1.81-dev libboost1.81-dev libbz2-dev libc6-dev libcli11-dev libfmt-dev
+  libfuse3-dev liblzma-dev libssl-dev libstdc++-12-dev libzstd-dev zlib1g-dev)
 
 fail() {
   echo "release.sh: $*" >&2

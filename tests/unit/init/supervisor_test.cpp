@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -337,26 +336,6 @@ TEST(SupervisorTest, StopsADrainedServiceWhenItIsIdle) {
   ::kill(init, SIGTERM);
   EXPECT_EQ(report.receive(), SIGTERM);
   EXPECT_EQ(exit_code_of(init), kEnough);
-}
-
-// PID 1 goes on without what it asked for.
-TEST(SupervisorTest, SurvivesATaskForWhichNoDescriptorIsLeft) {
-  const auto ask_in_vain = [](Supervisor& supervisor) {
-    rlimit before{};
-    ::getrlimit(RLIMIT_NOFILE, &before);
-    const rlimit none{0, before.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &none);
-    const pid_t task = supervisor.run_in_child([] { return std::string(); }, [](const auto&) {});
-    ::setrlimit(RLIMIT_NOFILE, &before);
-    EXPECT_EQ(task, 0);
-  };
-  const pid_t init = fork_into([&] {
-    const auto signals = SignalSource::open();
-    const int code = supervise(
-        *signals, [] { return 6; }, ask_in_vain);
-    return testing::Test::HasFailure() ? 1 : code;
-  });
-  EXPECT_EQ(exit_code_of(init), 6);
 }
 
 TEST(SupervisorTest, StartsAgainWhatFailed) {
