@@ -17,7 +17,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 
 # Once; on every cell; on the newest alone, and, with --full, on every other cell, too; on the newest, beside those.
 once=(programs.bats pid1.bats bake.bats probe.bats create.bats)
-each=(content.bats containerd.bats load.bats use.bats registry.bats boot.bats matrix.bats volumes.bats)
+each=(content.bats load.bats use.bats registry.bats boot.bats matrix.bats volumes.bats)
+containerd=(containerd.bats) # of engines that have such a store: from 24 on
 drop_in=(listeners.bats tls.bats stock_parity.bats)
 newest=("${drop_in[@]}" limits.bats stop.bats settings.bats forms.bats lifecycle.bats)
 beside=(examples.bats pods.bats)
@@ -73,8 +74,8 @@ run_cell() { # CELL bats options
   case "$1" in
     # The Alpine layout changes how programs are found and started, not what an engine makes of layers.
     alpine) here=(boot.bats) ;;
-    26) if [ -n "$everything" ]; then here=("${each[@]}"); else here=(matrix.bats containerd.bats); fi ;;
-    28 | custom) here=("${each[@]}" "${newest[@]}") ;;
+    26) if [ -n "$everything" ]; then here=("${each[@]}"); else here=(matrix.bats); fi; here+=("${containerd[@]}") ;;
+    28 | custom) here=("${each[@]}" "${containerd[@]}" "${newest[@]}") ;;
     *) here=("${each[@]}") ;;
   esac
   if [ -n "$everything" ] && [[ " ${here[*]} " != *" tls.bats "* ]]; then here+=("${drop_in[@]}" limits.bats); fi
