@@ -67,7 +67,7 @@ is_whole() { # LAYERS
 are_whole() { is_whole 60 && is_whole 100 && is_whole 125; }
 
 lowers_of() { # REFERENCE
-  docker exec "$dind" sh -c "tr : '\n' <\"\$(docker image inspect -f '{{.StorageDriver.Data.UpperDir}}' $1 | sed 's|/diff\$||')/lower\" | grep -c ."
+  docker exec "$dind" sh -c "tr : '\n' <\"\$(docker image inspect -f '{{.GraphDriver.Data.UpperDir}}' $1 | sed 's|/diff\$||')/lower\" | grep -c ."
 }
 
 # Twenty-five layers, each with a deletion of its own.

@@ -177,7 +177,7 @@ borrowed() { docker exec "$dind" sh -c 'find /var/lib/docker/overlay2 -mindepth 
 }
 
 # The directory of the layer, in the volume, that an image alone has.
-top_of() { inner "$dind" image inspect -f '{{.StorageDriver.Data.UpperDir}}' "$1" | sed 's,/diff$,,; s,.*/,,'; }
+top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" | sed 's,/diff$,,; s,.*/,,'; }
 
 @test "a power cut: what it took is made anew, or not shown where no cache has it, or no cache is there" {
   local gone file
