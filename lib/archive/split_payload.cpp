@@ -1,14 +1,23 @@
 #include <archive/split_payload.hpp>
 
 #include <archive/byte_source.hpp>
+#include <archive/member_path.hpp>
 #include <base/utf8.hpp>
 #include <sys/file.hpp>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <utility>
 
 namespace dind::archive {
+
+OpenPayload payloads_in(const Fd& tree) {
+  return [&tree](const std::string& name) -> Result<Fd> {
+    const std::string path = TRY(clean_path(name));
+    return sys::open_within(tree, path, O_RDONLY | O_NONBLOCK);
+  };
+}
 
 Result<SplitPayload> SplitPayload::open(SplitFile file, const OpenPayload& open) {
   auto opened = open(file.name);

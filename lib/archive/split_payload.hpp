@@ -15,6 +15,9 @@ namespace dind::archive {
 
 // Opens the payload of a file by its name in the tar.
 using OpenPayload = std::function<Result<Fd>(const std::string& name)>;
+// Of the files in a layer's tree, which must outlive it. Names may lead through symlinks of the
+// layer, and never out of it.
+OpenPayload payloads_in(const Fd& tree);
 
 // The content of a file that tar-split names. One that is no regular file, or is shorter or longer
 // than tar-split says, is an error, and so is another checksum where all of it is read in order:

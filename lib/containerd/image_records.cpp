@@ -1,7 +1,6 @@
 #include <containerd/image_records.hpp>
 
 #include <archive/compression.hpp>
-#include <archive/member_path.hpp>
 #include <archive/sha256.hpp>
 #include <archive/tar_split_source.hpp>
 #include <base/json.hpp>
@@ -84,10 +83,7 @@ Result<void> ImageRecords::write_blob_of(const store::LayerRecord& record) {
   const Fd files = TRY(sys::open_beneath(snapshots_, path, O_RDONLY | O_DIRECTORY));
   archive::FdSource compressed(*record.tar_split_file);
   const auto json = TRY(archive::decompress(compressed));
-  archive::TarSplitSource tar(*json.source, [&](const std::string& member) -> Result<Fd> {
-    const std::string clean = TRY(archive::clean_path(member));
-    return sys::open_within(files, clean, O_RDONLY | O_NONBLOCK);
-  });
+  archive::TarSplitSource tar(*json.source, archive::payloads_in(files));
   archive::HashingSource hashed(tar);
   TRY(sys::remove_tree_at({staging_, name}));
   const Fd blob = TRY(sys::open_at({staging_, name}, O_WRONLY | O_CREAT | O_EXCL, kBlobMode));
@@ -97,6 +93,7 @@ Result<void> ImageRecords::write_blob_of(const store::LayerRecord& record) {
       return input_error("its tar does not hash to its diff ID");
     }
     changes_->add_blob(record.diff_id, {.size = bytes});
+    written_.insert(record.diff_id);
     return store::move_into_place({staging_, name}, {blobs_, name});
   };
   auto written = write();
@@ -129,7 +126,9 @@ Result<void> ImageRecords::add_image(const cache::Image& image, const cache::Man
 
 Result<void> ImageRecords::link_blob_of(const cache::Layer& layer) {
   const std::string& name = layer.diff_id.hex();
-  if (is_file(blobs_, name)) {
+  const bool has_record =
+      written_.contains(layer.diff_id) || changes_->state().blobs.contains(layer.diff_id);
+  if (has_record && is_file(blobs_, name)) { // without one it is what a killed seeding left
     return {};
   }
   changes_->add_blob(layer.diff_id, {.size = layer.tar_bytes});

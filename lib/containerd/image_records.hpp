@@ -52,6 +52,7 @@ private:
   Fd staging_;
   Fd blobs_;
   Fd snapshots_;
+  std::set<Digest> written_;        // the layers whose blobs this seeding wrote, by diff ID
   std::map<Digest, Image> targets_; // of images that were added, by ID
 };
 

@@ -8,7 +8,6 @@
 #include <store/unpack.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
-#include <containerd/layout.hpp>
 
 #include <algorithm>
 #include <set>
@@ -94,9 +93,7 @@ Result<void> build_dirs(const Fd& files, const Fd& tree,
 Result<std::unique_ptr<store::StorageDriver>>
 SnapshotDriver::open(const Fd& data_root, std::shared_ptr<PendingChanges> changes) {
   std::unique_ptr<SnapshotDriver> driver(new SnapshotDriver(std::move(changes)));
-  const std::string snapshotter(kSnapshotterDir);
   driver->staging_ = TRY(store::open_staging(data_root));
-  std::ignore = TRY(store::ensure_dirs(data_root, snapshotter, 0700));
   driver->snapshots_ =
       TRY(store::ensure_dirs(data_root, store::layers_dir(store::kOverlayfs), 0700));
   return std::unique_ptr<store::StorageDriver>(std::move(driver));

@@ -22,9 +22,8 @@ namespace dind::containerd {
 //
 // A borrowed layer is up to three of them, each in the place of a layer for overlayfs:
 //
-//   <chain ID>           directories that the layer's tar only implies, where those below have
-//   other
-//                        owners or modes than the tree; only where some have
+//   <chain ID>           directories that the layer's tar only implies, and that would look
+//                        otherwise in the tree; only where there are some
 //   <chain ID>-tree      fs -> the cache's tree; it has the chain ID as its key where it is the top
 //   <chain ID>-marks     deletions, opaque directories and nodes; only where the layer has some
 //

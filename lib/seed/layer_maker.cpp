@@ -1,7 +1,6 @@
 #include <seed/layer_maker.hpp>
 
 #include <archive/compression.hpp>
-#include <archive/member_path.hpp>
 #include <archive/sha256.hpp>
 #include <archive/tar_split_source.hpp>
 
@@ -82,10 +81,7 @@ Result<void> LayerMaker::unpack(const LayerStep& step,
   const Fd compressed = TRY(cache.open_tar_split(step.diff_id));
   archive::FdSource file(compressed);
   const auto json = TRY(archive::decompress(file));
-  archive::TarSplitSource tar(*json.source, [&](const std::string& name) -> Result<Fd> {
-    const std::string path = TRY(archive::clean_path(name));
-    return sys::open_within(tree, path, O_RDONLY | O_NONBLOCK);
-  });
+  archive::TarSplitSource tar(*json.source, archive::payloads_in(tree));
   InterruptibleSource stoppable(tar, settings_.interrupted);
   archive::HashingSource hashed(stoppable);
   const auto check = [&]() -> Result<void> {

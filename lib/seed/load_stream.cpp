@@ -1,7 +1,6 @@
 #include <seed/load_stream.hpp>
 
 #include <archive/compression.hpp>
-#include <archive/member_path.hpp>
 #include <archive/sha256.hpp>
 #include <archive/tar_split_source.hpp>
 #include <archive/tar_writer.hpp>
@@ -37,9 +36,7 @@ public:
     layer->tree_ = TRY(cache.open_tree(diff_id));
     layer->compressed_ = TRY(cache.open_tar_split(diff_id));
     layer->json_ = TRY(archive::decompress(layer->file_));
-    layer->tar_.emplace(*layer->json_.source, [tree = &layer->tree_](const std::string& name) {
-      return open_payload(*tree, name);
-    });
+    layer->tar_.emplace(*layer->json_.source, archive::payloads_in(layer->tree_));
     layer->hashed_.emplace(*layer->tar_);
     return std::unique_ptr<archive::ByteSource>(std::move(layer));
   }
@@ -60,11 +57,6 @@ public:
 
 private:
   explicit LayerTar(const Digest& diff_id) : diff_id_(diff_id), file_(compressed_) {}
-
-  static Result<Fd> open_payload(const Fd& tree, const std::string& name) {
-    const std::string path = TRY(archive::clean_path(name));
-    return sys::open_within(tree, path, O_RDONLY | O_NONBLOCK);
-  }
 
   Digest diff_id_;
   Fd tree_;

@@ -142,6 +142,15 @@ TEST_F(ContainerdStoreTest, EveryBlobThatARecordNamesIsThere) {
   }
 }
 
+// A killed seeding by copy may have left it.
+TEST_F(ContainerdStoreTest, ABlobWithoutARecordIsNotTakenForOne) {
+  root_.write(kBlobs + top_.hex(), "what is left");
+  ASSERT_TRUE(ok(seed()));
+  EXPECT_EQ(store().blobs.at(top_).size, builder_.manifest().find(top_)->tar_bytes);
+  const Fd blobs = sys::open_dir(root_ / kBlobs).value();
+  EXPECT_TRUE(ok(sys::read_link_at({blobs, top_.hex()})));
+}
+
 // It outlives the cache.
 TEST_F(ContainerdStoreTest, ALayerWithFilesOfItsOwnHasItsTarAsItsBlob) {
   ASSERT_TRUE(ok(seed(config::Strategy::copy)));
