@@ -30,6 +30,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <set>
@@ -116,14 +117,18 @@ OrExit<Seeding> fill_volume(const Configuration& configuration, const Options& o
   return std::move(seeding).value();
 }
 
-// What dockerd shall use, from what seeding came to.
+// What dockerd shall use, from what seeding came to. It is told as little as will do.
 daemon::EngineChoice choice_of(const seed::DriverChoice& driver, const config::Settings& settings) {
+  using By = seed::StoreChoice::By;
   daemon::EngineChoice choice;
   // overlayfs is the snapshotter that every engine with a containerd store takes by itself.
-  choice.driver = driver.driver == store::kOverlayfs ? "" : driver.driver;
-  if (driver.store == config::Store::containerd) {
-    choice.containerd_snapshotter = true;
-  } else if (driver.store == config::Store::graph || settings.store == config::Store::graph) {
+  const bool is_by_itself = driver.driver == store::kOverlayfs && settings.required_driver.empty();
+  choice.driver = is_by_itself ? "" : driver.driver;
+  if (driver.store.is_containerd()) {
+    if (driver.store.by != By::engine || !choice.driver.empty()) {
+      choice.containerd_snapshotter = true;
+    }
+  } else if (!driver.driver.empty() || driver.store.by == By::user) {
     // Engine 29 would take the containerd store on an empty data root, where the
     // images that were seeded, or will be by the next boot, do not show.
     choice.containerd_snapshotter = false;
@@ -141,12 +146,19 @@ std::string driver_to_promote(const config::Settings& settings, const Seeding& s
   return may_be_borrowed && wanted ? driver : "";
 }
 
+// Whether an image may lead to a blob that is not in the data root. Layers that are made there have
+// theirs.
+bool may_lack_blobs(const seed::SeedPlan& plan) {
+  return std::any_of(plan.layers.begin(), plan.layers.end(), [](const seed::LayerStep& step) {
+    return step.method == seed::Method::link || step.method == seed::Method::present;
+  });
+}
+
 // The caches that layers of the containerd store are borrowed from: by this boot, or by earlier
 // ones.
 std::set<fs::path> caches_of_blobs(const Seeding& seeding) {
   std::set<fs::path> paths;
-  if (seeding.driver.driver == store::kOverlayfs &&
-      seeding.plan.kind == seed::SeedPlan::Kind::layers) {
+  if (seeding.driver.driver == store::kOverlayfs && may_lack_blobs(seeding.plan)) {
     for (const cache::Cache& cache : seeding.caches.open) {
       paths.insert(cache.path());
     }
@@ -249,7 +261,7 @@ void report(const config::Settings& settings, const Seeding& seeding, const Engi
   }
   report::Status& status = board.status();
   status.driver = seeding.driver.driver;
-  status.store = seeding.driver.store == config::Store::containerd ? "containerd" : "graph";
+  status.store = seeding.driver.store.is_containerd() ? "containerd" : "graph";
   status.api = engine.launch.api;
   status.images_there = images_there(seeding.caches, seeding.plan, status);
   if (settings.supervision.drain.count() > 0 && engine.launch.api.empty()) {
@@ -294,8 +306,6 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
   state.log_format = settings.log_format;
   state.argv = engine.launch.argv;
   state.environment = engine.launch.environment;
-  state.graph_driver =
-      unasked_graph_driver(settings, engine.choice, seeding.seen.state.prior_drivers);
   state.runtime_dir = site.runtime_dir.native();
   state.data_root = seeding.root.path;
   state.loop_root = seeding.root.loop ? seeding.root.loop->hand_on() : "";

@@ -101,8 +101,10 @@ std::string LoopMount::hand_on() {
 
 Result<DataRoot> hold_data_root(const config::Settings& settings, Mode mode, seed::Cached cached) {
   DataRoot root = find_data_root(settings);
+  const sys::Place place = TRY(sys::open_nearest_dir(root.path));
+  root.filesystem = TRY(sys::filesystem_of(place.dir));
   const bool has_images = cached == seed::Cached::images;
-  const bool is_ours = has_images || was_seeded(root);
+  const bool is_ours = has_images || was_seeded(root) || !host::can_hold_overlays(root.filesystem);
   if (is_ours && mode != Mode::dry_run) {
     auto locked = lock_data_root(settings, mode);
     if (locked) {

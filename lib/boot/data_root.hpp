@@ -40,6 +40,7 @@ private:
 struct DataRoot {
   std::optional<LoopMount> loop; // goes last: the others are open on it
   std::string path;              // the engine's; with userns-remap, a folder below the one named
+  std::string filesystem;        // on which it is, or will be
   gid_t group = 0;               // of that folder
   store::Users users;            // whose the files of layers are
   std::optional<Reason> shift_unknown; // why it is not known what userns-remap maps
@@ -49,7 +50,8 @@ struct DataRoot {
 };
 
 // Locks and opens what DIND_SEED's images, or those of earlier boots, are in. EBUSY if another
-// daemon has it. Where nothing was ever seeded and there is no cache, nothing is written.
+// daemon has it. Where nothing was ever seeded and there is no cache, nothing is written, unless it
+// has to be found out whether an overlay can be mounted there.
 Result<DataRoot> hold_data_root(const config::Settings& settings, Mode mode, seed::Cached cached);
 
 // Whether seeding ever put something there.

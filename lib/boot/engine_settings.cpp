@@ -52,12 +52,4 @@ json::object engine_settings(const config::EngineSettings& settings,
   return daemon::settings_of(settings, facts);
 }
 
-std::string unasked_graph_driver(const config::Settings& settings,
-                                 const daemon::EngineChoice& choice,
-                                 const std::vector<std::string>& prior_drivers) {
-  const bool is_our_doing =
-      settings.store == config::Store::automatic && choice.containerd_snapshotter == false;
-  return is_our_doing && prior_drivers.empty() ? choice.driver : "";
-}
-
 } // namespace dind::boot

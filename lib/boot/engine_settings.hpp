@@ -24,10 +24,4 @@ KeyFindings judge_keys(const daemon::DaemonFile& file);
 json::object engine_settings(const config::EngineSettings& settings,
                              const daemon::CommandLine& flags, const daemon::DaemonFile& file);
 
-// The graph driver that this program chose by itself, where an engine from 29 on would have taken
-// its containerd store; empty where the user or what the data root held (`prior_drivers`) decided.
-std::string unasked_graph_driver(const config::Settings& settings,
-                                 const daemon::EngineChoice& choice,
-                                 const std::vector<std::string>& prior_drivers);
-
 } // namespace dind::boot

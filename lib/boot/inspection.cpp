@@ -1,8 +1,10 @@
 #include <boot/inspection.hpp>
 
-#include <boot/engine_version.hpp>
 #include <cache/canary.hpp>
+#include <host/engine_version.hpp>
 #include <host/probe.hpp>
+#include <host/surroundings.hpp>
+#include <seed/store_choice.hpp>
 #include <store/layout.hpp>
 #include <sys/boot_id.hpp>
 #include <sys/file.hpp>
@@ -33,23 +35,34 @@ host::ProbeRequest questions(const DataRoot& root, const Caches& caches,
   return request;
 }
 
-// Whether images are, or are to be, in the containerd store.
-bool is_for_containerd(const config::Settings& settings, const store::StoreState& state) {
-  return settings.store == config::Store::containerd ||
-         (settings.store == config::Store::automatic && state.has_containerd_images &&
-          state.prior_drivers.empty());
+// An engine that says nothing by its file is asked where the store depends on it.
+seed::StoreChoice choose_store(const config::Settings& settings, const store::StoreState& state,
+                               host::EngineVersion& engine) {
+  auto choice = seed::choose_store(settings, state, engine);
+  if (!choice) {
+    engine = host::VersionQuestion().answer();
+    choice = seed::choose_store(settings, state, engine);
+  }
+  return std::move(choice).value_or(seed::StoreChoice());
 }
 
-// Engines before 24 pass over the setting, and keep images with a graph driver.
-std::optional<Reason> too_old(EngineVersion& engine) {
-  constexpr unsigned long kFirst = 24;
-  const auto major = engine.major();
-  if (!major) {
-    return Reason{"which engine there is could not be found out: dockerd --version"};
+// What can be had from the host, where something depends on it.
+Result<host::HostFacts> facts_for(const DataRoot& root, const Caches& caches,
+                                  const config::Settings& settings,
+                                  const std::vector<std::string>& prior_drivers) {
+  const bool is_asked_for = !caches.open.empty() || !settings.allowed_drivers.empty();
+  if (!is_asked_for && host::can_hold_overlays(root.filesystem)) { // and nothing is written
+    host::HostFacts facts;
+    facts.data_root_filesystem = root.filesystem;
+    facts.overlay = facts.d_type = {true, "the data root is on " + root.filesystem};
+    return facts;
   }
-  return *major < kFirst
-             ? std::optional(Reason{fmt::format("engine {} has no containerd image store", *major)})
-             : std::nullopt;
+  host::HostFacts facts =
+      TRY(host::probe(root.dir, questions(root, caches, settings, prior_drivers)));
+  if (root.shift_unknown) {
+    facts.shifted_owners = host::Fact{false, root.shift_unknown->why};
+  }
+  return facts;
 }
 
 } // namespace
@@ -58,24 +71,17 @@ Result<Inspection> inspect(const DataRoot& root, const Caches& caches,
                            const config::Settings& settings) {
   Inspection seen;
   seen.state = TRY(store::read_state(root.path).within(root.path));
-  const bool for_containerd = is_for_containerd(settings, seen.state);
-  std::optional<EngineVersion> engine;
-  if (for_containerd && !seen.state.has_containerd_images && !caches.open.empty()) {
-    engine.emplace();
-  }
-  if (for_containerd) {
+  host::EngineVersion engine = host::version_by_file();
+  const seed::StoreChoice store = choose_store(settings, seen.state, engine);
+  std::optional<host::VersionQuestion> question;
+  if (store.is_containerd()) {
+    if (!engine.is_at_least(host::kFirstWithContainerdStore) && !caches.open.empty()) {
+      question.emplace();
+    }
     seen.state = containerd::with_containerd_store(std::move(seen.state), root.path);
   }
-  if (!caches.open.empty() || !settings.allowed_drivers.empty()) {
-    seen.facts =
-        TRY(host::probe(root.dir, questions(root, caches, settings, seen.state.prior_drivers)));
-    if (root.shift_unknown) {
-      seen.facts.shifted_owners = host::Fact{false, root.shift_unknown->why};
-    }
-  }
-  if (engine && !seen.state.containerd_refused) {
-    seen.state.containerd_refused = too_old(*engine);
-  }
+  seen.facts = TRY(facts_for(root, caches, settings, seen.state.prior_drivers));
+  seen.facts.engine = question ? question->answer() : engine;
   if (!caches.open.empty() || was_seeded(root)) {
     seen.boot_id = TRY(sys::kernel_boot_id());
     const auto own_dir = sys::open_dir(fmt::format("{}/{}", root.path, store::kOwnDir));

@@ -61,7 +61,7 @@ public:
   // Takes up the engine's own list of images.
   Result<void> ask(const std::string& socket) {
     const daemon::EngineApi api(socket, kQuestionTimeout);
-    engine_.by_manifest = TRY(api.has_containerd_store());
+    engine_.by_manifest = TRY(api.storage()).containerd_store;
     engine_.names = TRY(names_of(api));
     for (const seed::ImageStep& step : seeding_.plan.images) {
       const cache::Image& image = image_of(step);

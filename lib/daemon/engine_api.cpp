@@ -91,19 +91,19 @@ Result<std::string> EngineApi::version() const {
   return text_of("/version", "Version");
 }
 
-Result<std::string> EngineApi::driver() const {
-  return text_of("/info", "Driver");
-}
-
 // The containerd store says what it is where graph drivers tell of themselves
 // (moby daemon/info.go, containerd/service.go: LayerStoreStatus).
-Result<bool> EngineApi::has_containerd_store() const {
+Result<EngineStorage> EngineApi::storage() const {
   const std::string body = TRY(get("/info"));
   const json::value document = TRY(json::parse(body).within("GET /info"));
   const json::Fields fields = TRY(json::Fields::of(document).within("GET /info"));
   const json::array* status = TRY(fields.list_or_none("DriverStatus").within("GET /info"));
   const json::value mark = json::array{"driver-type", "io.containerd.snapshotter.v1"};
-  return status && std::find(status->begin(), status->end(), mark) != status->end();
+  EngineStorage storage;
+  storage.driver = TRY(fields.text_or("Driver", "").within("GET /info"));
+  storage.containerd_store =
+      status && std::find(status->begin(), status->end(), mark) != status->end();
+  return storage;
 }
 
 Result<ImageSummary> EngineApi::image(const std::string& reference) const {

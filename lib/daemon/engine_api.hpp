@@ -26,6 +26,12 @@ struct ImageSummary {
   std::vector<std::string> digests; // "alpine@sha256:..."
 };
 
+// Where an engine keeps images.
+struct EngineStorage {
+  std::string driver;            // "overlay2"; of the containerd store its snapshotter, "overlayfs"
+  bool containerd_store = false; // images are known by their manifests
+};
+
 // The socket that DOCKER_HOST names: `host` is its value, empty for the default. Only unix:// is
 // spoken here.
 Result<fs::path> parse_docker_host(const std::string& host);
@@ -38,10 +44,9 @@ public:
   explicit EngineApi(fs::path socket, std::chrono::milliseconds timeout = std::chrono::seconds(5))
       : socket_(std::move(socket)), timeout_(timeout) {}
 
-  Result<void> ping() const;                 // GET /_ping
-  Result<std::string> version() const;       // GET /version, "28.5.2"
-  Result<std::string> driver() const;        // GET /info, "overlay2"
-  Result<bool> has_containerd_store() const; // GET /info: images are known by their manifests
+  Result<void> ping() const;             // GET /_ping
+  Result<std::string> version() const;   // GET /version, "28.5.2"
+  Result<EngineStorage> storage() const; // GET /info
   Result<std::vector<ImageSummary>> images() const;
 
   // What the engine works on. Containers with the label `ignored` ("key" or "key=value") do not

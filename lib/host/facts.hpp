@@ -1,5 +1,6 @@
 #pragma once
 
+#include <host/engine_version.hpp>
 #include <sys/file.hpp>
 
 #include <optional>
@@ -45,6 +46,7 @@ struct HostFacts {
   std::optional<Fact> shifted_owners;
   bool in_user_namespace = false;
   Fact user_marks;                // there: directories take user.overlay.opaque
+  EngineVersion engine;           // the dockerd on PATH
   unsigned cpus = 1;              // by affinity and cgroup quota, at least 1
   std::vector<CacheFacts> caches; // in the order of the request
 };

@@ -48,6 +48,11 @@ std::string filesystem_note(std::string_view filesystem) {
   return found != kNotes.end() ? std::string(found->second) : "";
 }
 
+bool can_hold_overlays(std::string_view filesystem) {
+  constexpr std::array<std::string_view, 4> kNames = {"ext4", "xfs", "btrfs", "tmpfs"};
+  return std::find(kNames.begin(), kNames.end(), filesystem) != kNames.end();
+}
+
 bool is_of_user_namespace(std::string_view uid_map) {
   constexpr std::uint64_t kAll = 4294967295; // (uid_t)-1 is no user's
   std::istringstream words{std::string(uid_map)};

@@ -13,6 +13,9 @@ namespace dind::host {
 // sentence, or nothing. Nothing is decided by it.
 std::string filesystem_note(std::string_view filesystem);
 
+// Whether kernels mount overlays whose upper layers are on such a filesystem. Others are probed.
+bool can_hold_overlays(std::string_view filesystem);
+
 // Whether /proc/self/uid_map is that of a user namespace: anything but all of the numbers
 // onto themselves.
 bool is_of_user_namespace(std::string_view uid_map);

@@ -2,6 +2,7 @@
 
 #include <base/reason.hpp>
 #include <host/facts.hpp>
+#include <seed/store_choice.hpp>
 #include <store/state.hpp>
 #include <config/settings.hpp>
 
@@ -29,8 +30,7 @@ struct Refused {
 // Which storage the engine will be told to use.
 struct DriverChoice {
   std::string driver; // "" leaves the choice to the engine
-  // The image store that the engine is told to use; `automatic` leaves the choice to it.
-  config::Store store = config::Store::automatic;
+  StoreChoice store;
   // The data root cannot hold what the driver needs: it must become a loop-mounted
   // ext4 file first, and the host be probed again.
   bool on_loop = false;
@@ -44,9 +44,11 @@ struct DriverChoice {
 // Whether there are images that the driver is chosen for.
 enum class Cached { nothing, images };
 
-// The containerd image store where it was asked for, or where the data root holds images of it.
-// Else the ladder of graph drivers: required, what the data root holds, preferred, overlay2,
-// overlay2 on a loop-mounted file, fuse-overlayfs, btrfs, vfs. Decides, and touches nothing.
+// In the store that `choose_store` names: what is required, what the data root holds, what is
+// preferred, else the ladder. That is overlay2 (overlayfs in the containerd store), the same on a
+// loop-mounted file, fuse-overlayfs, btrfs, vfs. A containerd store that was asked for has no rungs
+// but overlayfs and native. Without a cache the engine chooses, as long as the data root can hold
+// an overlay. Decides, and touches nothing.
 DriverChoice choose_driver(const config::Settings& settings, const host::HostFacts& facts,
                            const store::StoreState& state, Cached cached);
 

@@ -46,8 +46,12 @@ Methods::Methods(const PlanInput& input)
 
 const host::Fact& Methods::borrow_fact(std::size_t cache) const {
   const host::CacheFacts& facts = input_.facts.caches[cache];
+  // What `docker save` reads of a borrowed layer comes through FUSE.
+  const bool is_unreadable =
+      input_.driver.driver == store::kOverlayfs && !input_.facts.fuse_device.holds;
   return full_trees_                                     ? kFullTrees
          : input_.driver.driver == store::kFuseOverlayfs ? facts.fuse_borrow
+         : is_unreadable                                 ? input_.facts.fuse_device
                                                          : facts.borrow;
 }
 

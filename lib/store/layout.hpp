@@ -17,6 +17,8 @@ inline constexpr const char* kBtrfs = "btrfs";
 // Not a graph driver: the snapshotter of the containerd image store, which `docker info` names as
 // the storage driver. Of the paths below it has only those of layers.
 inline constexpr const char* kOverlayfs = "overlayfs";
+inline constexpr const char* kNative =
+    "native"; // likewise: the snapshotter that copies, as vfs does
 
 std::string image_dir(const std::string& driver);          // "image/overlay2"
 std::string layerdb_dir(const std::string& driver);        // ".../layerdb/sha256"

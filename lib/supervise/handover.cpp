@@ -44,7 +44,6 @@ void visit_members(State& state, Visit visit) {
   visit("log_format", state.log_format);
   visit("argv", state.argv);
   visit("environment", state.environment);
-  visit("graph_driver", state.graph_driver);
   visit("runtime_dir", state.runtime_dir);
   visit("data_root", state.data_root);
   visit("loop_root", state.loop_root);

@@ -25,7 +25,6 @@ struct Handover {
   log::Format log_format = log::Format::logfmt;
   std::vector<std::string> argv; // of dockerd
   Environment environment;       // of dockerd
-  std::string graph_driver;      // chosen by this program where nothing else decided; else empty
   std::string runtime_dir;
   std::string data_root;
   std::string loop_root;    // the data root, if it was put on a loop device; else empty

@@ -49,17 +49,4 @@ std::optional<std::string> grace_warning(const config::SupervisionSettings& sett
                      settings.drain.count(), stop.count(), kUsualGrace.count());
 }
 
-std::optional<std::string> store_warning(const std::string& driver,
-                                         const std::string& engine_version) {
-  constexpr unsigned long kFirstWithContainerdStore = 29;
-  if (driver.empty() ||
-      std::strtoul(engine_version.c_str(), nullptr, 10) < kFirstWithContainerdStore) {
-    return std::nullopt;
-  }
-  return fmt::format("engine {} keeps images with the graph driver {}, and not in its containerd "
-                     "store, for which the cache has no blobs: DIND_STORE=graph says that this is "
-                     "meant, DIND_STORE=containerd asks for the other",
-                     engine_version, driver);
-}
-
 } // namespace dind::supervise

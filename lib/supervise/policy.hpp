@@ -25,9 +25,4 @@ std::optional<std::string> objection(const config::SupervisionSettings& settings
 // What may not end as expected: a stop that takes longer than engines and clusters grant.
 std::optional<std::string> grace_warning(const config::SupervisionSettings& settings);
 
-// That an engine from 29 on, which by itself would have taken its containerd store, keeps images in
-// the graph driver that this program chose. `driver` is empty where it did not choose one.
-std::optional<std::string> store_warning(const std::string& driver,
-                                         const std::string& engine_version);
-
 } // namespace dind::supervise

@@ -20,14 +20,17 @@ PostStart run_post_start(const std::string& api, const HookSetting& hooks) {
     const daemon::EngineApi engine(api, kVersionTimeout);
     const auto version = engine.version();
     told.engine = version ? *version : "";
-    const auto driver = engine.driver(); // its own choice, where the choice was left to it
-    told.driver = driver ? *driver : "";
+    if (const auto storage = engine.storage()) { // its own choice, where that was left to it
+      told.driver = storage->driver;
+      told.store = storage->containerd_store ? "containerd" : "graph";
+    }
   }
   return told;
 }
 
 std::string print_post_start(const PostStart& post_start) {
-  std::string text = line("engine", post_start.engine) + line("driver", post_start.driver);
+  std::string text = line("engine", post_start.engine) + line("driver", post_start.driver) +
+                     line("store", post_start.store);
   for (const std::string& failure : post_start.failures) {
     text += line("failure", failure);
   }
@@ -47,6 +50,8 @@ PostStart parse_post_start(std::string_view text) {
       told.engine = std::move(value);
     } else if (key == "driver") {
       told.driver = std::move(value);
+    } else if (key == "store") {
+      told.store = std::move(value);
     } else if (key == "failure") {
       told.failures.push_back(std::move(value));
     }

@@ -13,6 +13,7 @@ namespace dind::supervise {
 struct PostStart {
   std::string engine; // version; empty if it did not answer
   std::string driver;
+  std::string store;                 // "graph" or "containerd", as status.json has it; likewise
   std::vector<std::string> failures; // of hooks, one line each
 };
 

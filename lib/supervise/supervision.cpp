@@ -221,11 +221,10 @@ void Supervision::become_ready(const PostStart& told) {
   if (!told.driver.empty()) {
     status.driver = told.driver;
   }
-  board_.end();
-  if (const auto warning = store_warning(state_.graph_driver, status.engine);
-      warning && !has_been_ready_) {
-    board_.warn(*warning);
+  if (!told.store.empty()) {
+    status.store = told.store;
   }
+  board_.end();
   if (board_.status().state !=
       report::State::launching) { // a drain, or dockerd's own stop, came first
     return board_.publish();

@@ -36,9 +36,9 @@ TEST(EngineApiTest, ReadsTheVersion) {
 TEST(EngineApiTest, ReadsTheDriver) {
   const test::TempDir run;
   UnixServer server(run / "sock", response("200 OK", R"({"Driver":"overlay2"})"));
-  const auto driver = EngineApi(server.path()).driver();
-  ASSERT_TRUE(ok(driver));
-  EXPECT_EQ(*driver, "overlay2");
+  const auto storage = EngineApi(server.path()).storage();
+  ASSERT_TRUE(ok(storage));
+  EXPECT_EQ(storage->driver, "overlay2");
 }
 
 TEST(EngineApiTest, ReadsAChunkedListOfImages) {

@@ -119,13 +119,13 @@ TEST_F(EngineLoadTest, KnowsASocketThatNobodyServes) {
 TEST_F(EngineLoadTest, TellsTheContainerdStoreFromGraphDrivers) {
   UnixServer graph(run_ / "graph",
                    response("200 OK", R"({"DriverStatus":[["Backing Filesystem","extfs"]]})"));
-  EXPECT_EQ(EngineApi(graph.path()).has_containerd_store().value(), false);
+  EXPECT_EQ(EngineApi(graph.path()).storage().value().containerd_store, false);
   UnixServer store(
       run_ / "store",
       response("200 OK", R"({"DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]]})"));
-  EXPECT_EQ(EngineApi(store.path()).has_containerd_store().value(), true);
+  EXPECT_EQ(EngineApi(store.path()).storage().value().containerd_store, true);
   UnixServer null(run_ / "null", response("200 OK", R"({"DriverStatus":null})"));
-  EXPECT_EQ(EngineApi(null.path()).has_containerd_store().value(), false);
+  EXPECT_EQ(EngineApi(null.path()).storage().value().containerd_store, false);
 }
 
 } // namespace

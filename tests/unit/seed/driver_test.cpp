@@ -67,6 +67,17 @@ config::Settings with(config::Settings settings, const std::string& required) {
   return settings;
 }
 
+config::Settings prefer(config::Settings settings, const std::string& preferred) {
+  settings.preferred_driver = preferred;
+  return settings;
+}
+
+config::Settings remapped() {
+  config::Settings settings;
+  settings.userns_remap = "default";
+  return settings;
+}
+
 std::vector<Case> cases() {
   using enum Means;
   return {
@@ -217,7 +228,7 @@ std::vector<Case> cases() {
       {.name = "ContainerdImagesWithoutACache",
        .state = prior({}, true),
        .has_cache = false,
-       .driver = "",
+       .driver = "overlayfs",
        .means = none},
       {.name = "ContainerdWithoutACache",
        .settings = wish_store(config::Store::containerd),
@@ -227,10 +238,34 @@ std::vector<Case> cases() {
       {.name = "ContainerdWithoutADeviceForItsBlobs",
        .settings = wish_store(config::Store::containerd),
        .driver = "overlayfs",
-       .means = load},
+       .means = layers},
       {.name = "ContainerdWhereNoOverlayCanBe",
        .settings = wish_store(config::Store::containerd),
-       .works = "fuse-device",
+       .works = "fuse-device fuse-overlayfs",
+       .driver = "native",
+       .means = load,
+       .warning = "full copy"},
+      {.name = "ContainerdWhereNoOverlayCanBeWithoutACache",
+       .settings = wish_store(config::Store::containerd),
+       .works = "",
+       .has_cache = false,
+       .driver = "native",
+       .means = none,
+       .warning = "full copy"},
+      {.name = "ContainerdOnALoopDevice",
+       .settings = wish_store(config::Store::containerd),
+       .works = "loop fuse-device",
+       .driver = "overlayfs",
+       .means = layers,
+       .on_loop = true},
+      {.name = "ContainerdOfAnEngineThatHasNone",
+       .settings = wish_store(config::Store::containerd),
+       .works = "overlay2 fuse-device engine-20",
+       .driver = "overlayfs",
+       .means = load},
+      {.name = "ContainerdOfAnEngineThatIsNotKnown",
+       .settings = wish_store(config::Store::containerd),
+       .works = "overlay2 fuse-device engine-unknown",
        .driver = "overlayfs",
        .means = load},
       {.name = "ContainerdThatNothingMayBeAddedTo",
@@ -243,7 +278,8 @@ std::vector<Case> cases() {
        .settings = with(wish_store(config::Store::containerd), "native"),
        .works = "overlay2 fuse-device",
        .driver = "native",
-       .means = load},
+       .means = load,
+       .warning = "full copy"},
       {.name = "ContainerdTakesTheGraphDriversName",
        .settings = with(wish_store(config::Store::containerd), "overlay2"),
        .works = "overlay2 fuse-device",
@@ -257,6 +293,98 @@ std::vector<Case> cases() {
       {.name = "ContainerdImagesAndTheGraphStoreAskedFor",
        .settings = wish_store(config::Store::graph),
        .state = prior({}, true),
+       .driver = "overlay2",
+       .means = layers},
+      // The store that engine 29 takes by itself.
+      {.name = "Engine29", .works = "overlay2 engine-29", .driver = "overlayfs", .means = layers},
+      {.name = "Engine29OnALoopDevice",
+       .works = "loop fuse-overlayfs engine-29",
+       .driver = "overlayfs",
+       .means = layers,
+       .on_loop = true},
+      {.name = "Engine29GoesToGraphDriversWhereNoOverlayCanBe",
+       .works = "fuse-overlayfs engine-29",
+       .driver = "fuse-overlayfs",
+       .means = layers},
+      {.name = "Engine29GoesToVfsAtLastAndLoudly",
+       .works = "engine-29",
+       .driver = "vfs",
+       .means = layers,
+       .warning = "full copy"},
+      {.name = "Engine29WithoutACache",
+       .works = "overlay2 engine-29",
+       .has_cache = false,
+       .driver = "",
+       .means = none},
+      {.name = "Engine29WithoutACacheOnALoopDevice",
+       .works = "loop engine-29",
+       .has_cache = false,
+       .driver = "overlayfs",
+       .means = none,
+       .on_loop = true},
+      {.name = "Engine29WithoutACacheWhereNoOverlayCanBe",
+       .works = "engine-29",
+       .has_cache = false,
+       .driver = "vfs",
+       .means = none,
+       .warning = "full copy"},
+      {.name = "WithoutACacheOnALoopDevice",
+       .works = "loop",
+       .has_cache = false,
+       .driver = "overlay2",
+       .means = none,
+       .on_loop = true},
+      {.name = "Engine29AndTheGraphStoreAskedFor",
+       .settings = wish_store(config::Store::graph),
+       .works = "overlay2 engine-29",
+       .driver = "overlay2",
+       .means = layers},
+      {.name = "Engine29OnLayersOfAGraphDriver",
+       .works = "overlay2 engine-29",
+       .state = prior({"overlay2"}, true),
+       .driver = "overlay2",
+       .means = layers},
+      {.name = "Engine29RequiredGraphDriver",
+       .settings = wish("overlay2"),
+       .works = "overlay2 engine-29",
+       .driver = "overlay2",
+       .means = layers},
+      {.name = "Engine29PreferredGraphDriver",
+       .settings = wish("", "overlay2"),
+       .works = "overlay2 engine-29",
+       .driver = "overlay2",
+       .means = layers},
+      {.name = "Engine29PreferredDriverThatIsNone",
+       .settings = wish("", "aufs"),
+       .works = "overlay2 engine-29",
+       .driver = "overlayfs",
+       .means = layers,
+       .warning = "DOCKER_DRIVER=aufs is not used"},
+      {.name = "Engine29AllowsTheSameFilesystem",
+       .settings = wish("", "", {"overlay2"}),
+       .works = "overlay2 engine-29",
+       .driver = "overlayfs",
+       .means = layers},
+      {.name = "ASnapshotterAsksForItsStore",
+       .settings = wish("overlayfs"),
+       .driver = "overlayfs",
+       .means = layers},
+      {.name = "ASnapshotterOfAnEngineThatHasNone",
+       .settings = wish("overlayfs"),
+       .works = "overlay2 engine-20",
+       .driver = "overlay2",
+       .means = layers},
+      {.name = "ASnapshotterInTheGraphStore",
+       .settings = with(wish_store(config::Store::graph), "overlayfs"),
+       .driver = "overlay2",
+       .means = layers},
+      {.name = "APreferredGraphDriverInTheContainerdStore",
+       .settings = prefer(wish_store(config::Store::containerd), "overlay2"),
+       .driver = "overlayfs",
+       .means = layers},
+      {.name = "Engine29HasNoUsernsRemapInItsStore",
+       .settings = remapped(),
+       .works = "overlay2 owners shifted engine-29",
        .driver = "overlay2",
        .means = layers},
       // Shifted user IDs.
@@ -326,6 +454,7 @@ host::HostFacts facts_of(std::string_view works) {
                       "the probe of " + std::string(name)};
   };
   host::HostFacts facts;
+  facts.engine = fact("engine-unknown").holds ? host::EngineVersion() : host::EngineVersion{28, 28};
   facts.data_root_filesystem = "ext4";
   facts.writable = {works.find("read-only") == std::string_view::npos, "read-only"};
   facts.is_full = fact("full").holds;
@@ -337,6 +466,11 @@ host::HostFacts facts_of(std::string_view works) {
   facts.loop = fact("loop");
   facts.in_user_namespace = fact("user-namespace").holds;
   facts.user_marks = fact("user-marks");
+  for (const unsigned long major : {20UL, 29UL}) {
+    if (fact("engine-" + std::to_string(major)).holds) {
+      facts.engine = {major, major};
+    }
+  }
   if (fact("owners").holds) {
     facts.shifted_owners = fact("shifted");
   }
@@ -373,6 +507,23 @@ TEST(LadderTest, SaysWhyEachRungWasRefused) {
   EXPECT_EQ(choice.refused[0].why, "the probe of overlay2");
   EXPECT_EQ(choice.refused[1].driver, "overlay2 on a loop device");
   EXPECT_EQ(choice.refused[2].driver, "fuse-overlayfs");
+}
+
+TEST(StoreTest, IsTheUsersOrTheDataRootsOrTheEnginesOwn) {
+  using By = StoreChoice::By;
+  const host::EngineVersion modern{29, 29};
+  EXPECT_EQ(choose_store(wish_store(config::Store::graph), {}, modern)->by, By::user);
+  EXPECT_EQ(choose_store({}, prior({"overlay2"}), modern)->by, By::data_root);
+  EXPECT_EQ(choose_store({}, {}, modern)->by, By::engine);
+  // It takes its images by itself, so that it need not be told.
+  EXPECT_EQ(choose_store({}, prior({}, true), modern)->by, By::engine);
+  EXPECT_EQ(choose_store({}, prior({}, true), {28, 28})->by, By::data_root);
+}
+
+TEST(StoreTest, IsOpenWhereOnlyTheEngineDecidesAndIsNotKnown) {
+  EXPECT_EQ(choose_store({}, {}, {}), std::nullopt);
+  EXPECT_NE(choose_store(wish("vfs"), {}, {}), std::nullopt);
+  EXPECT_NE(choose_store({}, prior({"overlay2"}), {}), std::nullopt);
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, DriverTest, testing::ValuesIn(cases()),

@@ -68,10 +68,11 @@ TEST_F(HooksTest, ThereMayBeNone) {
 }
 
 TEST(IntroductionTest, SurvivesTheWayToTheParent) {
-  const PostStart told = {"28.5.2", "overlay2", {"hook a=b ended with 1", "another"}};
+  const PostStart told = {"28.5.2", "overlay2", "graph", {"hook a=b ended with 1", "another"}};
   const PostStart heard = parse_post_start(print_post_start(told));
   EXPECT_EQ(heard.engine, told.engine);
   EXPECT_EQ(heard.driver, told.driver);
+  EXPECT_EQ(heard.store, told.store);
   EXPECT_EQ(heard.failures, told.failures);
   EXPECT_EQ(parse_post_start("").engine, ""); // of a child that died
 }

@@ -61,17 +61,5 @@ TEST(PolicyTest, WarnsWhenAStopMayTakeLongerThanIsGranted) {
   }
 }
 
-TEST(StoreWarningTest, NamesTheVariableWhereTheEngineWouldHaveChosenOtherwise) {
-  const std::string said = store_warning("overlay2", "29.0.1").value_or("");
-  EXPECT_NE(said.find("DIND_STORE=containerd"), std::string::npos);
-  EXPECT_NE(said.find("overlay2"), std::string::npos);
-}
-
-TEST(StoreWarningTest, IsForNoOtherEngineAndNoOtherChoice) {
-  EXPECT_FALSE(store_warning("overlay2", "28.5.2"));
-  EXPECT_FALSE(store_warning("overlay2", ""));
-  EXPECT_FALSE(store_warning("", "29.0.1"));
-}
-
 } // namespace
 } // namespace dind::supervise
