@@ -219,7 +219,8 @@ OrExit<Engine> configure_engine(const Configuration& configuration, const Option
   auto notify = TRY(or_exit(kHostUnprepared, daemon::NotifySocket::open(site.runtime_dir)));
   daemon::EngineChoice choice = choice_of(seeding.driver, configuration.settings);
   choice.settings =
-      engine_settings(configuration.settings.engine, options.flags, configuration.file);
+      TRY(or_exit(kUsage, engine_settings(configuration.settings.engine, options.flags,
+                                          configuration.file, seeding.seen.facts.engine)));
   auto launch =
       TRY(or_exit(kUsage, daemon::configure(site.invocation, options.flags, configuration.file,
                                             choice, configuration.listeners, site.runtime_dir,
@@ -285,8 +286,9 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
 
   board.begin("prepare");
   Site site = TRY(or_exit(kHostUnprepared, prepare(configuration, options, board)));
-  FilterPreparation filter(filter_use(options.flags, configuration.file.settings),
-                           site.invocation.environment, site.runtime_dir);
+  FilterPreparation filter(
+      filter_use(options.flags, configuration.file.settings, settings.engine.firewall_backend),
+      site.invocation.environment, site.runtime_dir);
 
   Seeding seeding = TRY(fill_volume(configuration, options, sockets, board));
 

@@ -41,13 +41,20 @@ KeyFindings judge_keys(const daemon::DaemonFile& file) {
   return findings;
 }
 
-json::object engine_settings(const config::EngineSettings& settings,
-                             const daemon::CommandLine& flags, const daemon::DaemonFile& file) {
+Result<json::object> engine_settings(const config::EngineSettings& settings,
+                                     const daemon::CommandLine& flags,
+                                     const daemon::DaemonFile& file,
+                                     const host::EngineVersion& engine) {
   const bool is_theirs = flags.has("mtu") || has(file.settings, "mtu");
   daemon::NetworkFacts facts;
   facts.uplink_mtu = is_theirs ? std::nullopt : host::uplink_mtu();
   if (!is_theirs && daemon::choose_mtu(settings, facts.uplink_mtu)) {
     facts.engine_has_network_opts = daemon::help_has_key(dockerd_help(), "default-network-opts");
+  }
+  if (settings.firewall_backend != config::FirewallBackend::automatic) {
+    const auto has_backends = engine.is_at_least(host::kFirstWithFirewallBackend);
+    facts.engine_has_firewall_backend =
+        has_backends ? *has_backends : daemon::help_has_key(dockerd_help(), "firewall-backend");
   }
   return daemon::settings_of(settings, facts);
 }

@@ -2,6 +2,7 @@
 
 #include <daemon/argv.hpp>
 #include <daemon/daemon_json.hpp>
+#include <host/engine_version.hpp>
 #include <config/settings.hpp>
 
 #include <string>
@@ -21,7 +22,9 @@ KeyFindings judge_keys(const daemon::DaemonFile& file);
 
 // What the convenience variables and the uplink's MTU ask of daemon.json. dockerd is asked what it
 // knows only where that matters.
-json::object engine_settings(const config::EngineSettings& settings,
-                             const daemon::CommandLine& flags, const daemon::DaemonFile& file);
+Result<json::object> engine_settings(const config::EngineSettings& settings,
+                                     const daemon::CommandLine& flags,
+                                     const daemon::DaemonFile& file,
+                                     const host::EngineVersion& engine);
 
 } // namespace dind::boot

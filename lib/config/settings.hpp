@@ -24,6 +24,9 @@ enum class Promote { automatic, yes, no };
 enum class Activate { automatic, early, late, off };
 enum class TlsKey { p256, rsa4096 };
 
+// What dockerd writes the rules of its networks with.
+enum class FirewallBackend { automatic, iptables, nftables };
+
 // A range of addresses, out of which networks of 2^(32 - size) addresses are cut.
 struct AddressPool {
   std::string base; // "10.200.0.0/16"
@@ -42,6 +45,7 @@ struct EngineSettings {
   std::string bip;                              // DIND_BIP; "" = the engine's own choice
   std::vector<AddressPool> address_pools;       // DIND_DEFAULT_ADDRESS_POOLS
   unsigned mtu = 0;                             // DIND_MTU; 0 = the uplink's, if it is small
+  FirewallBackend firewall_backend = FirewallBackend::automatic; // DIND_FIREWALL_BACKEND
   bool operator==(const EngineSettings&) const = default;
 };
 

@@ -37,6 +37,10 @@ constexpr Choices<Activate, 4> kActivate = {{{"auto", Activate::automatic},
                                              {"early", Activate::early},
                                              {"late", Activate::late},
                                              {"off", Activate::off}}};
+constexpr Choices<FirewallBackend, 3> kFirewallBackend = {
+    {{"auto", FirewallBackend::automatic},
+     {"iptables", FirewallBackend::iptables},
+     {"nftables", FirewallBackend::nftables}}};
 constexpr Choices<TlsKey, 2> kTlsKey = {{{"p256", TlsKey::p256}, {"rsa4096", TlsKey::rsa4096}}};
 constexpr Choices<bool, 6> kBoolean = {
     {{"1", true}, {"0", false}, {"true", true}, {"false", false}, {"yes", true}, {"no", false}}};
@@ -144,6 +148,8 @@ const std::vector<Variable>& table() {
        parsed_list(in<kEngine, &E::address_pools>, parse_address_pool, "; ",
                    "not pools such as base=10.200.0.0/16,size=24, separated by \";\"")},
       {"DIND_MTU", "", number(in<kEngine, &E::mtu>, kLeastMtu, kMostMtu)},
+      {"DIND_FIREWALL_BACKEND", "auto",
+       one_of(in<kEngine, &E::firewall_backend>, kFirewallBackend)},
       {"DIND_CGROUPNS", "auto", one_of(in<&Settings::cgroup_namespace>, kCgroupNamespace)},
       {"DIND_READY_FILE", "", file_path(in<kSupervision, &S::ready_file>)},
       {"DIND_ACTIVATE", "auto", one_of(in<kEngine, &E::activate>, kActivate)},

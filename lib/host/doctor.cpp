@@ -211,23 +211,29 @@ std::vector<Range> parse_routes(std::string_view routes) {
 }
 
 std::vector<Finding> judge(const Symptoms& seen) {
-  return {capabilities(seen),
-          confinement(seen),
-          one_of("cgroup", seen.cgroup_trouble, Grade::trouble, "cgroups can be made",
-                 "mount /sys/fs/cgroup writable, as --privileged does"),
-          one_of("overlay", seen.overlay_trouble, Grade::note, "can be mounted in the data root",
-                 "dindctl probe tells what is used in its place"),
-          one_of("iptables", seen.iptables_trouble, Grade::trouble, "works",
-                 "load ip_tables or nf_tables on the host, or give dockerd --iptables=false"),
-          one_of("ip6tables", seen.ip6tables_trouble, Grade::note, "works",
-                 "inner networks have no IPv6"),
-          one_of("fuse", seen.fuse_trouble, Grade::note, "/dev/fuse is there",
-                 "only fuse-overlayfs needs it"),
-          one_of("loop", seen.loop_trouble, Grade::note, "/dev/loop-control is there",
-                 "only a loop-mounted data root needs it"),
-          name_service(seen),
-          addresses(seen),
-          packet_size(seen)};
+  std::vector<Finding> findings = {
+      capabilities(seen),
+      confinement(seen),
+      one_of("cgroup", seen.cgroup_trouble, Grade::trouble, "cgroups can be made",
+             "mount /sys/fs/cgroup writable, as --privileged does"),
+      one_of("overlay", seen.overlay_trouble, Grade::note, "can be mounted in the data root",
+             "dindctl probe tells what is used in its place"),
+      one_of("iptables", seen.iptables_trouble, Grade::trouble, "works",
+             "load ip_tables or nf_tables on the host, or give dockerd --iptables=false"),
+      one_of("ip6tables", seen.ip6tables_trouble, Grade::note, "works",
+             "inner networks have no IPv6"),
+      one_of("fuse", seen.fuse_trouble, Grade::note, "/dev/fuse is there",
+             "fuse-overlayfs needs it, and layers of the containerd store are copied without"),
+      one_of("loop", seen.loop_trouble, Grade::note, "/dev/loop-control is there",
+             "only a loop-mounted data root needs it"),
+      name_service(seen),
+      addresses(seen),
+      packet_size(seen)};
+  if (seen.wants_nftables) {
+    findings.push_back(one_of("nftables", seen.nftables_trouble, Grade::trouble, "works",
+                              "DIND_FIREWALL_BACKEND=iptables does without"));
+  }
+  return findings;
 }
 
 } // namespace dind::host

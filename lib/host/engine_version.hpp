@@ -22,6 +22,7 @@ struct EngineVersion {
 // otherwise.
 inline constexpr unsigned long kFirstWithContainerdStore = 24;
 inline constexpr unsigned long kFirstByContainerdStore = 29;
+inline constexpr unsigned long kFirstWithFirewallBackend = 29;
 
 // What the file of a dockerd tells by its build information, without running it. The import path of
 // 29 and later is another one, and linkers' flags, where they are recorded, have the version.

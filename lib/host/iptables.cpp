@@ -1,5 +1,6 @@
 #include <host/iptables.hpp>
 
+#include <host/try_program.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
 #include <sys/spawn.hpp>
@@ -30,14 +31,7 @@ std::string first_line(const std::string& text) {
 
 // Why a program does not list its rules.
 std::optional<Reason> refusal_of(const std::string& program) {
-  const auto listed = sys::run({program, "-nL"});
-  if (!listed) {
-    return Reason{listed.error().describe()};
-  }
-  if (listed->status.code == 0) {
-    return std::nullopt;
-  }
-  return Reason{fmt::format("{} -nL: {}", program, first_line(listed->output))};
+  return try_program({program, "-nL"});
 }
 
 // Debian has the variants side by side, as iptables-legacy and so on. dockerd looks for plain

@@ -1,9 +1,10 @@
 #include <host/symptoms.hpp>
 
 #include <base/result.hpp>
+#include <host/forwarding.hpp>
 #include <host/probe.hpp>
+#include <host/try_program.hpp>
 #include <sys/file.hpp>
-#include <sys/spawn.hpp>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,18 +41,6 @@ std::optional<Reason> try_cgroup() {
   }
   ::rmdir(path.c_str());
   return std::nullopt;
-}
-
-std::optional<Reason> try_tables(const char* program) {
-  const auto finished = sys::run({program, "-nL"});
-  if (!finished) {
-    return why(finished.error());
-  }
-  if (finished->status.code == 0) {
-    return std::nullopt;
-  }
-  const std::string& said = finished->output;
-  return Reason{said.substr(0, said.find('\n'))};
 }
 
 // The data root, or what is there of the way to it.
@@ -114,8 +103,12 @@ Symptoms examine(const std::string& data_root, const std::vector<std::string>& e
       value_of(environment, "DIND_BIP") + " " + value_of(environment, "DIND_DEFAULT_ADDRESS_POOLS");
   seen.pools = seen.pools == " " ? "" : seen.pools;
   seen.cgroup_trouble = try_cgroup();
-  seen.iptables_trouble = try_tables("iptables");
-  seen.ip6tables_trouble = try_tables("ip6tables");
+  seen.iptables_trouble = try_program({"iptables", "-nL"});
+  seen.ip6tables_trouble = try_program({"ip6tables", "-nL"});
+  seen.wants_nftables = value_of(environment, "DIND_FIREWALL_BACKEND") == "nftables";
+  if (seen.wants_nftables) {
+    seen.nftables_trouble = try_nftables();
+  }
   seen.fuse_trouble = try_open("/dev/fuse");
   seen.loop_trouble = try_open("/dev/loop-control");
   seen.overlay_trouble = try_overlay(data_root);

@@ -19,11 +19,13 @@ struct Symptoms {
   std::optional<Reason> cgroup_trouble;   // why no cgroup can be made
   std::optional<Reason> iptables_trouble; // of IPv4: why `iptables -nL` does not work
   std::optional<Reason> ip6tables_trouble;
-  std::optional<Reason> fuse_trouble;    // why /dev/fuse cannot be opened
-  std::optional<Reason> loop_trouble;    // why /dev/loop-control cannot be opened
-  std::optional<Reason> overlay_trouble; // why no overlay can be mounted in the data root
-  std::optional<unsigned> mtu;           // of the way out
-  std::optional<unsigned> own_mtu;       // of DIND_MTU
+  bool wants_nftables = false;            // by DIND_FIREWALL_BACKEND
+  std::optional<Reason> nftables_trouble; // where it is wanted
+  std::optional<Reason> fuse_trouble;     // why /dev/fuse cannot be opened
+  std::optional<Reason> loop_trouble;     // why /dev/loop-control cannot be opened
+  std::optional<Reason> overlay_trouble;  // why no overlay can be mounted in the data root
+  std::optional<unsigned> mtu;            // of the way out
+  std::optional<unsigned> own_mtu;        // of DIND_MTU
 };
 
 // Looks. Makes and removes a cgroup and, in `data_root`, tries an overlay.

@@ -9,7 +9,7 @@ TEST(EngineSettingsTest, LeaveTheMtuToTheUser) {
   config::EngineSettings settings;
   daemon::DaemonFile file;
   file.settings = daemon::parse_daemon_json(R"({"mtu":1300})").value();
-  EXPECT_TRUE(engine_settings(settings, {}, file).empty());
+  EXPECT_TRUE(engine_settings(settings, {}, file, {}).value().empty());
 }
 
 } // namespace

@@ -129,12 +129,14 @@ TEST(EngineSettingsTest, AreReadFromEveryVariable) {
       "DIND_DNS=1.1.1.1 fd00::53",
       "DIND_BIP=172.30.0.1/16",
       "DIND_DEFAULT_ADDRESS_POOLS=base=10.1.0.0/16,size=24;base=10.2.0.0/16,size=28",
-      "DIND_MTU=1400"};
+      "DIND_MTU=1400",
+      "DIND_FIREWALL_BACKEND=nftables"};
   const auto read = read_settings(environment);
   ASSERT_TRUE(ok(read));
   const EngineSettings* settings = &read->engine;
   EXPECT_EQ(settings->activate, Activate::late);
   EXPECT_EQ(settings->tls_key, TlsKey::rsa4096);
+  EXPECT_EQ(settings->firewall_backend, FirewallBackend::nftables);
   EXPECT_EQ(settings->tcp_bind, "127.0.0.1");
   EXPECT_EQ(settings->registry_mirrors, (Words{"https://a", "http://b:5000"}));
   EXPECT_EQ(settings->insecure_registries, (Words{"registry:5000", "10.0.0.0/8"}));
@@ -198,6 +200,7 @@ const std::map<std::string, std::string> kBad = {
     {"DIND_DRAIN", "5m"},
     {"DIND_EXIT_REMAP", "256"},
     {"DIND_EXIT_WITH", "file:done"},
+    {"DIND_FIREWALL_BACKEND", "ufw"},
     {"DIND_HOOK_ON_ERROR", "ignore"},
     {"DIND_INSECURE_REGISTRIES", "http://registry"},
     {"DIND_LOG_FORMAT", "text"},

@@ -58,6 +58,12 @@ const Case kCases[] = {
     {"NoTablesOfSix",
      [](Symptoms& seen) { seen.ip6tables_trouble = Reason{"Table does not exist"}; }, "ip6tables",
      Grade::note, "IPv6"},
+    {"NoNftables",
+     [](Symptoms& seen) {
+       seen.wants_nftables = true;
+       seen.nftables_trouble = Reason{"there is no program nft"};
+     },
+     "nftables", Grade::trouble, "DIND_FIREWALL_BACKEND"},
     {"NoFuse", [](Symptoms& seen) { seen.fuse_trouble = Reason{"No such file"}; }, "fuse",
      Grade::note, "fuse-overlayfs"},
     {"NoLoop", [](Symptoms& seen) { seen.loop_trouble = Reason{"No such file"}; }, "loop",
