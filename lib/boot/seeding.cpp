@@ -101,6 +101,8 @@ seed::SeedPlan plan_for(const Seeding& seeding, const config::Settings& settings
 
 void tell_decision(const Seeding& seeding, report::StatusBoard& board) {
   const seed::DriverChoice& driver = seeding.driver;
+  log::info("image store: {} ({})", driver.store.is_containerd() ? "containerd" : "graph",
+            driver.store.why);
   log::info("storage driver: {} ({})",
             driver.driver.empty() ? "the engine's choice" : driver.driver, driver.why);
   for (const seed::Refused& rung : driver.refused) {
