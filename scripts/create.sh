@@ -19,7 +19,7 @@ create.sh [--dry-run] [--no-push] [--work DIR] CONFIG
 
 CONFIG is a text file. One setting a line; # begins a comment:
 
-  base      docker:28-dind                         the image that gets the images
+  base      docker:29-dind                         the image that gets the images
   target    registry.example.com/ci/dind           where the result is pushed, without a tag
   tag       2026-11-26                             a tag of the result; may be repeated; default: latest
   image     alpine:3.20                            an image to bake; may be repeated; name@sha256:… pins it
@@ -36,7 +36,7 @@ run's own temporary directory, which is removed at its end. They are in no argum
 
 An example, a nightly job:
 
-  echo 'base docker:28-dind
+  echo 'base docker:29-dind
   target registry.example.com/ci/dind
   tag nightly
   login registry.example.com robot REGISTRY_PASSWORD

@@ -9,7 +9,7 @@ set -euo pipefail
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=${DIND_QUICKSTART_DIR:-/var/tmp/dind-init-quickstart}
-version=${DOCKER_VERSION:-28}
+version=${DOCKER_VERSION:-29}
 name=dind-quickstart
 keep=""
 private=""
@@ -82,7 +82,7 @@ find_bases() {
     base=$("$project/scripts/stand-in.sh" sid)
     debian=$("$project/scripts/stand-in.sh" debian)
     made+=("$base" "$debian" dind-stand-in:sid dind-stand-in:debian)
-    echo "made $base and $debian"
+    echo "made $base, which holds $(docker run --rm --network none --entrypoint dockerd "$base" --version), and $debian"
   fi
 }
 

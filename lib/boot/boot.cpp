@@ -136,6 +136,11 @@ daemon::EngineChoice choice_of(const seed::DriverChoice& driver, const config::S
   return choice;
 }
 
+bool has_seeded_graph_layers(const Seeding& seeding) {
+  return !seeding.driver.store.is_containerd() &&
+         (seeding.plan.kind == seed::SeedPlan::Kind::layers || was_seeded(seeding.root));
+}
+
 // The driver whose borrowed layers get files of their own while dockerd runs, before
 // their cache goes; empty if none do.
 std::string driver_to_promote(const config::Settings& settings, const Seeding& seeding) {
@@ -218,6 +223,7 @@ OrExit<Engine> configure_engine(const Configuration& configuration, const Option
                                 report::StatusBoard& board) {
   auto notify = TRY(or_exit(kHostUnprepared, daemon::NotifySocket::open(site.runtime_dir)));
   daemon::EngineChoice choice = choice_of(seeding.driver, configuration.settings);
+  choice.seeded_graph_layers = has_seeded_graph_layers(seeding);
   choice.settings =
       TRY(or_exit(kUsage, engine_settings(configuration.settings.engine, options.flags,
                                           configuration.file, seeding.seen.facts.engine)));

@@ -150,6 +150,21 @@ Result<void> add_snapshotter(Effective& effective, const CommandLine& flags, boo
   return {};
 }
 
+void leave_out_migration(Effective& effective, const CommandLine& flags) {
+  constexpr std::string_view kMigration = "containerd-migration";
+  if (flags.feature(kMigration).value_or(false)) {
+    effective.arguments.push_back(fmt::format("--feature={}=false", kMigration));
+    effective.migration_left_out = true;
+  }
+  json::value* const features = effective.settings.if_contains("features");
+  json::object* const named = features ? features->if_object() : nullptr;
+  json::value* const wish = named ? named->if_contains(kMigration) : nullptr;
+  if (wish && *wish == json::value(true)) {
+    *wish = false;
+    effective.differs = effective.migration_left_out = true;
+  }
+}
+
 // Whether an option that was given stands for this key of the file.
 bool is_given_as_option(const CommandLine& flags, std::string_view key) {
   return std::any_of(flags.given.begin(), flags.given.end(), [&](const std::string& option) {
@@ -273,12 +288,15 @@ Result<config::Settings> complete_settings(config::Settings settings, const Comm
 Result<Effective> merge(const json::object& file, const CommandLine& flags,
                         const EngineChoice& choice, Hosts hosts) {
   TRY(check_said_once(flags, file));
-  Effective effective{file, false, {}, {}, {}};
+  Effective effective{.settings = file};
   TRY(add_driver(effective, flags, choice.driver));
   if (choice.containerd_snapshotter) {
     TRY(add_snapshotter(effective, flags, *choice.containerd_snapshotter));
   }
   add_settings(effective, flags, choice.settings);
+  if (choice.seeded_graph_layers) {
+    leave_out_migration(effective, flags);
+  }
   if (hosts == Hosts::take) {
     effective.gone.emplace_back("hosts");
     effective.differs = effective.settings.erase("hosts") > 0 || effective.differs;

@@ -48,6 +48,9 @@ struct EngineChoice {
   std::string driver;                         // "storage-driver"
   std::optional<bool> containerd_snapshotter; // of "features"; engines before 24 ignore it
   json::object settings; // where the user has none: what convenience variables ask for
+  // Layers are there that were seeded into a graph driver. dockerd's migration to the containerd
+  // store would copy them without the deletions, which are in a directory of their own.
+  bool seeded_graph_layers = false;
 };
 
 // The user's settings with ours among them, and what can only be said by flag.
@@ -56,6 +59,7 @@ struct Effective {
   bool differs = false;               // from the user's settings: a file has to be written
   std::vector<std::string> gone;      // keys of the user's that became arguments
   std::vector<std::string> kept;      // keys of `choice.settings` for which the user's stand
+  bool migration_left_out = false;    // "containerd-migration" of "features"
   std::vector<std::string> arguments; // to append to dockerd's
 };
 

@@ -54,6 +54,12 @@ Result<Launch> configure(const Invocation& invocation, const CommandLine& flags,
         key));
   }
 
+  if (effective.migration_left_out) {
+    launch.warnings.emplace_back(
+        "\"containerd-migration\" is left out: it would copy layers of cached images without what "
+        "they delete. A data root that is empty gets the containerd store from the first start on");
+  }
+
   // The last --config-file is the one that counts, so ours comes last among the options. Of
   // those for the listeners, the user's count.
   launch.argv = {"dockerd"};

@@ -2,7 +2,7 @@
 # An engine and a job beside it on one host, by plain docker: a network of their own, the engine's name in it is `docker`.
 set -eu
 image=${DIND_IMAGE:-registry.example.com/ci-dind:1}
-job=${JOB_IMAGE:-docker:28-cli}
+job=${JOB_IMAGE:-docker:29-cli}
 runs=${JOB_RUNS:-alpine:3.20}
 name=dind-example-$$ # of the container and of the network: nothing else is removed at the end
 

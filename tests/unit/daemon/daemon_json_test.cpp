@@ -168,6 +168,29 @@ TEST(MergeTest, LaysSettingsUnderTheUsers) {
   EXPECT_EQ(merged->kept, (Words{"dns", "bip"}));
 }
 
+TEST(MergeTest, LeavesOutTheMigrationOfSeededLayers) {
+  const auto file = settings(R"({"features":{"containerd-migration":true,"other":true}})");
+  const auto as_it_is = merge(file, {}, {}, Hosts::keep);
+  ASSERT_TRUE(ok(as_it_is));
+  EXPECT_FALSE(as_it_is->migration_left_out);
+  EXPECT_EQ(as_it_is->settings, file);
+  const EngineChoice choice{.seeded_graph_layers = true};
+  const auto merged = merge(file, {}, choice, Hosts::keep);
+  ASSERT_TRUE(ok(merged));
+  EXPECT_TRUE(merged->migration_left_out);
+  EXPECT_TRUE(merged->differs);
+  EXPECT_EQ(text_of(merged->settings),
+            R"({"features":{"containerd-migration":false,"other":true}})");
+  const auto flagged =
+      merge({}, parse_command_line(Words{"--feature=containerd-migration"}), choice, Hosts::keep);
+  ASSERT_TRUE(ok(flagged));
+  EXPECT_TRUE(flagged->migration_left_out);
+  EXPECT_EQ(flagged->arguments, Words{"--feature=containerd-migration=false"});
+  const auto unasked = merge({}, {}, choice, Hosts::keep);
+  ASSERT_TRUE(ok(unasked));
+  EXPECT_FALSE(unasked->migration_left_out);
+}
+
 TEST(MergeTest, LetsRuntimesStandInBothPlaces) {
   const auto merged = merge(settings(R"({"runtimes":{"a":{"path":"/a"}}})"),
                             parse_command_line(Words{"--add-runtime", "b=/b"}), {}, Hosts::keep);
