@@ -20,7 +20,7 @@ namespace dind::test {
 // what a test changes here. For programs that link dind_seed.
 struct Seeder {
   explicit Seeder(const TempDir& data_root) : root(data_root) {
-    facts.overlay = {true, "it can"};
+    facts.overlay = facts.fuse_device = {true, "it can"};
     facts.free = {1U << 30U, 1U << 20U};
   }
 
