@@ -225,8 +225,7 @@ OrExit<Engine> configure_engine(const Configuration& configuration, const Option
   daemon::EngineChoice choice = choice_of(seeding.driver, configuration.settings);
   choice.seeded_graph_layers = has_seeded_graph_layers(seeding);
   choice.settings =
-      TRY(or_exit(kUsage, engine_settings(configuration.settings.engine, options.flags,
-                                          configuration.file, seeding.seen.facts.engine)));
+      engine_settings(configuration.settings.engine, options.flags, configuration.file);
   auto launch =
       TRY(or_exit(kUsage, daemon::configure(site.invocation, options.flags, configuration.file,
                                             choice, configuration.listeners, site.runtime_dir,

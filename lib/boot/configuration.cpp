@@ -28,6 +28,8 @@ Result<Configuration> resolve(const Options& options) {
   given.data_root = configuration.rootless ? configuration.rootless->data_root : given.data_root;
   configuration.settings =
       TRY(daemon::complete_settings(std::move(given), options.flags, configuration.file.settings));
+  config::FirewallBackend& firewall = configuration.settings.engine.firewall_backend;
+  firewall = TRY(firewall_backend(firewall, host::version_by_file()));
   const KeyFindings keys = judge_keys(configuration.file);
   if (!keys.errors.empty()) {
     return input_error("{}", fmt::join(keys.errors, "; "));

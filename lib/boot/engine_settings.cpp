@@ -41,22 +41,30 @@ KeyFindings judge_keys(const daemon::DaemonFile& file) {
   return findings;
 }
 
-Result<json::object> engine_settings(const config::EngineSettings& settings,
-                                     const daemon::CommandLine& flags,
-                                     const daemon::DaemonFile& file,
-                                     const host::EngineVersion& engine) {
+json::object engine_settings(const config::EngineSettings& settings,
+                             const daemon::CommandLine& flags, const daemon::DaemonFile& file) {
   const bool is_theirs = flags.has("mtu") || has(file.settings, "mtu");
   daemon::NetworkFacts facts;
   facts.uplink_mtu = is_theirs ? std::nullopt : host::uplink_mtu();
   if (!is_theirs && daemon::choose_mtu(settings, facts.uplink_mtu)) {
     facts.engine_has_network_opts = daemon::help_has_key(dockerd_help(), "default-network-opts");
   }
-  if (settings.firewall_backend != config::FirewallBackend::automatic) {
-    const auto has_backends = engine.is_at_least(host::kFirstWithFirewallBackend);
-    facts.engine_has_firewall_backend =
-        has_backends ? *has_backends : daemon::help_has_key(dockerd_help(), "firewall-backend");
-  }
   return daemon::settings_of(settings, facts);
+}
+
+Result<config::FirewallBackend> firewall_backend(config::FirewallBackend wish,
+                                                 const host::EngineVersion& engine) {
+  if (wish == config::FirewallBackend::automatic) {
+    return wish;
+  }
+  const auto is_modern = engine.is_at_least(host::kFirstWithFirewallBackend);
+  if (is_modern ? *is_modern : daemon::help_has_key(dockerd_help(), "firewall-backend")) {
+    return wish;
+  }
+  if (wish == config::FirewallBackend::nftables) {
+    return input_error("DIND_FIREWALL_BACKEND=nftables: engines before 29 have iptables alone");
+  }
+  return config::FirewallBackend::automatic;
 }
 
 } // namespace dind::boot

@@ -22,9 +22,12 @@ KeyFindings judge_keys(const daemon::DaemonFile& file);
 
 // What the convenience variables and the uplink's MTU ask of daemon.json. dockerd is asked what it
 // knows only where that matters.
-Result<json::object> engine_settings(const config::EngineSettings& settings,
-                                     const daemon::CommandLine& flags,
-                                     const daemon::DaemonFile& file,
-                                     const host::EngineVersion& engine);
+json::object engine_settings(const config::EngineSettings& settings,
+                             const daemon::CommandLine& flags, const daemon::DaemonFile& file);
+
+// The firewall that dockerd can be told to use. Engines before 29 have iptables alone, and no
+// setting for it: nftables is an input error there.
+Result<config::FirewallBackend> firewall_backend(config::FirewallBackend wish,
+                                                 const host::EngineVersion& engine);
 
 } // namespace dind::boot

@@ -24,16 +24,12 @@ std::optional<unsigned> choose_mtu(const config::EngineSettings& settings,
   return uplink && *uplink < kUsualMtu ? uplink : std::nullopt;
 }
 
-Result<json::object> settings_of(const config::EngineSettings& settings,
-                                 const NetworkFacts& facts) {
+json::object settings_of(const config::EngineSettings& settings, const NetworkFacts& facts) {
   using config::FirewallBackend;
   json::object keys;
-  if (facts.engine_has_firewall_backend &&
-      settings.firewall_backend != FirewallBackend::automatic) {
+  if (settings.firewall_backend != FirewallBackend::automatic) {
     const bool is_nftables = settings.firewall_backend == FirewallBackend::nftables;
     keys["firewall-backend"] = is_nftables ? "nftables" : "iptables";
-  } else if (settings.firewall_backend == FirewallBackend::nftables) {
-    return input_error("DIND_FIREWALL_BACKEND=nftables: engines before 29 have iptables alone");
   }
   add_list(keys, "registry-mirrors", settings.registry_mirrors);
   add_list(keys, "insecure-registries", settings.insecure_registries);

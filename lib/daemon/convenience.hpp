@@ -1,7 +1,6 @@
 #pragma once
 
 #include <base/json.hpp>
-#include <base/result.hpp>
 #include <config/settings.hpp>
 
 #include <optional>
@@ -12,8 +11,7 @@ namespace dind::daemon {
 // What the networks of this container's engine should know of the one they lead into.
 struct NetworkFacts {
   std::optional<unsigned> uplink_mtu;
-  bool engine_has_network_opts = false;     // "default-network-opts", from 24.0 on
-  bool engine_has_firewall_backend = false; // "firewall-backend", from 29.0 on
+  bool engine_has_network_opts = false; // "default-network-opts", from 24.0 on
 };
 
 // The MTU that the engine's networks shall have: the one asked for, or the uplink's if it is below
@@ -23,8 +21,7 @@ std::optional<unsigned> choose_mtu(const config::EngineSettings& settings,
                                    std::optional<unsigned> uplink);
 
 // The settings that convenience variables ask for, as keys of daemon.json. "mtu" is of the default
-// network only; where the engine can, others get theirs as well. An engine without a choice of
-// firewalls has iptables: an input error, if that is not what is asked for.
-Result<json::object> settings_of(const config::EngineSettings& settings, const NetworkFacts& facts);
+// network only; where the engine can, others get theirs as well.
+json::object settings_of(const config::EngineSettings& settings, const NetworkFacts& facts);
 
 } // namespace dind::daemon

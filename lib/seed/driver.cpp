@@ -91,6 +91,8 @@ private:
       load_instead("which engine there is could not be found out: dockerd --version");
     } else if (!*has_store) { // it passes over the setting
       load_instead(fmt::format("engine {} has no containerd image store", facts_.engine.newest));
+    } else if (has_cache_ && !facts_.fuse_device.holds) { // Methods decides for each layer
+      choice_.why += "; nothing can be borrowed: " + facts_.fuse_device.why;
     }
   }
 

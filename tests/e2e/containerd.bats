@@ -160,13 +160,44 @@ DOCKERFILE
   remove_dind "$dind"
 }
 
-@test "without /dev/fuse images are loaded, and the reason is told" {
+@test "without /dev/fuse nothing is borrowed, the reason is told, and what is saved is whole" {
   local dind=e2e-containerd-nofuse-$DIND_TEST_CELL
   run_dind "$dind" "$plain" -v "$BATS_FILE_TMPDIR/cache:/var/lib/dind-cache:ro" -e DIND_STORE=containerd \
     --entrypoint sh -- -c 'rm /dev/fuse && exec dind-init'
   wait_until "$dind" 180 dindctl ready
   [ "$(status_of "$dind" .result)" = ok ]
-  [ "$(status_of "$dind" .strategy)" = load ]
-  docker logs "$dind" 2>&1 | grep -q '/dev/fuse'
+  [ "$(status_of "$dind" .strategy)" = copy ]
+  [ "$(status_of "$dind" '.layers_by_method.link')" = 0 ]
+  docker logs "$dind" 2>&1 | grep -q 'nothing can be borrowed: .*/dev/fuse'
+  inner "$dind" save nasty/kinds:classic | "$e2e/check-saved" nasty/kinds:classic
+  remove_dind "$dind"
+}
+
+# Nowhere to put an overlay, and no cache: dockerd would start there, and fail at each run.
+@test "a data root on an overlay gets a loop device, or the snapshotter that copies" {
+  local dind=e2e-containerd-ladder-$DIND_TEST_CELL size expected
+  for size in auto 0; do
+    run_dind "$dind" "$plain" -e DIND_STORE=containerd -e DIND_LOOP_SIZE=$size -- --data-root=/docker
+    wait_until "$dind" 60 dindctl ready
+    if [ $size = 0 ] || ! docker exec "$dind" which mkfs.ext4; then expected=native; else expected=overlayfs; fi
+    [ "$(status_of "$dind" .driver)" = $expected ]
+    [ "$(status_of "$dind" .store)" = containerd ]
+    [ $expected = overlayfs ] || status_of "$dind" '.warnings[]' | grep -q 'full copy'
+    docker exec -i "$dind" docker load -q <"$images/handmade/opaque.tar"
+    inner "$dind" create --name made handmade/opaque:1 true >/dev/null
+    inner "$dind" cp made:/ - >/dev/null
+    remove_dind "$dind"
+  done
+}
+
+@test "a driver that is named by the other store's word is the same one" {
+  local dind=e2e-containerd-names-$DIND_TEST_CELL
+  run_dind "$dind" "$plain" -e DIND_STORE=containerd -e DOCKER_DRIVER=overlay2
+  wait_until "$dind" 60 dindctl ready
+  [ "$(status_of "$dind" .driver)" = overlayfs ]
+  remove_dind "$dind"
+  run_dind "$dind" "$plain" -e DIND_STORE=graph -e DIND_STORAGE_DRIVER=overlayfs
+  wait_until "$dind" 60 dindctl ready
+  [ "$(status_of "$dind" '.driver, .store' | paste -sd' ')" = "overlay2 graph" ]
   remove_dind "$dind"
 }

@@ -49,6 +49,16 @@ wait_reload() { # COUNT
   inner "$dind" network inspect more | jq -e '.[0].Options["com.docker.network.driver.mtu"] == "1300"'
 }
 
+@test "an engine before 29 has no other firewall than iptables, and dind-init says so" {
+  if docker run --rm --entrypoint dockerd "$plain" --help | grep -q -- --firewall-backend; then
+    run_dind "$dind" "$plain" -e DIND_FIREWALL_BACKEND=nftables
+    wait_until "$dind" 60 dindctl ready
+    [ "$(inner "$dind" info -f '{{.FirewallBackend.Driver}}')" = nftables ]
+  else
+    refuses DIND_FIREWALL_BACKEND=nftables.*iptables -e DIND_FIREWALL_BACKEND=nftables
+  fi
+}
+
 @test "a small MTU of the uplink is the engine's" {
   run_dind "$dind" "$plain" --entrypoint sh -- -c 'ip link add up0 type bridge && ip link set up0 mtu 1400 up &&
     ip addr add 192.0.2.2/24 dev up0 && ip route add default via 192.0.2.1 && exec dind-init'
