@@ -29,7 +29,7 @@ name_things() {
 
 install() {
   if [ -x /usr/sbin/dockerd ] || [ -x /usr/bin/dockerd ]; then return; fi
-  local packages=(docker.io iptables iproute2 jq) extra policy=/usr/sbin/policy-rc.d
+  local packages=(docker.io iptables iproute2) extra policy=/usr/sbin/policy-rc.d
   apt-get -qq -o DPkg::Lock::Timeout=300 update
   # Debian 13 and later split the client off.
   for extra in docker-cli docker-buildx; do

@@ -31,20 +31,11 @@ enter_dind() { # IMAGE
 }
 
 # 20.10 asks for every capability of the kernel in a container, too, where later engines ask for those that they have:
-# its containers run under oci-runtime-trim, as those of the engine around it, with the jq that it needs.
+# its containers run under oci-runtime-trim, as those of the engine around it.
 runtime_options() { # DIRECTORY
-  local library
   mkdir -p "$1"
-  cp -L --remove-destination "$project/scripts/oci-runtime-trim" "$1/"
-  cp -L --remove-destination "$(command -v jq)" "$1/jq.program"
-  for library in $(ldd "$1/jq.program" | grep -oE '/[^ ]+/lib(jq|onig)\.so[^ ]*'); do
-    cp -L --remove-destination "$library" "$1/"
-  done
-  printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s/jq.program "$@"\n' "$1" "$1" >"$1/jq"
-  # shellcheck disable=SC2016  # for the script to expand
-  printf '#!/bin/sh\nPATH=%s:$PATH exec %s/oci-runtime-trim "$@"\n' "$1" "$1" >"$1/runtime"
-  chmod 755 "$1/jq" "$1/runtime"
-  printf '%s\n' --add-runtime "trim=$1/runtime" --default-runtime=trim
+  cp --remove-destination "$project/scripts/oci-runtime-trim" "$1/"
+  printf '%s\n' --add-runtime "trim=$1/oci-runtime-trim" --default-runtime=trim
 }
 
 name_around() { echo "e2e-around-${1//[:\/]/-}"; } # IMAGE
