@@ -21,19 +21,11 @@ teardown_file() {
   remove_dind "$linked" "$copied"
 }
 
-# Prints every path that differs, under the image that it is in.
 compare_images() { # CONTAINER
-  local reference listing different=0
-  for reference in $(references); do
-    listing=$BATS_TEST_TMPDIR/listing
-    list_image "$1" "$reference" >"$listing"
-    "$e2e/compare" "$oracle/${reference//\//_}" "$listing" >"$listing.diff" || {
-      echo "$reference differs from a normal load:"
-      sed 's/^/  /' "$listing.diff"
-      different=1
-    }
-  done
-  return $different
+  local all
+  mapfile -t all < <(references)
+  list_images "$1" "$BATS_TEST_TMPDIR/listings" "${all[@]}"
+  compare_listings "$oracle" "$BATS_TEST_TMPDIR/listings" "${all[@]}"
 }
 
 @test "link: every image of the cache is there" {
@@ -77,11 +69,11 @@ compare_images() { # CONTAINER
 }
 
 @test "image IDs are those of a normal load" {
-  local archive reference
+  local archive all
   for archive in $(archives_of "$DIND_TEST_CELL"); do "$e2e/check-saved" --ids <"$archive"; done | LC_ALL=C sort >"$BATS_TEST_TMPDIR/expected"
-  for reference in $(references); do
-    echo "$reference $(inner "$linked" image inspect -f '{{.Id}}' "$reference")"
-  done | LC_ALL=C sort | diff "$BATS_TEST_TMPDIR/expected" -
+  mapfile -t all < <(references)
+  inner "$linked" image inspect -f '{{.Id}}' "${all[@]}" >"$BATS_TEST_TMPDIR/ids"
+  printf '%s\n' "${all[@]}" | paste -d ' ' - "$BATS_TEST_TMPDIR/ids" | LC_ALL=C sort | diff "$BATS_TEST_TMPDIR/expected" -
 }
 
 @test "a link seed writes at most 64 KiB a layer, and 256 bytes and a directory's block a deletion" {

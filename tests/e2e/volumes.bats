@@ -61,7 +61,8 @@ is_image() { # NAME IMAGE
 build_on_base() {
   printf '%s\n' 'FROM base:1' 'RUN rm -rf /m/dir-1777 && echo mine >/m/mine' |
     docker exec -i -e DOCKER_BUILDKIT=0 "$dind" docker build --network none -q -t users/top -
-  inner "$dind" run -d --restart always --name server --network none users/top sh -c 'echo up >>/starts; sleep 1000'
+  # As PID 1 its shell does not hear SIGTERM, and an engine that stops would wait for it.
+  inner "$dind" run -d --restart always --name server --network none --stop-signal KILL users/top sh -c 'echo up >>/starts; sleep 1000'
 }
 
 users_image_works() {

@@ -20,17 +20,13 @@ run_dind() { # NAME IMAGE [docker run options] [-- arguments]
   return "$code"
 }
 
-# Polls, for the engine's answer has no event outside of the container; says why it will not come.
+# Polls, for the engine's answer has no event outside of the container, and inside, where a look does not cost the
+# engine around it an `exec`. Says why it will not come.
 wait_until() { # NAME SECONDS COMMAND…
-  local name=$1 deadline=$((SECONDS + $2))
-  until docker exec "$name" "${@:3}" >/dev/null 2>&1; do
-    if [ "$(docker inspect -f '{{.State.Running}}' "$name")" != true ] || ((SECONDS >= deadline)); then
-      docker logs --tail 20 "$name" >&2
-      die "$name: \`${*:3}\` did not succeed"
-      return 1
-    fi
-    sleep 0.1
-  done
+  # shellcheck disable=SC2016  # for the shell inside to expand
+  docker exec "$1" timeout "$2" sh -c 'until "$@" >/dev/null 2>&1; do sleep 0.1; done' sh "${@:3}" && return
+  docker logs --tail 20 "$1" >&2
+  die "$1: \`${*:3}\` did not succeed"
 }
 
 # An engine without dind-init: the base's own entrypoint.
@@ -53,22 +49,40 @@ status_of() { docker exec "$1" cat /run/dind-init/status.json | jq -r "$2"; }
 
 wait_exit_code() { timeout "${2:-60}" /usr/bin/docker wait "$1"; }
 
+# What `docker run` makes a listing of an image with; then what reads all that root may read; then treelist's own words.
+listing=(--rm --network none -v /usr/local/libexec/treelist:/.treelist:ro --entrypoint /.treelist)
+as_root=(--user 0:0 --cap-add SYS_ADMIN --cap-add DAC_READ_SEARCH --security-opt seccomp=unconfined)
+whole_root() { echo --skip /.dockerenv --now-after "$(<"$images/complete")" /; }
+
 # Lists the root of an image as a job sees it, with all that root may read.
-list_image() { # NAME REFERENCE
-  list_as_seen "$1" "$2" --user 0:0 --cap-add SYS_ADMIN --cap-add DAC_READ_SEARCH --security-opt seccomp=unconfined
-}
+list_image() { list_as_seen "$1" "$2" "${as_root[@]}"; } # NAME REFERENCE
 
 # The same, as a container sees it that is given these options alone.
 list_as_seen() { # NAME REFERENCE [OPTION]…
-  inner "$1" run --rm --network none "${@:3}" -v /usr/local/libexec/treelist:/.treelist:ro --entrypoint /.treelist \
-    "$2" --skip /.dockerenv --now-after "$(<"$images/complete")" /
+  # shellcheck disable=SC2046  # words
+  inner "$1" run "${listing[@]}" "${@:3}" "$2" $(whole_root)
 }
 
-# The listings of images in the engine of container $1, into directory $2.
+# The listings of images in the engine of container $1, as files in directory $2. One `exec` lists them all.
 list_images() { # CONTAINER DIRECTORY REFERENCE…
-  local reference
   mkdir -p "$2"
-  for reference in "${@:3}"; do list_image "$1" "$reference" >"$2/${reference//\//_}"; done
+  # shellcheck disable=SC2016  # for the shell inside to expand
+  docker exec "$1" sh -ec 'for reference in $1; do echo "image $reference"; docker run $2 "$reference" $3; done' \
+    sh "${*:3}" "${listing[*]} ${as_root[*]}" "$(whole_root)" >"$2/all" || return
+  awk -v directory="$2" '/^image / {close(file); gsub("/", "_", $2); file = directory "/" $2; next} {print >file}' "$2/all"
+  rm "$2/all"
+}
+
+# Prints every path that differs, under the image that it is in.
+compare_listings() { # EXPECTED LISTED REFERENCE…: directories that list_images filled
+  local reference different=0 told
+  for reference in "${@:3}"; do
+    told=$("$e2e/compare" "$1/${reference//\//_}" "$2/${reference//\//_}") || {
+      printf '%s differs from a normal load:\n%s\n' "$reference" "$told"
+      different=1
+    }
+  done
+  return $different
 }
 
 # What a normal load by the same engine gives; made once for an engine, a driver and a set. Loads of different
