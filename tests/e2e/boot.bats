@@ -74,13 +74,13 @@ top_layer_of() { # REFERENCE
 }
 
 @test "a baked image runs at once, with no network" {
-  start_dind "$dind" "$baked"
-  run inner "$dind" run --rm --network none nasty/kinds:buildkit echo hello
+  start_dind "$dind" "$few"
+  run inner "$dind" run --rm --network none nasty/kinds:classic echo hello
   [ "$output" = hello ]
 }
 
 @test "no DIND_ variable reaches dockerd's environment" {
-  start_dind "$dind" "$baked" -e DIND_SEED=link -e DIND_SEED_JOBS=2 -e OTHER=kept
+  start_dind "$dind" "$few" -e DIND_SEED=link -e DIND_SEED_JOBS=2 -e OTHER=kept
   docker exec "$dind" sh -c 'tr "\0" "\n" </proc/$(cat /var/run/docker.pid)/environ' >"$BATS_TEST_TMPDIR/environ"
   grep -qx OTHER=kept "$BATS_TEST_TMPDIR/environ"
   run grep -E '^DIND_' "$BATS_TEST_TMPDIR/environ"
@@ -88,8 +88,8 @@ top_layer_of() { # REFERENCE
 }
 
 @test "the stock entrypoint's name starts dind-init" {
-  start_dind "$dind" "$baked" --entrypoint dockerd-entrypoint.sh
-  inner "$dind" run --rm --network none nasty/kinds:buildkit true
+  start_dind "$dind" "$few" --entrypoint dockerd-entrypoint.sh
+  inner "$dind" run --rm --network none nasty/kinds:classic true
 }
 
 @test "a flag is handed to dockerd" {
@@ -107,7 +107,7 @@ top_layer_of() { # REFERENCE
 @test "the user's daemon.json holds, and is not written to" {
   echo '{"labels": ["from=file"], "log-level": "warn"}' >"$BATS_TEST_TMPDIR/daemon.json"
   cp "$BATS_TEST_TMPDIR/daemon.json" "$BATS_TEST_TMPDIR/before"
-  start_dind "$dind" "$baked" -v "$BATS_TEST_TMPDIR/daemon.json:/etc/docker/daemon.json"
+  start_dind "$dind" "$few" -v "$BATS_TEST_TMPDIR/daemon.json:/etc/docker/daemon.json"
   run inner "$dind" info -f '{{.Labels}}'
   [ "$output" = "[from=file]" ]
   cmp "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/daemon.json"
@@ -145,8 +145,8 @@ top_layer_of() { # REFERENCE
 }
 
 @test "docker stop ends the engine cleanly, with its containers, and well within the grace period" {
-  start_dind "$dind" "$baked"
-  inner "$dind" run -d --network none nasty/kinds:buildkit sh -c 'trap "exit 0" TERM; while :; do sleep 0.1; done'
+  start_dind "$dind" "$few"
+  inner "$dind" run -d --network none nasty/kinds:classic sh -c 'trap "exit 0" TERM; while :; do sleep 0.1; done'
   SECONDS=0
   docker stop -t 30 "$dind"
   [ "$SECONDS" -lt 20 ]
@@ -186,7 +186,7 @@ top_layer_of() { # REFERENCE
 }
 
 @test "status: the report names the engine, the phases and PID 1" {
-  start_dind "$dind" "$baked"
+  start_dind "$dind" "$few"
   run docker exec "$dind" dindctl status
   [ "$status" = 0 ]
   docker exec "$dind" dindctl status --json | jq -e '.version == 1 and .pid == 1 and .state == "ready" and .result == "ok" and .driver == "overlay2"'
@@ -204,7 +204,7 @@ top_layer_of() { # REFERENCE
 }
 
 @test "off: DIND_SEED=off leaves the cache alone" {
-  start_dind "$dind" "$baked" -e DIND_SEED=off
+  start_dind "$dind" "$few" -e DIND_SEED=off
   [ "$(inner "$dind" image ls -aq | wc -l)" = 0 ]
 }
 

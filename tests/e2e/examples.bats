@@ -3,7 +3,7 @@
 
 setup_file() {
   load support/load
-  export DIND_IMAGE=$baked JOB_IMAGE=$plain JOB_RUNS=nasty/kinds:classic
+  export DIND_IMAGE=$few JOB_IMAGE=$plain JOB_RUNS=nasty/kinds:classic
 }
 
 setup() {
@@ -35,7 +35,7 @@ setup() {
   local options
   options=$(python3 -c 'import sys, yaml; print(list(yaml.safe_load(open(sys.argv[1]))["jobs"].values())[0]["services"]["docker"]["options"])' \
     "$examples/github-service/workflow.yml")
-  eval "docker run -d --name e2e-service --network e2e-service --network-alias docker -e DOCKER_TLS_CERTDIR= $options $baked" >/dev/null
+  eval "docker run -d --name e2e-service --network e2e-service --network-alias docker -e DOCKER_TLS_CERTDIR= $options $few" >/dev/null
   local deadline=$((SECONDS + 60))
   until [ "$(docker inspect -f '{{.State.Health.Status}}' e2e-service)" = healthy ]; do
     ((SECONDS < deadline)) || { docker logs --tail 20 e2e-service; die "not healthy"; }

@@ -15,13 +15,13 @@ teardown() {
 }
 
 # As the runner does: an ordinary user of the group that the socket was given to.
-runner() { docker "${client[@]}" --user 1001:123 "$baked" "$@"; }
+runner() { docker "${client[@]}" --user 1001:123 "$few" "$@"; }
 
 @test "ARC: dockerd in full with --group=123, a runner of that group, and a /var/run that outlives restarts" {
-  start_dind "$dind" "$baked" -v "$shared:/var/run" -- dockerd --host=unix:///var/run/docker.sock --group=123
+  start_dind "$dind" "$few" -v "$shared:/var/run" -- dockerd --host=unix:///var/run/docker.sock --group=123
   [ "$(runner version -f '{{.Server.Version}}')" = "$(inner "$dind" version -f '{{.Server.Version}}')" ]
   [ "$(docker exec "$dind" stat -c %a:%g /var/run/docker.sock)" = 660:123 ]
-  runner image inspect nasty/kinds:buildkit >/dev/null
+  runner image inspect nasty/kinds:classic >/dev/null
 
   docker restart -t 20 "$dind" >/dev/null
   wait_until "$dind" 60 dindctl ready
@@ -31,7 +31,7 @@ runner() { docker "${client[@]}" --user 1001:123 "$baked" "$@"; }
   docker kill "$dind" >/dev/null
   docker start "$dind" >/dev/null
   wait_until "$dind" 60 dindctl ready
-  runner run --rm --network none nasty/kinds:buildkit true
+  runner run --rm --network none nasty/kinds:classic true
 }
 
 @test "ARC: nobody else may use the socket" {
@@ -41,18 +41,18 @@ runner() { docker "${client[@]}" --user 1001:123 "$baked" "$@"; }
 }
 
 @test "Jenkins, Tekton: the step's container and the engine's share /var/run, and a probe gates the step" {
-  run_dind "$dind" "$baked" -v "$shared:/var/run" -- dockerd --host=unix:///var/run/docker.sock
+  run_dind "$dind" "$few" -v "$shared:/var/run" -- dockerd --host=unix:///var/run/docker.sock
   # A readiness probe: asked until it succeeds, and the first success must be the truth.
   local deadline=$((SECONDS + 60))
   until docker exec "$dind" dindctl ready --seeded >/dev/null 2>&1; do ((SECONDS < deadline)); sleep 0.1; done
-  docker run --rm --network "container:$dind" -v "$shared:/var/run" --entrypoint docker "$baked" run --rm --network none nasty/kinds:buildkit true
+  docker run --rm --network "container:$dind" -v "$shared:/var/run" --entrypoint docker "$few" run --rm --network none nasty/kinds:classic true
 }
 
 @test "DIND_READY_FILE: is there when all is ready, and gone before the engine is" {
   local file=$BATS_TEST_TMPDIR/shared/ready
   mkdir -p "${file%/*}"
   echo stale >"$file"
-  run_dind "$dind" "$baked" -v "${file%/*}:/shared" -e DIND_READY_FILE=/shared/ready
+  run_dind "$dind" "$few" -v "${file%/*}:/shared" -e DIND_READY_FILE=/shared/ready
   wait_until "$dind" 60 sh -c 'test -e /shared/ready && ! grep -q stale /shared/ready'
   docker exec "$dind" dindctl ready --seeded
   docker stop -t 30 "$dind" >/dev/null
@@ -60,18 +60,18 @@ runner() { docker "${client[@]}" --user 1001:123 "$baked" "$@"; }
 }
 
 @test "ready --seeded: asks the engine itself what it has" {
-  start_dind "$dind" "$baked"
+  start_dind "$dind" "$few"
   docker exec "$dind" dindctl ready --seeded
-  inner "$dind" image rm -f nasty/kinds:buildkit >/dev/null
+  inner "$dind" image rm -f nasty/kinds:classic >/dev/null
   run docker exec "$dind" dindctl ready --seeded
   [ "$status" = 1 ]
-  [[ "$output" == *nasty/kinds:buildkit* ]]
+  [[ "$output" == *nasty/kinds:classic* ]]
   docker exec "$dind" dindctl ready
 }
 
 @test "a HEALTHCHECK is in the baked image, and none in the drop-in one" {
   [ "$(docker image inspect -f '{{json .Config.Healthcheck}}' "$plain")" = null ]
-  start_dind "$dind" "$baked"
+  start_dind "$dind" "$few"
   local deadline=$((SECONDS + 20))
   until [ "$(docker inspect -f '{{.State.Health.Status}}' "$dind")" = healthy ]; do ((SECONDS < deadline)); sleep 0.2; done
 }
@@ -84,7 +84,7 @@ compose() { (cd "$BATS_TEST_TMPDIR" && docker-compose --project-name "$name" "$@
 version: "2.4"
 services:
   docker:
-    image: $baked
+    image: $few
     container_name: $dind
     privileged: true
     environment: {DOCKER_TLS_CERTDIR: ""}
@@ -92,7 +92,7 @@ services:
     healthcheck: {test: ["CMD", "dindctl", "ready", "--seeded"], interval: 1s, timeout: 10s, retries: 60}
   job:
     image: $plain
-    command: docker run --rm --network none nasty/kinds:buildkit echo it-runs
+    command: docker run --rm --network none nasty/kinds:classic echo it-runs
     entrypoint: []
     network_mode: "service:docker"
     volumes: ["run:/var/run"]

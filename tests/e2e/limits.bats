@@ -114,7 +114,7 @@ build_on_top() { # LAYERS
 @test "the same in a dind in a dind in a dind" {
   [ -n "${DIND_TEST_FULL-}" ] || skip "with --full"
   enter_nested 2
-  plain=$matrix boot
+  plain=$few boot
   are_whole
   build_on_top 60
 }

@@ -33,7 +33,7 @@ teardown_file() {
 
 # What stands for the images of the manifests' registries, and for the image that the job wants.
 play() { # MANIFEST [options]
-  run "$e2e/support/kubelet" --image "registry.example.com/ci-dind:1=$baked" --image "registry.example.com/dind-init:1=$plain" \
+  run "$e2e/support/kubelet" --image "registry.example.com/ci-dind:1=$few" --image "registry.example.com/dind-init:1=$plain" \
     --image "docker:29-cli=$runner" --image "ghcr.io/actions/actions-runner:latest=$runner" \
     --text "alpine:3.20=nasty/kinds:classic" "${@:2}" "$pod" "$examples/$1"
   echo "$output"
@@ -107,7 +107,7 @@ podman() {
 @test "kubernetes-sidecar/pod-before-1.29.yaml by podman kube play" {
   needs podman command -v podman
   local image
-  for image in "$baked=registry.example.com/ci-dind:1" "$runner=docker.io/library/docker:29-cli"; do
+  for image in "$few=registry.example.com/ci-dind:1" "$runner=docker.io/library/docker:29-cli"; do
     docker save "${image%%=*}" | podman load -q
     podman tag "localhost/${image%%=*}" "${image#*=}"
   done

@@ -3,6 +3,7 @@
 # images that are not there yet, and runs every test on every cell.
 #
 #   run.sh [--full] [--cell CELL]... [FILE.bats]... [-- bats options]
+#   run.sh --world [--cell CELL]...     only what needs no programs under test
 #
 # A cell is the major version of a base's engine (20, 26, 28) or `alpine`. --full adds the slow tests, and on 26 what is
 # neither the matrix nor the containerd store.
@@ -15,27 +16,30 @@ set -euo pipefail
 # shellcheck source=support/load.bash
 source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 
-# Once; on every cell; on the newest alone, and, with --full, on every other cell, too; on the newest, beside those.
-once=(programs.bats pid1.bats bake.bats probe.bats create.bats)
-each=(content.bats load.bats use.bats registry.bats boot.bats matrix.bats volumes.bats)
+# Once; on every cell; on the newest alone, and, with --full, on every other cell, too; on 28, which the examples are
+# for. Those that take longest are first.
+once=(bake.bats create.bats pid1.bats programs.bats probe.bats)
+each=(matrix.bats volumes.bats use.bats content.bats boot.bats load.bats registry.bats)
 containerd=(containerd.bats) # of engines that have such a store: from 24 on
-drop_in=(listeners.bats tls.bats stock_parity.bats)
-newest=("${drop_in[@]}" limits.bats stop.bats settings.bats forms.bats lifecycle.bats)
-beside=(examples.bats pods.bats)
+drop_in=(stock_parity.bats listeners.bats tls.bats)
+newest=("${drop_in[@]}" lifecycle.bats settings.bats forms.bats limits.bats stop.bats)
+examples=(pods.bats examples.bats)
 cells=()
 files=()
 full=""
+world_only=""
 
 while [ $# -gt 0 ]; do
   case "$1" in
     --full) full=1 ;;
+    --world) world_only=1 ;;
     --cell) cells+=("$2"); shift ;;
     *.bats)
       files+=("$(basename "$1")")
       [ -e "$e2e/${files[-1]}" ] || { echo "run.sh: there is no $e2e/${files[-1]}" >&2; exit 64; }
       ;;
     --) shift; break ;;
-    *) echo "usage: run.sh [--full] [--cell CELL]... [FILE.bats]... [-- bats options]" >&2; exit 64 ;;
+    *) echo "usage: run.sh [--full | --world] [--cell CELL]... [FILE.bats]... [-- bats options]" >&2; exit 64 ;;
   esac
   shift
 done
@@ -49,63 +53,76 @@ cannot() {
   exit 0
 }
 
-wanted() {
+# The files of one cell, in that order, each as a line `CELL FILE`.
+jobs_of() { # CELL FILE…
   local file
-  for file in "$@"; do
-    if [ ${#files[@]} -eq 0 ] || [[ " ${files[*]} " == *" $file "* ]]; then echo "$e2e/$file"; fi
+  for file in "${@:2}"; do
+    if [ ${#files[@]} -eq 0 ] || [[ " ${files[*]} " == *" $file "* ]]; then echo "$1 $file"; fi
   done
 }
 
-run_files() { # CELL FILE… -- bats options
-  local cell=$1 chosen=() mark=""
-  shift
-  while [ "$1" != -- ]; do chosen+=("$1"); shift; done
-  shift
-  if [ ${#chosen[@]} -eq 0 ]; then return; fi
-  printf '%s\n' "${chosen[@]##*/}" >>"$seen/ran"
-  echo "# cell $cell"
-  if [ ${#cells[@]} -gt 1 ]; then mark="$cell  "; fi
-  DIND_TEST_CELL=$cell DIND_TEST_ENGINE_STAYS=1 bats --print-output-on-failure --timing "$@" "${chosen[@]}" 2>&1 |
-    sed -u "s/^/$mark/" | tee -a "$seen/log" || echo "$cell" >>"$seen/failed"
-}
-
-run_cell() { # CELL bats options
-  local here chosen
+jobs_of_cell() { # CELL
+  local here
   case "$1" in
     # The Alpine layout changes how programs are found and started, not what an engine makes of layers.
     alpine) here=(boot.bats) ;;
     26) if [ -n "$everything" ]; then here=("${each[@]}"); else here=(matrix.bats); fi; here+=("${containerd[@]}") ;;
-    28 | custom) here=("${each[@]}" "${containerd[@]}" "${newest[@]}") ;;
+    28) here=("${each[@]}" "${containerd[@]}" "${newest[@]}" "${examples[@]}") ;;
+    custom) here=("${each[@]}" "${containerd[@]}" "${newest[@]}") ;;
     *) here=("${each[@]}") ;;
   esac
   if [ -n "$everything" ] && [[ " ${here[*]} " != *" tls.bats "* ]]; then here+=("${drop_in[@]}" limits.bats); fi
-  mapfile -t chosen < <(wanted "${here[@]}")
-  run_files "$1" "${chosen[@]}" -- "${@:2}"
+  jobs_of "$1" "${here[@]}"
 }
 
-run_all_but_newest() { # bats options
-  local chosen cell
-  mapfile -t chosen < <(wanted "${once[@]}")
-  run_files "${cells[0]}" "${chosen[@]}" -- "$@"
-  for cell in "${cells[@]}"; do [ "$cell" = 28 ] || run_cell "$cell" "$@"; done
-  if [[ " ${cells[*]} " == *" 28 "* ]]; then
-    mapfile -t chosen < <(wanted "${beside[@]}")
-    run_files 28 "${chosen[@]}" -- "$@"
+# The cell with the most tests first, so that no long job is the last to begin.
+all_jobs() {
+  local cell
+  if [[ " ${cells[*]} " == *" 28 "* ]]; then jobs_of_cell 28; fi
+  for cell in "${cells[@]}"; do [ "$cell" = 28 ] || jobs_of_cell "$cell"; done
+  jobs_of "${cells[0]}" "${once[@]}"
+}
+
+run_job() { # CELL FILE bats options
+  local cell=$1 file=$2 name="$1 ${2%.bats}" mark=""
+  shift 2
+  if [ ${#jobs[@]} -gt 1 ]; then mark="$name  "; fi
+  # shellcheck disable=SC1090  # what prepare found
+  source "$seen/$cell.prepared"
+  if DIND_TEST_CELL=$cell DIND_TEST_PREPARED=1 bats --print-output-on-failure --timing "$@" "$e2e/$file" 2>&1 |
+    sed -u "s/^/$mark/" | tee "$seen/$name.log"; then
+    : >"$seen/$name.passed"
   fi
+}
+
+# One more than there are processors: a test waits for engines as long as it computes.
+run_jobs() { # bats options
+  local job room=$(($(nproc) + 1))
+  for job in "${jobs[@]}"; do
+    if ((room > 0)); then room=$((room - 1)); else wait -n || true; fi
+    # shellcheck disable=SC2086  # the cell, and the file
+    run_job $job "$@" &
+  done
+  wait
 }
 
 # A base takes a minute, most of it one thread's. The image set is built on two.
 make_bases() {
-  local cell pid making=()
-  for cell in $(printf '%s\n' 20 28 "${cells[@]}" | sort -u); do
-    if [ "$cell" != alpine ]; then
-      base_of "$cell" >/dev/null &
-      making+=($!)
-    fi
-  done
-  "$project/scripts/stand-in.sh" debian >/dev/null &
-  making+=($!)
-  for pid in "${making[@]}"; do wait "$pid"; done
+  local cell bases=(bookworm sid debian)
+  for cell in "${cells[@]}"; do if [ "$cell" = 26 ]; then bases+=(trixie); fi; done
+  at_once "$project/scripts/stand-in.sh" "${bases[@]}" >/dev/null
+}
+
+# Cell alpine has the engine of 28, and its loads.
+make_oracles() {
+  local cell engines=()
+  for cell in "${cells[@]}"; do if [ "$cell" != alpine ] || [ "${cells[*]}" = alpine ]; then engines+=("$cell"); fi; done
+  at_once make_oracle "${engines[@]}"
+}
+
+prepare_cell() { # CELL
+  prepare "$1"
+  declare -p "${prepared[@]}" >"$seen/$1.prepared"
 }
 
 [ "$(id -u)" -eq 0 ] || cannot "root"
@@ -132,21 +149,27 @@ if [ -n "$everything" ]; then
 fi
 
 make_bases
-for cell in "${cells[@]}"; do prepare "$cell"; done
-# The cell with the most tests runs beside all others.
+make_shared
+make_oracles
+if [ -n "$world_only" ]; then exit; fi
+
 seen=$(mktemp -d)
 trap 'rm -r "$seen"; stop_engine' EXIT
-touch "$seen/failed" "$seen/ran"
-if [[ " ${cells[*]} " == *" 28 "* ]]; then run_cell 28 "$@" & fi
-run_all_but_newest "$@"
-wait
+make_programs_image
+at_once prepare_cell "${cells[@]}"
+mapfile -t jobs < <(all_jobs)
 for file in "${files[@]}"; do
-  grep -qxF "$file" "$seen/ran" || { echo "run.sh: $file has nothing to say about cell ${cells[*]}" >&2; exit 64; }
+  [[ " ${jobs[*]} " == *" $file "* ]] || { echo "run.sh: $file has nothing to say about cell ${cells[*]}" >&2; exit 64; }
 done
+run_jobs "$@"
 echo "# end-to-end tests took $((SECONDS / 60)) min $((SECONDS % 60)) s"
-if [ -s "$seen/failed" ]; then
-  echo "e2e: failures in cell $(sort -u "$seen/failed" | paste -sd " ")" >&2
+failed=()
+for job in "${jobs[@]}"; do [ -e "$seen/${job%.bats}.passed" ] || failed+=("${job%.bats}"); done
+if [ ${#failed[@]} -gt 0 ]; then
+  printf 'e2e: failures in %s\n' "${failed[@]}" >&2
   # The lines that explain a failure follow it, each with a hash.
-  awk '/^([a-z0-9]+  )?not ok /{told = 1} /^([a-z0-9]+  )?ok /{told = 0} told' "$seen/log" >&2
+  for job in "${failed[@]}"; do
+    awk '/^([a-z0-9]+ [a-z0-9_]+  )?not ok /{told = 1} /^([a-z0-9]+ [a-z0-9_]+  )?ok /{told = 0} told' "$seen/$job.log" >&2
+  done
   exit 1
 fi

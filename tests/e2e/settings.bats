@@ -75,10 +75,10 @@ wait_reload() { # COUNT
 
 @test "an empty file, and one with a byte order mark, are read" {
   : >"$etc/daemon.json"
-  start_dind "$dind" "$baked" -v "$etc:/etc/docker:ro"
+  start_dind "$dind" "$few" -v "$etc:/etc/docker:ro"
   docker rm -fv "$dind" >/dev/null
   printf '\xef\xbb\xbf{"labels": ["a=b"]}' >"$etc/daemon.json"
-  start_dind "$dind" "$baked" -v "$etc:/etc/docker:ro"
+  start_dind "$dind" "$few" -v "$etc:/etc/docker:ro"
   [ "$(inner "$dind" info -f '{{.Labels}}')" = "[a=b]" ]
 }
 
@@ -124,7 +124,7 @@ publish() { # VERSION CONTENT
 
 @test "SIGHUP: a ConfigMap that was swapped is merged again" {
   publish 1 '{"labels": ["v=1"]}'
-  start_dind "$dind" "$baked" -v "$etc:/etc/docker:ro"
+  start_dind "$dind" "$few" -v "$etc:/etc/docker:ro"
   [ "$(inner "$dind" info -f '{{.Labels}}')" = "[v=1]" ]
   publish 2 '{"labels": ["v=2"]}'
   docker kill -s HUP "$dind" >/dev/null
@@ -138,7 +138,7 @@ publish() { # VERSION CONTENT
 }
 
 @test "SIGHUP: what was written into the file inside is taken up" {
-  start_dind "$dind" "$baked"
+  start_dind "$dind" "$few"
   docker exec "$dind" sh -c 'echo "{\"labels\": [\"in=side\"]}" >/etc/docker/daemon.json'
   docker kill -s HUP "$dind" >/dev/null
   wait_reload 1
@@ -148,7 +148,7 @@ publish() { # VERSION CONTENT
 
 @test "SIGHUP: a file that cannot be read changes nothing, and is named" {
   echo '{"labels": ["v=1"]}' >"$etc/daemon.json"
-  start_dind "$dind" "$baked" -v "$etc:/etc/docker"
+  start_dind "$dind" "$few" -v "$etc:/etc/docker"
   echo '{' >"$etc/daemon.json"
   docker kill -s HUP "$dind" >/dev/null
   local deadline=$((SECONDS + 10))
@@ -157,7 +157,7 @@ publish() { # VERSION CONTENT
 }
 
 @test "a root that cannot be written to gets --config-file" {
-  start_dind "$dind" "$baked" --read-only --tmpfs /run --tmpfs /etc/docker:ro --tmpfs /certs
+  start_dind "$dind" "$few" --read-only --tmpfs /run --tmpfs /etc/docker:ro --tmpfs /certs
   docker exec "$dind" sh -c 'tr "\0" "\n" </proc/$(cat /var/run/docker.pid)/cmdline' | grep -q -- --config-file=/run/dind-init/daemon.json
-  inner "$dind" run --rm --network none nasty/kinds:buildkit true
+  inner "$dind" run --rm --network none nasty/kinds:classic true
 }

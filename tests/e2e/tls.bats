@@ -196,7 +196,7 @@ text_of() { openssl x509 -noout -in "$made/$1" "${@:2}"; }
   mkdir "$BATS_TEST_TMPDIR/client"
   chmod 1777 "$BATS_TEST_TMPDIR/client"
   docker rm -fv "$dind" >/dev/null 2>&1 || true
-  docker run -d --name "$dind" --privileged -v "$BATS_TEST_TMPDIR/client:/certs/client" "$baked" \
+  docker run -d --name "$dind" --privileged -v "$BATS_TEST_TMPDIR/client:/certs/client" "$few" \
     dockerd-entrypoint.sh --label=from=gitlab >/dev/null
   wait_until "$dind" 60 dindctl ready
   address=$(docker inspect -f '{{.NetworkSettings.IPAddress}}' "$dind")
@@ -204,7 +204,7 @@ text_of() { openssl x509 -noout -in "$made/$1" "${@:2}"; }
   timeout 10 bash -c "until : </dev/tcp/$address/2376; do sleep 0.1; done" 2>/dev/null
   run docker run --rm --name "$job" --add-host "docker:$address" -v "$BATS_TEST_TMPDIR/client:/certs/client:ro" \
     -e DOCKER_HOST=tcp://docker:2376 -e DOCKER_TLS_VERIFY=1 -e DOCKER_CERT_PATH=/certs/client --user 1000 \
-    --entrypoint docker "$plain" run --rm --network none nasty/kinds:buildkit echo from the job
+    --entrypoint docker "$plain" run --rm --network none nasty/kinds:classic echo from the job
   [ "$status" = 0 ]
   [[ "$output" == *"from the job"* ]]
   run docker exec "$dind" docker info -f '{{.Labels}}'

@@ -10,14 +10,23 @@ source "$e2e/support/filesystems.bash"
 # shellcheck source=nested.bash
 source "$e2e/support/nested.bash"
 
+# What every cell stands on, and that needs no programs under test.
+make_shared() {
+  make_treelist
+  make_images
+  make_matrix_archives
+}
+
 # Everything that the tests of a cell need.
 prepare() {
   start_engine
-  make_treelist
+  make_shared
   make_programs_image
-  make_images
-  make_matrix_archives
   make_plain "$1"
   make_baked "$1"
+  make_few "$1"
   make_oracle "$1"
+  # shellcheck disable=SC2163  # the variables that it names
+  export "${prepared[@]}"
 }
+prepared=(treelist images programs_image programs_key plain baked few few_key oracle)

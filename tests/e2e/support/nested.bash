@@ -43,8 +43,7 @@ name_around() { echo "e2e-around-${1//[:\/]/-}"; } # IMAGE
 # Enters a dind in which the image of the matrix is baked, or one in another.
 enter_nested() { # 1 | 2
   local nesting=dind-test-nesting:$DIND_TEST_CELL twice=dind-test-nesting-twice:$DIND_TEST_CELL
-  make_matrix "$DIND_TEST_CELL"
-  make_nesting "$nesting" "$matrix"
+  make_nesting "$nesting" "$few"
   if [ "$1" = 2 ]; then
     make_nesting "$twice" "$nesting"
     enter_dind "$twice"

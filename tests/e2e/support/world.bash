@@ -26,6 +26,16 @@ needs() {
   if [ "${CI-}" = true ] || [ -n "${DIND_TEST_STRICT-}" ]; then die "needs $1"; else skip "needs $1"; fi
 }
 
+# Runs a command once for each argument, side by side. Fails where one of them does.
+at_once() { # COMMAND ARGUMENT…
+  local argument pid pids=()
+  for argument in "${@:2}"; do
+    "$1" "$argument" &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid"; done
+}
+
 # A digest of files and directories, names included but not where they lie, for naming what is made from them.
 digest_of() {
   local path
@@ -127,9 +137,9 @@ make_baked() { # CELL
   rm -r "$context"
 }
 
-# With the few images of the matrix.
-make_matrix() { # CELL
-  matrix=dind-test-matrix:$1
-  matrix_key=$(key_of "$images $(matrix_references)")
-  is_made_from "$matrix" "$matrix_key" || bake_into_plain "$matrix" "$matrix_key" "$images/matrix"
+# With the few images of the matrix, for tests that need one or two: seeding the whole set costs a processor a second.
+make_few() { # CELL
+  few=dind-test-few:$1
+  few_key=$(key_of "$images $(matrix_references)")
+  is_made_from "$few" "$few_key" || bake_into_plain "$few" "$few_key" "$images/matrix"
 }
