@@ -5,8 +5,8 @@
 #
 #   scripts/test.sh [--full] [STAGE]...
 #
-# Stages: style headers asan release soak crash e2e; --full adds dev (the same tests without sanitizers), tsan, tidy, valgrind,
-# every kill of crash and every cell of e2e.
+# Stages: style headers asan release soak crash e2e, which run beside each other; those that are named, one by one.
+# --full adds dev (the same tests without sanitizers), tsan, tidy, valgrind, every kill of crash and every cell of e2e.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,16 +17,11 @@ for argument in "$@"; do
     --full) full=1 ;;
     style | headers | dev | asan | tsan | tidy | valgrind | release | soak | crash | e2e) stages+=("$argument") ;;
     *)
-      sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+      sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
       exit 64
       ;;
   esac
 done
-if [ ${#stages[@]} -eq 0 ]; then
-  stages=(style headers asan release soak crash e2e)
-  if [ -n "$full" ]; then stages=(style headers dev asan tsan tidy valgrind release soak crash e2e); fi
-fi
-
 # Another clone of the same sources finds what this one compiled.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 export CCACHE_SLOPPINESS=pch_defines,time_macros # or it would not know files with a precompiled header
@@ -95,15 +90,72 @@ stage_crash() {
   tests/crash/cut.sh --every "$([ -n "$full" ] && echo 3 || echo 20)"
 }
 
+stage_world() {
+  if [ -n "$full" ]; then tests/e2e/run.sh --full --world; else tests/e2e/run.sh --world; fi
+}
+
 stage_e2e() {
   if [ ! -x build/release/bin/dind-init ]; then stage_release; fi
   if [ -n "$full" ]; then tests/e2e/run.sh --full; else tests/e2e/run.sh; fi
 }
 
+run_stages() {
+  local stage
+  for stage in "$@"; do
+    say "$stage"
+    "stage_$stage"
+  done
+}
+
+# Stages, one after the other, beside what else runs. Each line says which of the lanes it is from; what it wrote and
+# that it has passed is kept.
+lane() { # NAME STAGE…
+  run_stages "${@:2}" 2>&1 | tee "build/lanes/$1.log" | sed -u "s/^/$1  /"
+  : >"build/lanes/$1.passed"
+}
+
+lanes=(sources world programs busy e2e)
+
+# What compiles, below the priority of what waits for engines. The images that end-to-end tests stand on need no program
+# of ours, so they are made while the programs are.
+run_lanes() {
+  local sources=(style headers asan) pid_of_world pid_of_programs
+  if [ -n "$full" ]; then sources=(style headers dev asan tsan tidy valgrind); fi
+  (renice -n 10 -p $BASHPID >/dev/null; lane sources "${sources[@]}") &
+  lane world world &
+  pid_of_world=$!
+  lane programs release &
+  pid_of_programs=$!
+  if wait "$pid_of_programs"; then
+    lane busy soak crash &
+    if wait "$pid_of_world"; then lane e2e e2e & fi
+  fi
+  wait
+}
+
+# What a lane wrote since its last stage began, which is the one that failed.
+explain() { # LANE
+  if [ ! -e "build/lanes/$1.log" ]; then
+    printf '\n== %s did not run\n' "$1"
+    return
+  fi
+  printf '\n== what failed in %s:\n' "$1"
+  awk '/^== /{text = ""} {text = text $0 "\n"} END {printf "%s", text}' "build/lanes/$1.log"
+}
+
 scripts/packages.sh build checks
-mkdir -p build
-for stage in "${stages[@]}"; do
-  say "$stage"
-  "stage_$stage"
-done
+if [ ${#stages[@]} -gt 0 ]; then
+  mkdir -p build
+  run_stages "${stages[@]}"
+else
+  scripts/packages.sh e2e # once: two lanes that install would wait for each other
+  rm -rf build/lanes
+  mkdir -p build/lanes
+  run_lanes
+  failed=""
+  for lane in "${lanes[@]}"; do
+    if [ ! -e "build/lanes/$lane.passed" ]; then explain "$lane"; failed=1; fi
+  done
+  if [ -n "$failed" ]; then say "failed"; exit 1; fi
+fi
 say "all of it passed"

@@ -29,12 +29,14 @@ using test::TempDir;
 
 constexpr const char* kOwn = "own";
 
-// What a probe could leave behind, as text.
+// What a probe could leave behind, as text. Other programs may probe data roots of their own
+// meanwhile.
 std::string traces_of(const std::string& place) {
+  const std::string scratch = place + "/probe-";
   std::string traces;
   const auto mounts = sys::read_mountinfo();
   for (const sys::MountEntry& mount : *mounts) {
-    if (mount.mount_point.native().find("/probe-") != std::string::npos) {
+    if (mount.mount_point.native().find(scratch) != std::string::npos) {
       traces += "mount " + mount.mount_point.native() + "\n";
     }
   }
@@ -43,7 +45,7 @@ std::string traces_of(const std::string& place) {
     const auto entries = sys::list_dir(fd);
     for (const sys::DirEntry& entry : *entries) {
       const auto text = sys::read_file(dir + "/" + entry.name + "/" + file, 1U << 20U);
-      if (text && text->find("/probe-") != std::string::npos) {
+      if (text && text->find(scratch) != std::string::npos) {
         traces += file + " " + *text + "\n";
       }
     }
