@@ -5,7 +5,7 @@
 # An image in which another dind image is baked.
 make_nesting() { # IMAGE INNER: INNER is an image of the private engine
   local key context
-  key=$(key_of "$(docker image inspect -f '{{.Id}}' "$2")")
+  key=$(key_of "$2 $(docker image inspect -f '{{.Id}}' "$2")")
   if is_made_from "$1" "$key"; then return; fi
   context=$(mktemp -d)
   docker save -o "$context/inner.tar" "$2"
