@@ -65,12 +65,17 @@ list_as_seen() { # NAME REFERENCE [OPTION]…
 
 # The listings of images in the engine of container $1, as files in directory $2. One `exec` lists them all.
 list_images() { # CONTAINER DIRECTORY REFERENCE…
+  local reference
   mkdir -p "$2"
   # shellcheck disable=SC2016  # for the shell inside to expand
   docker exec "$1" sh -ec 'for reference in $1; do echo "image $reference"; docker run $2 "$reference" $3; done' \
     sh "${*:3}" "${listing[*]} ${as_root[*]}" "$(whole_root)" >"$2/all" || return
   awk -v directory="$2" '/^image / {close(file); gsub("/", "_", $2); file = directory "/" $2; next} {print >file}' "$2/all"
   rm "$2/all"
+  # An engine gives up the output of a container that has ended when it gets no processor for two seconds.
+  for reference in "${@:3}"; do
+    [ -s "$2/${reference//\//_}" ] || list_image "$1" "$reference" >"$2/${reference//\//_}"
+  done
 }
 
 # Prints every path that differs, under the image that it is in.
