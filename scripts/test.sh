@@ -116,18 +116,23 @@ lane() { # NAME STAGE…
 
 lanes=(sources world programs busy e2e)
 
-# What compiles, below the priority of what waits for engines. The images that end-to-end tests stand on need no program
-# of ours, so they are made while the programs are.
+# Below the priority of what waits for engines.
+low_lane() {
+  renice -n 10 -p $BASHPID >/dev/null
+  lane "$@"
+}
+
+# The images that end-to-end tests stand on need no program of ours, so they are made while the programs are.
 run_lanes() {
   local sources=(style headers asan) pid_of_world pid_of_programs
   if [ -n "$full" ]; then sources=(style headers dev asan tsan tidy valgrind); fi
-  (renice -n 10 -p $BASHPID >/dev/null; lane sources "${sources[@]}") &
+  low_lane sources "${sources[@]}" &
   lane world world &
   pid_of_world=$!
   lane programs release &
   pid_of_programs=$!
   if wait "$pid_of_programs"; then
-    lane busy soak crash &
+    low_lane busy soak crash &
     if wait "$pid_of_world"; then lane e2e e2e & fi
   fi
   wait
