@@ -57,6 +57,25 @@ Exit codes: 0 done; 1 a step failed, and its name is printed; 64 a mistake in th
 HELP
 }
 
+# see_help WORD CANDIDATE...: where to read on, and the first candidate that is WORD but for a letter too many, too few
+# or wrong, or two that changed places.
+see_help() {
+  local word=$1 candidate i
+  shift
+  for candidate in "$@"; do
+    for ((i = 0; i <= ${#candidate}; i++)); do
+      local before=${candidate:0:i} after=${candidate:i}
+      case "$word" in
+        "$before"?"$after" | "$before${after:1}" | "$before"?"${after:1}" | "$before${after:1:1}${after:0:1}${after:2}")
+          echo ": is $candidate meant? See --help"
+          return
+          ;;
+      esac
+    done
+  done
+  echo "; see --help"
+}
+
 usage_error() {
   echo "create.sh: $*" >&2
   exit 64
@@ -71,7 +90,7 @@ while [ $# -gt 0 ]; do
     --dry-run) dry_run=1 ;;
     --no-push) push="" ;;
     --work) [ $# -gt 1 ] || usage_error "--work needs a directory"; work=$2; shift ;;
-    -*) usage_error "unknown option $1; see --help" ;;
+    -*) usage_error "unknown option $1$(see_help "$1" --dry-run --no-push --work --help)" ;;
     *) [ -z "$config" ] || usage_error "one CONFIG only; see --help"; config=$1 ;;
   esac
   shift
@@ -119,7 +138,7 @@ read_config() {
         [ $# -eq 2 ] || usage_error "$config:$line: login REGISTRY USER VARIABLE"
         logins+=("$value $1 $2")
         ;;
-      *) usage_error "$config:$line: unknown setting $key; see --help" ;;
+      *) usage_error "$config:$line: unknown setting $key$(see_help "$key" base target tag image copy platform with login insecure)" ;;
     esac
   done < <(tr -d '\r' <"$config") # lines may end as on Windows
   [ -n "$base" ] || usage_error "$config: no base"

@@ -23,13 +23,18 @@ namespace {
 constexpr std::string_view kBakeVerb = "bake";
 constexpr const char* kExamples = R"(Examples:
   docker save alpine:3.20 node:22 | dindctl bake -o /var/lib/dind-cache -
-  dindctl bake -o /var/lib/dind-cache docker-archive:images.tar oci:builder:acme/builder:1.4
+  dindctl bake -o /var/lib/dind-cache docker-archive:images.tar oci:builder:acme:1.4
   dindctl bake -o out/cache --copy acme/builder:1.4 images.tar.gz
 
 An image that cannot be baked costs no other: it is named, and the exit code is 1.
 
-Exit codes: 0 done; 1 done, but without some images; 64 usage; 65 bad input; 74 I/O error.
-A bake that fails leaves nothing.)";
+Exit codes:
+  0   done
+  1   done, but without some images
+  64  usage
+  65  bad input: an archive, a layout, a list
+  74  the system refused: no such file, no room, no permission
+  A bake that fails leaves nothing, unless all that fails is to print the summary.)";
 
 struct BakeArguments {
   std::string target;
@@ -119,8 +124,8 @@ void add_bake(CLI::App& app, int& exit_code) {
       ->type_name("SOURCE")
       ->required();
   verb->add_option("--copy", arguments->copies,
-                   "an image that is to be copied into the volume at boot, never borrowed: for "
-                   "images that mount overlays over their own root; may be given again")
+                   "copy this image into the volume at boot, and never borrow it: for images that "
+                   "mount overlays over their own root; may be given again")
       ->type_name("REF")
       ->allow_extra_args(false);
   verb->add_option("--platform", arguments->platform,

@@ -96,8 +96,10 @@ void put_line(std::string& out, std::string_view label, std::string_view value) 
 
 void add_report_options(CLI::App& verb, ReportOptions& options) {
   verb.add_option("--run-dir", options.run_dir,
-                  "where status.json is, if not in /run/dind-init or the data root");
+                  "where status.json is, if not in /run/dind-init or the data root")
+      ->type_name("DIR");
   verb.add_option("--data-root", options.data_root, "the engine's data root")
+      ->type_name("DIR")
       ->capture_default_str();
 }
 

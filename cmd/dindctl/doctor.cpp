@@ -15,12 +15,20 @@ namespace dind::ctl {
 namespace {
 
 constexpr const char* kDoctorFooter =
-    R"(Looks at what an engine in a container needs of its host: capabilities, confinement, cgroups, an
-overlay in the data root, iptables, devices, names, addresses and the MTU, with the DIND_* variables of
-this environment. A line that begins with "!!" will hurt, one with "! " hurts some. A cgroup and an
-overlay are made for it, and removed again.
+    R"(Looks at what an engine in a container needs of its host: capabilities, confinement,
+cgroups, an overlay in the data root, iptables, devices, names, addresses and the MTU,
+with the DIND_* variables of this environment. A line that begins with "!!" will hurt,
+one with "! " hurts some. A cgroup and an overlay are made for it, and removed again.
 
-Exit codes: 0 nothing will hurt; 1 something will; 64 usage.)";
+Examples:
+  docker run --rm --privileged --entrypoint dindctl IMAGE doctor
+  kubectl exec POD -c dind -- dindctl doctor
+
+Exit codes:
+  0   nothing will hurt
+  1   something will
+  64  usage
+  74  standard output could not be written)";
 
 std::vector<std::string> environment_of_this() {
   std::vector<std::string> environment;
@@ -58,7 +66,9 @@ int run_doctor(const std::string& data_root) {
 void add_doctor(CLI::App& app, int& exit_code) {
   const auto data_root = std::make_shared<std::string>("/var/lib/docker");
   CLI::App* verb = app.add_subcommand("doctor", "tells what is wrong with this host");
-  verb->add_option("--data-root", *data_root, "the engine's data root")->capture_default_str();
+  verb->add_option("--data-root", *data_root, "the engine's data root")
+      ->type_name("DIR")
+      ->capture_default_str();
   verb->footer(kDoctorFooter);
   verb->callback([data_root, &exit_code] { exit_code = run_doctor(*data_root); });
 }

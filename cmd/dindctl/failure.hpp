@@ -8,8 +8,9 @@
 
 namespace dind::ctl {
 
-// Says in one line on standard error what a verb could not do, and returns the
-// exit code: bad data where no system call is to blame, an I/O error otherwise.
+// Says in one line on standard error what a verb could not do, or what the program could not where
+// `verb` is empty. Returns the exit code: bad data where no system call is to blame, an I/O error
+// otherwise.
 int fail(std::string_view verb, const Error& error);
 
 // The same for what is wrong with the command line.

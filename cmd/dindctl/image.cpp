@@ -1,3 +1,4 @@
+#include "choice.hpp"
 #include "failure.hpp"
 #include "image_job.hpp"
 #include "interrupt.hpp"
@@ -27,7 +28,8 @@ Targets:
   oci-archive:FILE[:REF]     the same in a tar
   docker-archive:FILE        what `docker load` takes, layers uncompressed; FILE may be -
   docker-daemon:             the engine of DOCKER_HOST
-  The last, and docker-archive:-, need room for the whole image in TMPDIR (/var/tmp).
+  docker-daemon: and docker-archive:- need room for the whole image in TMPDIR
+  (/var/tmp).
 
 Examples:
   dindctl image --base docker-daemon:docker:28-dind --tag ci-dind:1 -o docker-daemon: \
@@ -35,13 +37,18 @@ Examples:
   dindctl image --base oci:dind:28 -o oci:out:ci-dind:1 --reuse oci:out @images.txt
   SOURCE_DATE_EPOCH=0 dindctl image --base dind.tar -o docker-archive:out.tar jobs.tar
 
-Needs no engine for files, and no privileges. The same images give the same digests, on any
-machine and day; an unchanged layer has the same digest in every image.
+Needs no engine for files, and no privileges. The same images give the same digests,
+on any machine and day; an unchanged layer has the same digest in every image.
 
 An image that cannot be had costs no other: it is named, and the exit code is 1.
 
-Exit codes: 0 done; 1 done, but without some images; 64 usage; 65 bad input; 74 I/O error.
-A run that fails leaves nothing.)";
+Exit codes:
+  0   done
+  1   done, but without some images
+  64  usage
+  65  bad input: an archive, a layout, a list
+  74  the system refused: no such file, no room, no permission
+  A run that fails leaves nothing, unless all that fails is to print the summary.)";
 
 int fail_image(const Error& error) {
   return fail(kImageVerb, stop_flag() ? Error("stopped, nothing is left of it") : error);
@@ -81,6 +88,7 @@ void print_summary(const ImageArguments& arguments, const outer::OuterImageRepor
   if (report.layers_shared > 0) {
     layers += fmt::format(", 1 shared by {} small ones", report.layers_shared);
   }
+  layers += ", 1 with the index";
   // To standard error where the image itself goes to standard output.
   std::FILE* const out = arguments.target == "docker-archive:-" ? stderr : stdout;
   const std::string target = arguments.target.ends_with(':')
@@ -195,20 +203,17 @@ void add_image(CLI::App& app, int& exit_code) {
           "--reuse", arguments->reuse,
           "an OCI layout of an earlier run: layers that have not changed are taken from it")
       ->type_name("oci:DIR[:REF]");
-  verb->add_option("--copy", arguments->copies,
-                   "an image that is to be copied into the volume at boot, never borrowed; may be "
-                   "given again")
+  verb->add_option(
+          "--copy", arguments->copies,
+          "copy this image into the volume at boot, and never borrow it; may be given again")
       ->type_name("REF")
       ->allow_extra_args(false);
   verb->add_option("--platform", arguments->platform,
                    "which image to take where there are several, such as linux/arm64")
       ->type_name("PLATFORM")
       ->capture_default_str();
-  verb->add_option("--compression", arguments->compression,
-                   "of the layers made for oci: and oci-archive:; gzip is for engines before 23")
-      ->type_name("")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"zstd", "gzip"}));
+  add_choice(*verb, "--compression", arguments->compression, {"zstd", "gzip"},
+             "of the layers made for oci: and oci-archive:; gzip is for engines before 23");
   verb->add_option("--cache-dir", arguments->cache_dir, "where the cache is in the image")
       ->type_name("PATH")
       ->capture_default_str();

@@ -22,6 +22,18 @@ namespace dind::ctl {
 namespace {
 
 constexpr std::string_view kInspectVerb = "inspect";
+constexpr const char* kInspectFooter =
+    R"(Layers are listed if images share them or if they cannot be borrowed.
+
+Examples:
+  dindctl inspect /var/lib/dind-cache
+  dindctl inspect --json out/cache | jq -r '.images[].names[]'
+
+Exit codes:
+  0   done
+  64  usage
+  65  a cache that cannot be understood
+  74  the system refused: no cache there, no permission)";
 
 // What one layer adds up to for people.
 struct LayerFacts {
@@ -201,9 +213,8 @@ void add_inspect(CLI::App& app, int& exit_code) {
   const auto as_json = std::make_shared<bool>(false);
   auto* const verb = app.add_subcommand("inspect", "lists what a cache holds");
   verb->add_option("cache", *path, "the cache")->type_name("DIR")->required();
-  verb->add_flag("--json", *as_json, "for programs");
-  verb->footer("Layers are listed if images share them or if they cannot be borrowed.\n\n"
-               "Exit codes: 0 done; 64 usage; 65 no cache, or a damaged one; 74 I/O error.");
+  verb->add_flag("--json", *as_json, "prints JSON, for programs");
+  verb->footer(kInspectFooter);
   verb->callback([path, as_json, &exit_code] { exit_code = run_inspect(*path, *as_json); });
 }
 

@@ -1,3 +1,8 @@
+#include "failure.hpp"
+#include "help_text.hpp"
+#include "manual.hpp"
+#include "standard_streams.hpp"
+#include "usage_error.hpp"
 #include "verbs.hpp"
 
 #include <CLI/CLI.hpp>
@@ -6,58 +11,96 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <system_error>
 #include <tuple>
+#include <vector>
 
 namespace dind::ctl {
 namespace {
 
-std::string one_line(const CLI::App*, const CLI::Error& failure) {
-  return fmt::format("dindctl: {}; see dindctl --help\n", failure.what());
+constexpr const char* kProgramFooter = R"(`dindctl VERB --help` tells the rest, with examples.
+
+Exit codes:
+  0   done, or: it holds
+  1   what was asked does not hold, or was done in part
+  64  usage
+  65  bad input data
+  74  the system refused: no such file, no room, no permission; or standard output
+      could not be written)";
+
+struct Group {
+  const char* name;
+  std::vector<void (*)(CLI::App&, int&)> verbs;
+};
+
+void add_verbs(CLI::App& app, int& exit_code) {
+  const std::vector<Group> groups = {
+      {"Caches and images", {add_bake, add_image, add_inspect, add_verify}},
+      {"A host and its data root", {add_probe, add_doctor, add_seed}},
+      {"A dind-init that runs", {add_status, add_plot, add_ready, add_live, add_wait}},
+      {"Help", {add_help}}};
+  for (const Group& group : groups) {
+    for (const auto add : group.verbs) {
+      add(app, exit_code);
+      verbs_in(app).back()->group(group.name);
+    }
+  }
 }
 
-// CLI11 has exit codes of its own; ours are documented.
-int report(const CLI::App& app, const CLI::ParseError& outcome) {
-  return app.exit(outcome) == 0 ? kDone : kUsage; // 0: --help or --version
+// What was asked of the program itself, or of a verb's page.
+int answer(const CLI::App& app, const CLI::Success& asked) {
+  const bool is_version = dynamic_cast<const CLI::CallForVersion*>(&asked) != nullptr;
+  fmt::print("{}", is_version ? fmt::format("{}\n", asked.what()) : app.help());
+  return kDone;
 }
 
-bool is_unknown_verb(const CLI::App& app, const std::string& word) {
-  const auto has_name = [&](const CLI::App* verb) { return verb->get_name() == word; };
-  return !word.starts_with('-') && app.get_subcommands(has_name).empty();
-}
-
-int run(int argc, char** argv) {
-  CLI::App app(
-      "Bakes images into caches for dind-init, and tells what a host can do and how a boot went.",
-      "dindctl");
-  app.set_version_flag("--version", "dindctl " DIND_VERSION);
-  app.require_subcommand(1);
-  app.failure_message(one_line);
-  app.footer("Exit codes: 0 done; 1 the thing asked about does not hold; 64 usage; 65 bad input "
-             "data; 74 I/O error.");
-
-  int exit_code = kDone;
-  add_bake(app, exit_code);
-  add_image(app, exit_code);
-  add_inspect(app, exit_code);
-  add_verify(app, exit_code);
-  add_probe(app, exit_code);
-  add_seed(app, exit_code);
-  add_status(app, exit_code);
-  add_doctor(app, exit_code);
-  add_plot(app, exit_code);
-  add_ready(app, exit_code);
-  add_live(app, exit_code);
-  add_wait(app, exit_code);
-  if (argc > 1 && is_unknown_verb(app, argv[1])) {
-    fmt::print(stderr, "dindctl: there is no verb {}; see dindctl --help\n", argv[1]);
+int parse_and_run(CLI::App& app, int argc, char** argv, const int& exit_code) {
+  if (argc < 2) {
+    fmt::print(stderr, "{}", print_help(app));
     return kUsage;
+  }
+  const std::string word = argv[1];
+  if (!word.starts_with('-') && find_verb(app, word) == nullptr) {
+    return fail_verb(app, word);
   }
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError& outcome) {
-    return report(app, outcome);
+  } catch (const CLI::Success& asked) {
+    return answer(app, asked);
+  } catch (const CLI::ParseError& failure) {
+    return fail_parsing(app, failure);
   }
   return exit_code;
+}
+
+std::string verb_of(const CLI::App& app) {
+  const auto parsed = app.get_subcommands();
+  return parsed.empty() ? "" : parsed.front()->get_name();
+}
+
+int run(int argc, char** argv) {
+  hold_standard_streams();
+  CLI::App app(
+      "Bakes images into caches for dind-init, and tells what a host can do and how a boot went.",
+      "dindctl");
+  app.set_version_flag("--version", "dindctl " DIND_VERSION, "tells the version of dindctl");
+  app.set_help_flag("-h,--help", "tells this, and nothing else is done");
+  app.require_subcommand(1);
+  app.formatter_fn([](const CLI::App* about, const std::string&, CLI::AppFormatMode) {
+    return print_help(*about);
+  });
+  app.footer(kProgramFooter);
+  int exit_code = kDone;
+  add_verbs(app, exit_code);
+  try {
+    const int code = parse_and_run(app, argc, argv, exit_code);
+    return finish_output(verb_of(app), code);
+  } catch (const std::system_error& failure) {
+    if (std::ferror(stdout) == 0) {
+      throw;
+    }
+    return fail(verb_of(app), Error("write standard output", failure.code().value()));
+  }
 }
 
 } // namespace

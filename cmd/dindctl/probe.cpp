@@ -20,22 +20,29 @@ namespace {
 
 constexpr std::string_view kProbeVerb = "probe";
 constexpr const char* kProbeFooter =
-    R"(Each rung is tried for real, in a scratch directory that is removed again: an overlay, a
-loop device with ext4, fuse-overlayfs and a btrfs subvolume are made in the data root, and for
-each cache of DIND_CACHE_DIR (default /var/lib/dind-cache) an overlay over it, a clone and a
-hard link of one of its files. Nothing is left behind. A data root that does not exist is not made:
-its nearest parent that exists is probed, which is the same as long as nothing is mounted there.
+    R"(Each way is tried for real, in a scratch directory that is removed again: an
+overlay, a loop device with ext4, fuse-overlayfs and a btrfs subvolume are made in
+the data root, and for each cache of DIND_CACHE_DIR (/var/lib/dind-cache) an overlay
+over it, a clone and a hard link of one of its files. Nothing is left behind.
 
-Last comes the storage driver that dind-init would use, and why, for the settings of this
-environment (DIND_STORAGE_DRIVER, DOCKER_DRIVER, DIND_REQUIRE_DRIVER, DIND_STORE). Flags of dockerd
-and daemon.json are not looked at. It takes the privileges that dind-init has.
+A data root that does not exist is not made: its nearest parent that exists is probed,
+which is the same as long as nothing is mounted there.
+
+Last comes the storage driver that dind-init would use, and why, for the settings of
+this environment (DIND_STORAGE_DRIVER, DOCKER_DRIVER, DIND_REQUIRE_DRIVER,
+DIND_STORE). Flags of dockerd and daemon.json are not looked at. It takes the
+privileges that dind-init has.
 
 Examples:
   docker run --rm --privileged --entrypoint dindctl IMAGE probe
   kubectl exec POD -c dind -- dindctl probe --json
 
-Exit codes: 0 done; 1 what the environment requires cannot be had; 64 usage; 65 the data root's
-state cannot be understood; 74 I/O error.)";
+Exit codes:
+  0   done
+  1   what the environment requires cannot be had
+  64  usage, and values of variables
+  65  the data root's state cannot be understood
+  74  the system refused: no permission)";
 
 struct ProbeArguments {
   std::string data_root;
@@ -99,10 +106,10 @@ void add_probe(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<ProbeArguments>();
   CLI::App* verb = app.add_subcommand(
       "probe", "tells what this host supports, what dind-init would choose, and why");
-  verb->add_option("--data-root", arguments->data_root,
-                   "the data root to look at; the default is /var/lib/docker")
-      ->type_name("DIR");
-  verb->add_flag("--json", arguments->json, "for programs");
+  verb->add_option("--data-root", arguments->data_root, "the data root to look at")
+      ->type_name("DIR")
+      ->default_str("/var/lib/docker");
+  verb->add_flag("--json", arguments->json, "prints JSON, for programs");
   verb->footer(kProbeFooter);
   verb->callback([arguments, &exit_code] { exit_code = run_probe(*arguments); });
 }

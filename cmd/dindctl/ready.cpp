@@ -1,4 +1,5 @@
 #include "boot_report.hpp"
+#include "failure.hpp"
 #include "verbs.hpp"
 
 #include <daemon/engine_api.hpp>
@@ -25,6 +26,48 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kApiTimeout{2000};
 constexpr std::chrono::milliseconds kPollInterval{50};
+
+constexpr const char* kReadyFooter =
+    R"(Asks the engine, and waits 2 s for its answer. Hooks have run by then, too. A probe of
+Kubernetes has 1 s, unless it says otherwise:
+
+Example:
+  startupProbe:
+    exec: {command: [dindctl, ready, --seeded]}
+    periodSeconds: 1
+    timeoutSeconds: 3
+    failureThreshold: 120
+
+Exit codes:
+  0   the API answers
+  1   it does not, or no dind-init runs here; the reason is on standard error
+  64  usage)";
+
+constexpr const char* kLiveFooter =
+    R"(Does not ask the engine: a busy one is not to be killed. A drain, a stop and a restart
+of dockerd count as alive.
+
+Example:
+  livenessProbe:
+    exec: {command: [dindctl, live]}
+    periodSeconds: 30
+
+Exit codes:
+  0   alive
+  1   failed, or no dind-init runs here; the reason is on standard error
+  64  usage)";
+
+constexpr const char* kWaitFooter =
+    R"(Says nothing when the engine is ready, and why where it will not be.
+
+Examples:
+  docker exec NAME dindctl wait
+  docker exec NAME dindctl wait --seeded --timeout 60
+
+Exit codes:
+  0   ready
+  1   not ready in time, or the boot has failed; the reason is on standard error
+  64  usage)";
 
 struct ReadyOptions {
   ReportOptions report;
@@ -81,7 +124,7 @@ Result<void> check_ready(const report::Status& status, const ReadyOptions& optio
 
 int say(std::string_view verb, const Result<void>& outcome) {
   if (!outcome) {
-    fmt::print(stderr, "dindctl {}: {}\n", verb, outcome.error().describe());
+    note(verb, outcome.error().describe());
     return kDoesNotHold;
   }
   return kDone;
@@ -122,9 +165,11 @@ Result<void> wait_until_ready(const ReadyOptions& options) {
   }
 }
 
-CLI::App* add_probe(CLI::App& app, const char* name, const char* what, ReadyOptions& options) {
+CLI::App* add_probe(CLI::App& app, const char* name, const char* what, const char* footer,
+                    ReadyOptions& options) {
   CLI::App* verb = app.add_subcommand(name, what);
   add_report_options(*verb, options.report);
+  verb->footer(footer);
   return verb;
 }
 
@@ -137,30 +182,32 @@ std::string check_seconds(const std::string& text) {
   return is_number && seconds >= 0 ? "" : fmt::format("{} is not a number of seconds", text);
 }
 
-constexpr const char* kSeededHelp = "and every image of the cache is there";
+constexpr const char* kSeededHelp = "only if every image of the cache is there, too";
 
 } // namespace
 
 void add_ready(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<ReadyOptions>();
-  CLI::App* verb = add_probe(app, "ready", "succeeds if the engine's API serves", *options);
+  CLI::App* verb =
+      add_probe(app, "ready", "succeeds if the engine's API answers now", kReadyFooter, *options);
   verb->add_flag("--seeded", options->seeded, kSeededHelp);
   verb->callback([options, &exit_code] { exit_code = say("ready", look_once(*options)); });
 }
 
 void add_live(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<ReadyOptions>();
-  CLI::App* verb =
-      add_probe(app, "live", "succeeds if dind-init runs and has not failed", *options);
+  CLI::App* verb = add_probe(app, "live", "succeeds if dind-init runs and has not failed",
+                             kLiveFooter, *options);
   verb->callback([options, &exit_code] { exit_code = say("live", look_for_life(*options)); });
 }
 
 void add_wait(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<ReadyOptions>();
-  CLI::App* verb = add_probe(app, "wait", "waits until the engine's API serves", *options);
+  CLI::App* verb = add_probe(app, "wait", "waits until `ready` succeeds", kWaitFooter, *options);
   verb->add_flag("--seeded", options->seeded, kSeededHelp);
-  verb->add_option("--timeout", options->timeout_s, "seconds to wait; 0 = without limit")
-      ->check(check_seconds, "SECONDS")
+  verb->add_option("--timeout", options->timeout_s, "how long to wait; 0: for ever")
+      ->type_name("SECONDS")
+      ->check(check_seconds)
       ->capture_default_str();
   verb->callback([options, &exit_code] { exit_code = say("wait", wait_until_ready(*options)); });
 }

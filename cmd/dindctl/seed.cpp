@@ -21,22 +21,30 @@ namespace {
 
 constexpr std::string_view kSeedVerb = "seed";
 constexpr const char* kSeedFooter =
-    R"(Puts the images of the caches (DIND_CACHE_DIR, default /var/lib/dind-cache) into a data root that no
-daemon uses, as dind-init does before it starts dockerd, and by the same variables (DIND_SEED,
-DIND_STORAGE_DRIVER, DIND_SEED_JOBS, ...); dockerd's flags and daemon.json, --userns-remap among them, are not
-looked at. It mounts nothing, so a data root that needs a loop device is for dind-init alone. Killed at any
-moment, it finishes the next time.
+    R"(Puts the images of the caches (DIND_CACHE_DIR, /var/lib/dind-cache) into a data root
+that no daemon uses, as dind-init does before it starts dockerd, and by the same
+variables (DIND_SEED, DIND_STORAGE_DRIVER, DIND_SEED_JOBS, ...). dockerd's flags and
+daemon.json, --userns-remap among them, are not looked at. It mounts nothing, so a data
+root that needs a loop device is for dind-init alone. Killed at any moment, it finishes
+the next time.
 
---dry-run prints, for every layer and image, what would be done and why, and does nothing but probe the host.
---materialise copies what is borrowed from a cache into the volume, so that the volume can go back
-to the stock image, or live on without the cache. dockerd may run meanwhile.
+--dry-run prints, for every layer and image, what would be done and why, and does
+nothing but probe the host.
+
+--materialise copies what is borrowed from a cache into the volume, so that the volume
+can go back to the stock image, or live on without the cache. dockerd may run meanwhile.
 
 Examples:
   dindctl seed --data-root /mnt/volume
   dindctl seed --dry-run
   dindctl seed --materialise
 
-Exit codes: 0 done, every image is there; 1 some are not; 64 usage; 65 bad input data; 74 I/O error.)";
+Exit codes:
+  0   done: every image is there
+  1   some images are not there
+  64  usage, and values of variables
+  65  the data root's state cannot be understood
+  74  the system refused: no room, no permission)";
 
 struct SeedArguments {
   std::string data_root;
@@ -142,7 +150,7 @@ int run_materialise(const config::Settings& settings) {
     }
     borrowed += report->done.size() + report->failed.size();
     for (const std::string& failure : report->failed) {
-      fmt::print(stderr, "dindctl seed: {}\n", failure);
+      note(kSeedVerb, failure);
       exit_code = kDoesNotHold;
     }
   }
@@ -168,18 +176,18 @@ int run_seed(const SeedArguments& arguments) {
     return fail(kSeedVerb, seeding.error());
   }
   if (const auto& refusal = seeding->driver.refusal) {
-    fmt::print(stderr, "dindctl seed: {}\n", refusal->why);
+    note(kSeedVerb, refusal->why);
     return kDoesNotHold;
   }
   if (arguments.dry_run) {
     print_plan(*seeding);
   } else if (seeding->plan.kind == seed::SeedPlan::Kind::load) {
-    fmt::print(stderr, "dindctl seed: these images have to be loaded by an engine, which dind-init "
-                       "does when it boots\n");
+    note(kSeedVerb,
+         "these images have to be loaded by an engine, which dind-init does when it boots");
     return kDoesNotHold;
   }
   if (seeding->failure) {
-    fmt::print(stderr, "dindctl seed: {}\n", seeding->failure->why);
+    note(kSeedVerb, seeding->failure->why);
     return kDoesNotHold;
   }
   return kDone;
@@ -191,11 +199,11 @@ void add_seed(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<SeedArguments>();
   CLI::App* verb = app.add_subcommand(
       "seed", "puts the images of the caches into a data root, without a daemon");
-  verb->add_option("--data-root", arguments->data_root,
-                   "the data root; the default is /var/lib/docker")
-      ->type_name("DIR");
-  CLI::Option* dry_run =
-      verb->add_flag("--dry-run", arguments->dry_run, "say what would be done, and why");
+  verb->add_option("--data-root", arguments->data_root, "the data root")
+      ->type_name("DIR")
+      ->default_str("/var/lib/docker");
+  CLI::Option* dry_run = verb->add_flag("--dry-run", arguments->dry_run,
+                                        "say what would be done, and why; not with --materialise");
   verb->add_flag("--materialise", arguments->materialise,
                  "give borrowed layers files of their own, and seed nothing")
       ->excludes(dry_run);

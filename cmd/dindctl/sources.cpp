@@ -1,5 +1,6 @@
 #include "sources.hpp"
 
+#include "choice.hpp"
 #include "interrupt.hpp"
 
 #include <sys/file.hpp>
@@ -52,11 +53,9 @@ Result<std::vector<images::SourceSpec>> read_sources(const std::vector<std::stri
 }
 
 void add_progress_option(CLI::App& verb, std::string& style) {
-  verb.add_option("--progress", style,
-                  "auto is a bar on a terminal, else plain lines; json is for programs")
-      ->type_name("")
-      ->default_str("auto")
-      ->check(CLI::IsMember({"auto", "plain", "json", "none"}));
+  add_choice(verb, "--progress", style, {"auto", "plain", "json", "none"},
+             "how progress is told on standard error: auto is a bar on a terminal, else plain "
+             "lines; json is for programs");
 }
 
 bake::ProgressStyle progress_style(const std::string& name) {
@@ -68,7 +67,7 @@ bake::ProgressStyle progress_style(const std::string& name) {
 
 void add_strict_option(CLI::App& verb, bool& strict) {
   verb.add_flag("--strict", strict,
-                "refuse all images where one cannot be had; else that one is left out, and the "
+                "make nothing where an image cannot be had; else that one is left out, and the "
                 "exit code is 1");
 }
 

@@ -17,16 +17,17 @@ namespace dind::ctl {
 
 // For the help of the verbs that read images.
 inline constexpr const char* kSourcesHelp = R"(Sources:
-  docker-archive:FILE[:REF]  what `docker save` writes, of any version; FILE may be -
+  docker-archive:FILE[:REF]  what `docker save` writes; FILE may be -
   oci:DIR[:REF]              an OCI image layout, as skopeo and buildx make it
   oci-archive:FILE[:REF]     the same in a tar
   docker-daemon:REF          an image of the engine of DOCKER_HOST
   -                          a `docker save` stream on standard input
   PATH                       an archive or layout, told by what it holds
-  @FILE                      a list of sources, one a line; # at the start of a word
-                             begins a comment
-  Archives and their layers may be plain, gzip, zstd, xz or bzip2. REF picks one image;
-  without it, all are taken. REF also names an image of an OCI layout that says only its tag.
+  @FILE                      a list of sources, one a line; # at the start of a
+                             word begins a comment
+  Archives and their layers may be plain, gzip, zstd, xz or bzip2. REF picks one
+  image; without it, all are taken. REF also names an image of an OCI layout that
+  says only its tag.
 )";
 
 // The sources that the arguments name, lists replaced by what is in them.

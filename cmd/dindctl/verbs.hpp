@@ -25,5 +25,6 @@ void add_live(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_plot(CLI::App& app, int& exit_code);
 void add_wait(CLI::App& app, int& exit_code);
+void add_help(CLI::App& app, int& exit_code);
 
 } // namespace dind::ctl

@@ -21,6 +21,21 @@ namespace dind::ctl {
 namespace {
 
 constexpr std::string_view kVerifyVerb = "verify";
+constexpr const char* kVerifyFooter =
+    R"(Every layer's tar is made again and hashed, and owners, modes, times, links and
+capabilities are compared with its headers. The first wrong path of each layer is
+printed.
+
+Examples:
+  dindctl verify /var/lib/dind-cache
+  dindctl verify --list images.txt out/cache
+
+Exit codes:
+  0   whole
+  1   not whole, or an image of the list is missing
+  64  usage
+  65  a cache that cannot be understood, or such a list
+  74  the system refused: no cache there, no permission)";
 constexpr std::size_t kReferencesLimit = 16U << 20U;
 
 // One reference a line; blank lines and what follows a # do not count.
@@ -126,11 +141,7 @@ void add_verify(CLI::App& app, int& exit_code) {
                    "images that must be there: a reference or ID a line, # begins a comment; - is "
                    "standard input")
       ->type_name("FILE");
-  verb->footer("Every layer's tar is made again and hashed, and owners, modes, times, links and\n"
-               "capabilities are compared with its headers. The first wrong path of each layer is\n"
-               "printed.\n\n"
-               "Exit codes: 0 whole; 1 not whole, or an image of the list is missing; 64 usage;\n"
-               "65 no cache; 74 I/O error.");
+  verb->footer(kVerifyFooter);
   verb->callback([path, list, &exit_code] { exit_code = run_verify(*path, *list); });
 }
 

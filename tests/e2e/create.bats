@@ -167,7 +167,7 @@ fetched() { find "$work/state/images" -mindepth 1 -maxdepth 1 | wc -l; }
   write_config "imgae x"
   run create
   [ "$status" = 64 ]
-  [[ "$output" == *"config:7: unknown setting imgae"* ]]
+  [[ "$output" == *"config:7: unknown setting imgae: is image meant?"* ]]
   write_config "login $registry robot"
   run create
   [ "$status" = 64 ]

@@ -131,4 +131,16 @@ chmod +x "$root/fresh"/*
 expect 0 'installing bats' env PATH="$root/fresh:$PATH" "$scripts/packages.sh" e2e
 expect 64 'packages.sh' "$scripts/packages.sh" everything
 
+# A setting of create.sh, and the one that is meant.
+create() {
+  echo "$1 x" >"$root/create.conf"
+  expect 64 "create.conf:1: unknown setting $1$2" "$scripts/create.sh" "$root/create.conf"
+}
+
+create imagee ': is image meant? See --help'
+create imgae ': is image meant? See --help'
+create ase ': is base meant? See --help'
+create mirror '; see --help'
+expect 64 'unknown option --dryrun: is --dry-run meant?' "$scripts/create.sh" --dryrun
+
 exit "$failed"

@@ -129,9 +129,9 @@ def main():
     metrics = (PROJECT / "lib/report/metrics.cpp").read_text(encoding="utf-8")
     hold_to_page("Metrics", set(re.findall(r'text\.family\("(\w+)"', metrics)))
 
-    verbs = re.search(r"Subcommands:\n(.*?)\n\n", run("--help").stdout, re.DOTALL).group(1)
-    for verb in re.findall(r"^  (\w+)", verbs, re.MULTILINE):
-        options = re.findall(r"^  (?:-\w,)?(--[\w-]+)", run(verb, "--help").stdout, re.MULTILINE)
+    verbs = run("--help").stdout.partition("\nOptions:\n")[0]
+    for verb in re.findall(r"^  (\w+)  ", verbs, re.MULTILINE):
+        options = re.findall(r"^  (?:-\w, )?(--[\w-]+)", run(verb, "--help").stdout, re.MULTILINE)
         for name in sorted({verb, *options} - {"--help"} - quoted(section("Verbs"))):
             mistakes.append(f"Verbs: {name} of {verb} has no line")
 
@@ -139,4 +139,5 @@ def main():
     return 1 if mistakes else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

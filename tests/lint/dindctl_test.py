@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""dindctl as people type it: every verb with --help, a typo, what is missing, and a standard output that takes nothing.
+
+    dindctl_test.py PROGRAMS_DIR
+
+A verb that is not in the table below fails."""
+
+import json
+import os
+import pathlib
+import platform
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True  # the sources stay as they are
+import readme_test
+import reference_test
+
+USAGE, BAD_INPUT, IO_ERROR = 64, 65, 74
+# verb: (an option misspelt, the one that is meant; arguments with something missing, what is missing)
+TYPED = {
+    "bake": ("--ouput", "--output", ["-o", "x"], "SOURCE"),
+    "image": ("--bse", "--base", ["--base", "x", "y"], "--output"),
+    "inspect": ("--jsn", "--json", [], "DIR"),
+    "verify": ("--lst", "--list", [], "DIR"),
+    "probe": ("--dataroot", "--data-root", ["--data-root"], "--data-root needs a value: DIR"),
+    "doctor": ("--data-roots", "--data-root", ["--data-root"], "--data-root needs a value: DIR"),
+    "seed": ("--dryrun", "--dry-run", ["--data-root"], "--data-root needs a value: DIR"),
+    "status": ("--jason", "--json", ["--run-dir"], "--run-dir needs a value: DIR"),
+    "plot": ("--rundir", "--run-dir", ["--run-dir"], "--run-dir needs a value: DIR"),
+    "ready": ("--seedd", "--seeded", ["--run-dir"], "--run-dir needs a value: DIR"),
+    "live": ("--run-dri", "--run-dir", ["--run-dir"], "--run-dir needs a value: DIR"),
+    "wait": ("--timout", "--timeout", ["--timeout"], "--timeout needs a value: SECONDS"),
+    "help": ("--halp", "--help", ["bakke"], "is bake meant?"),
+}
+# The header of a program for this machine, which asks for no interpreter.
+ELF = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, {"x86_64": 62, "aarch64": 183}[platform.machine()], 1,
+                  0, 0, 0, 0, 64, 56, 0, 64, 0, 0)
+SILENT = {"ready", "live", "wait"}  # they print nothing on standard output
+ROOT_ONLY = {"bake", "inspect", "verify", "seed"}
+mistakes = []
+
+
+def expect(holds, said):
+    if not holds:
+        mistakes.append(said)
+
+
+class Typist:
+    def __init__(self, dindctl):
+        self.dindctl = dindctl
+
+    def type(self, *arguments, **streams):
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+        return subprocess.run([self.dindctl, *arguments], text=True, timeout=60, check=False, **streams)
+
+    def fails(self, code, text, *arguments, **streams):
+        """One line on standard error, with `text` in it, and nothing on standard output."""
+        ran = self.type(*arguments, **streams)
+        said = f"dindctl {' '.join(arguments)}: {ran.returncode}, {ran.stderr!r}"
+        expect(ran.returncode == code, f"{said}: expected {code}")
+        expect(text in ran.stderr, f"{said}: expected {text!r}")
+        lines = [line for line in ran.stderr.splitlines() if not line.startswith("time=")]  # of the log of `seed`
+        expect(len(lines) == 1, f"{said}: expected one line")
+        expect(not ran.stdout, f"{said}: printed {ran.stdout!r}")
+
+
+def check_help(typist, verb):
+    for arguments in ([verb, "--help"], ["help", verb]):
+        ran = typist.type(*arguments)
+        said = f"dindctl {' '.join(arguments)}"
+        expect(ran.returncode == 0 and not ran.stderr, f"{said}: {ran.returncode}, {ran.stderr!r}")
+        for needed in (f"Usage: dindctl {verb} ", "\nExample", "\nExit codes:\n  0 ", "\n  64  "):
+            expect(needed in ran.stdout, f"{said}: has no {needed!r}")
+        examples = ran.stdout.partition("\nExample")[2]
+        expect(re.search(rf"\bdindctl,? {verb}\b", examples), f"{said}: has no example")
+        for line in ran.stdout.splitlines():
+            expect(len(line) <= 90, f"{said}: {len(line)} columns: {line}")
+        for raw in (":{", "TEXT", "FLOAT", "REQUIRED", "Excludes", "Positionals"):
+            expect(raw not in ran.stdout, f"{said}: has the parser's own {raw}")
+
+
+def check_typing(typist, verb, typo, meant, short, missing):
+    see = f"ee dindctl {verb} --help"
+    typist.fails(USAGE, f"there is no option {typo}: is {meant} meant? S{see}", verb, typo, "x")
+    typist.fails(USAGE, missing, verb, *short)
+    if verb != "help":
+        typist.fails(USAGE, see, verb, *short)
+
+
+def check_output(typist, verb, arguments):
+    """Neither a full standard output nor a closed one passes for done."""
+    with open("/dev/full", "wb") as full:
+        typist.fails(IO_ERROR, f"dindctl {verb}: write standard output: No space left", *arguments(), stdout=full)
+    typist.fails(IO_ERROR, f"dindctl {verb}: write standard output: Bad file descriptor", *arguments(), stdout=None,
+                 preexec_fn=lambda: os.close(1))
+
+
+def arguments_that_print(scratch):
+    """verb: arguments by which it prints. Each call of bake and image makes something of a new name."""
+    names = iter(range(1000))
+    run_dir = ["--run-dir", str(scratch)]
+    layout = f"oci:{scratch}/layout"
+    return {
+        "bake": lambda: ["--progress", "none", "-o", f"{scratch}/{next(names)}", layout],
+        "image": lambda: ["--progress", "none", "--base", f"oci:{scratch}/base", "--programs", f"{scratch}/programs", "-o",
+                          f"oci:{scratch}/{next(names)}", layout],
+        "inspect": lambda: [f"{scratch}/cache"],
+        "verify": lambda: [f"{scratch}/cache"],
+        "probe": lambda: ["--data-root", f"{scratch}/root"],
+        "doctor": lambda: ["--data-root", f"{scratch}/root"],
+        "seed": lambda: ["--dry-run", "--data-root", f"{scratch}/root"],
+        "status": lambda: run_dir,
+        "plot": lambda: run_dir,
+        "help": lambda: [],
+    }
+
+
+def prepare(typist, scratch):
+    (scratch / "root").mkdir()
+    (scratch / "programs").mkdir()
+    for program in ("dind-init", "dindctl"):
+        (scratch / "programs" / program).write_bytes(ELF)
+        (scratch / "programs" / program).chmod(0o755)
+    (scratch / "status.json").write_text(json.dumps(reference_test.status_of_this("ready", "ok")), encoding="ascii")
+    readme_test.make_image(scratch / "layout", "alpine:3.20")
+    readme_test.make_image(scratch / "base", "docker:28-dind")
+    if os.geteuid() == 0:
+        typist.type("bake", "-o", f"{scratch}/cache", f"oci:{scratch}/layout")
+
+
+def check_program(typist):
+    bare = typist.type()
+    expect(bare.returncode == USAGE and not bare.stdout and "\n  bake  " in bare.stderr, f"bare dindctl: {bare}")
+    for arguments in (["--help"], ["help"]):
+        ran = typist.type(*arguments)
+        expect(ran.returncode == 0 and ran.stdout == bare.stderr, f"dindctl {arguments}: {ran}")
+    typist.fails(USAGE, "dindctl: there is no verb inspekt: is inspect meant? See dindctl --help", "inspekt")
+    typist.fails(USAGE, "dindctl: there is no verb unpack; see dindctl --help", "unpack")
+    typist.fails(USAGE, "dindctl: --json before the verb is no option of dindctl", "--json", "status")
+    typist.fails(USAGE, "x is one operand too many", "status", "x")
+    typist.fails(USAGE, "--output may be given once", "bake", "-o", "x", "-o", "y", "z")
+    typist.fails(USAGE, "purple is not one of auto, plain, json, none", "bake", "--progress", "purple", "-o", "x", "y")
+    version = typist.type("--version")
+    expect(version.returncode == 0 and version.stdout.startswith("dindctl "), f"--version: {version}")
+
+
+def check_documented_codes(typist, scratch):
+    """A cache that is not there is an error of the system, one that cannot be understood is bad input."""
+    (scratch / "damaged").mkdir()
+    (scratch / "damaged/cache.json").write_text("{", encoding="ascii")
+    for verb in ("inspect", "verify"):
+        typist.fails(IO_ERROR, "No such file or directory", verb, f"{scratch}/nosuch")
+        typist.fails(IO_ERROR, "No such file or directory", verb, f"{scratch}/root")
+        typist.fails(BAD_INPUT, "cache.json", verb, f"{scratch}/damaged")
+
+
+def check_closed_input(typist, scratch):
+    """The image would be read from whichever file got the number 0."""
+    for arguments in (["bake", "-o", f"{scratch}/never", "-"], ["verify", "--list", "-", f"{scratch}/cache"]):
+        typist.fails(IO_ERROR, "standard input: ", *arguments, stdin=None, preexec_fn=lambda: os.close(0))
+
+
+def main():
+    typist = Typist(str(pathlib.Path(sys.argv[1]).resolve() / "dindctl"))
+    verbs = re.findall(r"^  ([a-z]+)  ", typist.type("--help").stdout, re.MULTILINE)
+    expect(set(verbs) == set(TYPED), f"verbs: {sorted(set(verbs) ^ set(TYPED))} are in one table only")
+    check_program(typist)
+    with tempfile.TemporaryDirectory() as directory:
+        scratch = pathlib.Path(directory)
+        prepare(typist, scratch)
+        printing = arguments_that_print(scratch)
+        for verb in TYPED:
+            check_help(typist, verb)
+            check_typing(typist, verb, *TYPED[verb])
+            check_output(typist, verb, lambda verb=verb: [verb, "--help"])
+            if verb in SILENT or (verb in ROOT_ONLY and os.geteuid() != 0):
+                continue
+            check_output(typist, verb, lambda verb=verb: [verb, *printing[verb]()])
+        check_documented_codes(typist, scratch)
+        if os.geteuid() == 0:
+            check_closed_input(typist, scratch)
+        else:
+            print(f"not root: the output of {', '.join(sorted(ROOT_ONLY))} is left out")
+    print("\n".join(mistakes), file=sys.stderr)
+    return 1 if mistakes else 0
+
+
+sys.exit(main())
