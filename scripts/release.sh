@@ -27,7 +27,7 @@ for tool in jq strip gzip sha256sum dpkg-query; do command -v "$tool" >/dev/null
 for program in dind-init dindctl; do [ -x "$binaries/$program" ] || fail "no $binaries/$program; build the release preset"; done
 "$here/check-static.sh" "$binaries/dind-init" "$binaries/dindctl" || fail "the programs are not what a release is made of"
 
-version=$("$binaries/dindctl" --version | cut -d' ' -f2)
+version=$("$binaries/dindctl" --version | awk 'NR == 1 { print $2 }')
 arch=$(dpkg --print-architecture) # Debian's names are Go's for what we build on
 name=dind-init-$version-linux-$arch
 epoch=${SOURCE_DATE_EPOCH:-0}

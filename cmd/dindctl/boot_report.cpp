@@ -124,6 +124,7 @@ std::string describe(const report::Status& status) {
   put_line(out, "", stage_of(status));
   put_line(out, "runs",
            fmt::format("for {}, dockerd restarted {} times", age_of(status, 0), status.restarts));
+  put_line(out, "dind-init", or_unknown(status.dind_init));
   put_line(out, "engine", or_unknown(status.engine));
   put_line(out, "api", status.api.empty() ? "no unix socket" : status.api);
   put_line(out, "store", or_unknown(status.store));

@@ -5,6 +5,11 @@
 #include "usage_error.hpp"
 #include "verbs.hpp"
 
+#include <archive/libraries.hpp>
+#include <base/version.hpp>
+
+#include <boost/filesystem/path.hpp>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -27,6 +32,14 @@ Exit codes:
   65  bad input data
   74  the system refused: no such file, no room, no permission; or standard output
       could not be written)";
+
+// For bug reports. The libraries are linked in.
+std::string version_text() {
+  return fmt::format("dindctl {}\ncommit {}\nBoost {}.{}.{}, CLI11 {}, fmt {}.{}.{}, {}", version(),
+                     commit(), BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000,
+                     BOOST_VERSION % 100, CLI11_VERSION, FMT_VERSION / 10000,
+                     FMT_VERSION / 100 % 100, FMT_VERSION % 100, archive::libraries());
+}
 
 struct Group {
   const char* name;
@@ -83,7 +96,8 @@ int run(int argc, char** argv) {
   CLI::App app(
       "Bakes images into caches for dind-init, and tells what a host can do and how a boot went.",
       "dindctl");
-  app.set_version_flag("--version", "dindctl " DIND_VERSION, "tells the version of dindctl");
+  app.set_version_flag("--version", version_text(),
+                       "tells the version of dindctl, and what is in it");
   app.set_help_flag("-h,--help", "tells this, and nothing else is done");
   app.require_subcommand(1);
   app.formatter_fn([](const CLI::App* about, const std::string&, CLI::AppFormatMode) {

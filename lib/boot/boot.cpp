@@ -1,6 +1,7 @@
 #include <boot/boot.hpp>
 
 #include <base/log.hpp>
+#include <base/version.hpp>
 #include <boot/caches.hpp>
 #include <boot/configuration.hpp>
 #include <boot/engine_settings.hpp>
@@ -324,6 +325,7 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
 }
 
 int run_daemon(const Options& options, const init::SignalSource& signals) {
+  log::info("dind-init {}, commit {}", version(), commit());
   report::StatusBoard board;
   const auto code = boot_daemon(options, signals, board);
   if (code) {

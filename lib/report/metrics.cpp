@@ -34,6 +34,8 @@ private:
 
 std::string print_metrics(const Status& status) {
   Text text;
+  text.family("dind_build_info", "gauge", "1, with the version of dind-init as its label.");
+  text.sample(1, "version", status.dind_init);
   text.family("dind_ready", "gauge", "Whether the engine serves and nothing ends it.");
   text.sample(status.state == State::ready ? 1 : 0);
   text.family("dind_state", "gauge", "1 for the state that dind-init is in.");

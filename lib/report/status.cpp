@@ -133,6 +133,7 @@ std::string print_status(const Status& status) {
     result = name_of(*status.result);
   }
   const json::object document = {{"version", kStatusVersion},
+                                 {"dind_init", status.dind_init},
                                  {"boot_id", status.boot_id},
                                  {"pid", status.pid},
                                  {"start_ticks", status.start_ticks},
@@ -168,6 +169,7 @@ Result<Status> parse_status(std::string_view text) {
     return input_error("version {} is not {}", version, kStatusVersion);
   }
   Status status;
+  status.dind_init = TRY(fields.text_or("dind_init", ""));
   status.boot_id = TRY(fields.text("boot_id"));
   status.pid = static_cast<pid_t>(TRY(fields.number("pid")));
   status.start_ticks = TRY(fields.number("start_ticks"));

@@ -36,6 +36,7 @@ struct Phase {
 // status.json: what this boot has done so far. This project's own format;
 // unknown members are ignored by readers.
 struct Status {
+  std::string dind_init;         // its version; empty of one that did not tell it
   std::string boot_id;           // of the kernel
   pid_t pid = 0;                 // of dind-init
   std::uint64_t start_ticks = 0; // when that process started: proc(5), field 22 of stat

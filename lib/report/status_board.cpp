@@ -1,6 +1,7 @@
 #include <report/status_board.hpp>
 
 #include <base/log.hpp>
+#include <base/version.hpp>
 #include <sys/boot_id.hpp>
 #include <sys/file.hpp>
 #include <sys/process.hpp>
@@ -11,6 +12,7 @@
 namespace dind::report {
 
 StatusBoard::StatusBoard() : start_(std::chrono::steady_clock::now()) {
+  status_.dind_init = version();
   status_.pid = ::getpid();
   // Without /proc the report still helps people; probes will not trust it.
   if (auto id = sys::kernel_boot_id()) {

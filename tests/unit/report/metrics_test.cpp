@@ -10,6 +10,7 @@ namespace {
 
 Status some_status() {
   Status status;
+  status.dind_init = "0.1.0";
   status.state = State::ready;
   status.restarts = 2;
   status.images = 4;
@@ -22,7 +23,8 @@ Status some_status() {
 TEST(MetricsTest, TellOfReadinessRestartsPhasesAndBytes) {
   const std::string text = print_metrics(some_status());
   for (const char* line :
-       {"dind_ready 1\n", "dind_state{state=\"ready\"} 1\n", "dind_state{state=\"draining\"} 0\n",
+       {"dind_build_info{version=\"0.1.0\"} 1\n", "dind_ready 1\n",
+        "dind_state{state=\"ready\"} 1\n", "dind_state{state=\"draining\"} 0\n",
         "dind_restarts_total 2\n", "dind_images 4\n", "dind_layers{method=\"link\"} 29\n",
         "dind_layer_bytes{method=\"link\"} 681574400\n",
         "dind_phase_duration_seconds{phase=\"seed\"} 0.0125\n"}) {
@@ -31,7 +33,7 @@ TEST(MetricsTest, TellOfReadinessRestartsPhasesAndBytes) {
 }
 
 TEST(MetricsTest, AreWhatPrometheusReads) {
-  const auto sample = testing::MatchesRegex(R"([a-z_]+(\{[a-z]+="[a-z0-9]+"\})? [0-9.e+-]+)");
+  const auto sample = testing::MatchesRegex(R"([a-z_]+(\{[a-z]+="[a-z0-9.]+"\})? [0-9.e+-]+)");
   std::istringstream lines(print_metrics(some_status()));
   for (std::string line; std::getline(lines, line);) {
     EXPECT_TRUE(line.starts_with("# HELP ") || line.starts_with("# TYPE ") ||

@@ -19,6 +19,7 @@ using test::ok;
 
 Status full_status() {
   Status status;
+  status.dind_init = "0.1.0";
   status.boot_id = "b-o-o-t";
   status.pid = 1;
   status.start_ticks = 42;
@@ -49,6 +50,7 @@ Status full_status() {
 TEST(StatusTest, IsPrintedWithTheDocumentedMembers) {
   EXPECT_EQ(print_status(full_status()), R"({
   "version": 1,
+  "dind_init": "0.1.0",
   "boot_id": "b-o-o-t",
   "pid": 1,
   "start_ticks": 42,
