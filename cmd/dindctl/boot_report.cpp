@@ -32,12 +32,6 @@ std::string or_unknown(const std::string& text) {
   return text.empty() ? "not known yet" : text;
 }
 
-std::string state_of(const report::Status& status) {
-  const std::string_view state = report::name_of(status.state);
-  return status.result ? fmt::format("{}, seeding {}", state, report::name_of(*status.result))
-                       : std::string(state);
-}
-
 // How long ago that was, by the clock that PID 1 counts from: its own start.
 std::string age_of(const report::Status& status, double since_ms) {
   timespec now{};
@@ -73,7 +67,7 @@ std::string strategy_of(const report::Status& status) {
 }
 
 std::string images_of(const report::Status& status) {
-  return status.images_missing.empty() ? fmt::format("{}, all there", status.images)
+  return status.images_missing.empty() ? fmt::format("{}, all that the caches have", status.images)
                                        : fmt::format("{}, missing: {}", status.images,
                                                      fmt::join(status.images_missing, ", "));
 }
@@ -90,6 +84,18 @@ std::string layers_of(const report::Status& status) {
 
 void put_line(std::string& out, std::string_view label, std::string_view value) {
   fmt::format_to(std::back_inserter(out), "{:<10} {}\n", label, value);
+}
+
+void put_phases(std::string& out, const std::vector<report::Phase>& phases) {
+  std::size_t width = 0;
+  for (const report::Phase& phase : phases) {
+    width = std::max(width, phase.name.size());
+  }
+  for (const report::Phase& phase : phases) {
+    put_line(out, "phase",
+             fmt::format("{:<{}} {:>9.1f} ms, from {:>9.1f} ms", phase.name, width,
+                         phase.duration_ms, phase.start_ms));
+  }
 }
 
 } // namespace
@@ -120,37 +126,31 @@ Result<report::Status> find_report(const ReportOptions& options) {
 
 std::string describe(const report::Status& status) {
   std::string out;
-  put_line(out, "state", state_of(status));
+  put_line(out, "state", report::name_of(status.state));
   put_line(out, "", stage_of(status));
   put_line(out, "runs",
            fmt::format("for {}, dockerd restarted {} times", age_of(status, 0), status.restarts));
   put_line(out, "dind-init", or_unknown(status.dind_init));
   put_line(out, "engine", or_unknown(status.engine));
-  put_line(out, "api", status.api.empty() ? "no unix socket" : status.api);
-  put_line(out, "store", or_unknown(status.store));
   put_line(out, "driver", or_unknown(status.driver));
-  put_line(out, "strategy", strategy_of(status));
-  put_line(out, "images", images_of(status));
-  put_line(out, "layers", layers_of(status));
-  put_line(out, "bytes", bytes_for_people(status.bytes));
-  put_line(
-      out, "written",
-      fmt::format("{} in {} files", bytes_for_people(status.bytes_written), status.files_written));
+  put_line(out, "api", status.api.empty() ? "no unix socket" : status.api);
   if (status.warnings.empty()) {
     put_line(out, "warnings", "none");
   }
   for (const std::string& warning : status.warnings) {
     put_line(out, "warning", warning);
   }
-  std::size_t width = 0;
-  for (const report::Phase& phase : status.phases) {
-    width = std::max(width, phase.name.size());
-  }
-  for (const report::Phase& phase : status.phases) {
-    put_line(out, "phase",
-             fmt::format("{:<{}} {:>9.1f} ms, from {:>9.1f} ms", phase.name, width,
-                         phase.duration_ms, phase.start_ms));
-  }
+  out += "\nOf the boot, whatever was done since:\n";
+  put_line(out, "seeding", status.result ? report::name_of(*status.result) : "not over yet");
+  put_line(out, "store", or_unknown(status.store));
+  put_line(out, "strategy", strategy_of(status));
+  put_line(out, "images", images_of(status));
+  put_line(out, "layers", layers_of(status));
+  put_line(out, "bytes", bytes_for_people(status.bytes));
+  put_line(out, "written",
+           fmt::format("{} by seeding, {} files made", bytes_for_people(status.bytes_written),
+                       status.files_written));
+  put_phases(out, status.phases);
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <archive/layer_rules.hpp>
 #include <base/utf8.hpp>
+#include <sys/written.hpp>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,6 +51,9 @@ Result<void> MemberMaker::directory(const Place& place, const TarEntry& entry, E
   if (exists == Exists::no && ::mkdirat(place.parent->get(), place.name.c_str(), S_IRWXU) == -1) {
     return failure("make directory", place.path);
   }
+  if (exists == Exists::no) {
+    sys::count_made();
+  }
   TRY(set_owner_and_xattrs(place, entry));
   return set_mode(place, entry);
 }
@@ -58,6 +62,7 @@ Result<void> MemberMaker::implied_directory(const Place& place) {
   if (::mkdirat(place.parent->get(), place.name.c_str(), kImpliedMode) == -1) {
     return failure("make directory", place.path);
   }
+  sys::count_made();
   const struct stat made = TRY(sys::stat_at(place.at()));
   if (::geteuid() == 0 && (made.st_uid != 0 || made.st_gid != 0)) {
     TRY(sys::set_owner_at(place.at(), 0, 0));
@@ -103,6 +108,7 @@ Result<void> MemberMaker::symlink(const Place& place, const TarEntry& entry) {
   if (::symlinkat(entry.link_name.c_str(), place.parent->get(), place.name.c_str()) == -1) {
     return failure("make symlink", place.path);
   }
+  sys::count_made();
   TRY(set_owner_and_xattrs(place, entry));
   return set_time(place, layer_time(entry));
 }

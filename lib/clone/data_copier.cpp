@@ -1,6 +1,7 @@
 #include <clone/data_copier.hpp>
 
 #include <sys/file.hpp>
+#include <sys/written.hpp>
 
 #include <sys/sendfile.h>
 #include <unistd.h>
@@ -53,6 +54,7 @@ Result<std::size_t> DataCopier::copy_piece(Way way, const Fd& from, const Fd& to
   if (copied == -1) {
     return errno_error("copy data");
   }
+  sys::count_written(static_cast<std::size_t>(copied));
   return static_cast<std::size_t>(copied);
 }
 

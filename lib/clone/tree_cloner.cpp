@@ -3,6 +3,7 @@
 #include <clone/file_cloner.hpp>
 
 #include <sys/dir_stream.hpp>
+#include <sys/written.hpp>
 
 #include <dirent.h>
 #include <sys/resource.h>
@@ -172,6 +173,7 @@ Result<Found> Walk::make_dir(sys::At at) {
   for (;;) {
     if (::mkdirat(at.dir.get(), at.name.c_str(), kWhileFilled) == 0) {
       ++progress_.inodes;
+      sys::count_made();
       return Found::fresh;
     }
     if (errno != EEXIST) {

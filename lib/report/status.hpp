@@ -57,8 +57,8 @@ struct Status {
   std::vector<std::pair<std::string, std::uint64_t>> layers_by_method;
   std::uint64_t bytes = 0;
   std::vector<std::pair<std::string, std::uint64_t>> bytes_by_method;
-  std::uint64_t bytes_written = 0; // that the data root's filesystem has less: others' count, too
-  std::uint64_t files_written = 0;
+  std::uint64_t bytes_written = 0; // by seeding; where an engine loaded, what is free less
+  std::uint64_t files_written = 0; // made, likewise
   std::vector<std::string> warnings;
   std::string api; // path of the engine's unix socket; empty if there is none
   std::vector<Phase> phases;

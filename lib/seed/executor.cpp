@@ -7,6 +7,7 @@
 #include <store/layout.hpp>
 #include <store/open_driver.hpp>
 #include <sys/dir.hpp>
+#include <sys/written.hpp>
 
 #include <algorithm>
 #include <tuple>
@@ -261,7 +262,7 @@ private:
 } // namespace
 
 Result<SeedReport> execute(const Execution& what, const Fd& data_root, SeedProgress& progress) {
-  const sys::FreeSpace before = TRY(sys::free_space(data_root));
+  const sys::Written before = sys::written_so_far();
   const Store store = TRY(open_store(data_root, what.driver, what.users));
   const Fd own_dir = TRY(sys::open_dir_at({data_root, kOwn}));
   auto report = Executor(what, store, progress).run(own_dir);
@@ -269,8 +270,10 @@ Result<SeedReport> execute(const Execution& what, const Fd& data_root, SeedProgr
   if (!report) {
     return report;
   }
-  const sys::FreeSpace after = TRY(sys::free_space(data_root));
-  return with_space_taken(std::move(report).value(), before, after);
+  const sys::Written after = sys::written_so_far();
+  report->bytes_written = after.bytes - before.bytes;
+  report->files_written = after.files - before.files;
+  return report;
 }
 
 } // namespace dind::seed

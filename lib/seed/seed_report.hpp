@@ -22,8 +22,8 @@ struct SeedReport {
   std::optional<Reason> why_missing;       // of the first of them
   std::map<Method, std::uint64_t> layers;
   std::map<Method, std::uint64_t> bytes;
-  std::uint64_t bytes_written = 0; // taken from the data root's free space
-  std::uint64_t files_written = 0; // inodes, likewise
+  std::uint64_t bytes_written = 0; // by this process; by an engine: see `with_space_taken`
+  std::uint64_t files_written = 0; // made, likewise
   std::vector<std::string> warnings;
   Receipt receipt; // as it was left in the data root
 };
@@ -34,8 +34,8 @@ std::optional<Reason> failure_of(const SeedReport& report);
 // The method that most bytes got.
 Method strategy_of(const SeedReport& report);
 
-// The report with what the data root's filesystem has less of than `before`. Others' writes count,
-// too.
+// The report of an engine's loading, with what the data root's filesystem has less of than
+// `before`. Others' writes count, too.
 SeedReport with_space_taken(SeedReport report, const sys::FreeSpace& before,
                             const sys::FreeSpace& after);
 

@@ -1,5 +1,7 @@
 #include <sys/file.hpp>
 
+#include <sys/written.hpp>
+
 #include <boost/filesystem/operations.hpp>
 
 #include <linux/openat2.h>
@@ -76,6 +78,9 @@ Result<Fd> open_at(At at, int flags, mode_t mode) {
   if (raw == -1) {
     return errno_error("open {}", at.name);
   }
+  if ((flags & O_EXCL) != 0) { // only with O_CREAT
+    count_made();
+  }
   return Fd(raw);
 }
 
@@ -147,7 +152,9 @@ Result<void> write_all(const Fd& fd, std::string_view content) {
     if (put == -1 && errno != EINTR) {
       return errno_error("write");
     }
-    content.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(put, 0)));
+    const auto done = static_cast<std::size_t>(std::max<ssize_t>(put, 0));
+    count_written(done);
+    content.remove_prefix(done);
   }
   return {};
 }
@@ -160,6 +167,7 @@ Result<void> write_all_at(const Fd& fd, std::span<const std::byte> content, std:
       return errno_error("write");
     }
     const auto done = static_cast<std::size_t>(std::max<ssize_t>(put, 0));
+    count_written(done);
     content = content.subspan(done);
     offset += done;
   }
@@ -220,6 +228,7 @@ Result<void> make_dir_at(At at, mode_t mode) {
   if (::mkdirat(at.dir.get(), at.name.c_str(), mode) == -1) {
     return errno_error("make directory {}", at.name);
   }
+  count_made();
   // Whatever the umask; setting it in vain would be a transaction of the filesystem.
   return (TRY(stat_at(at)).st_mode & kPermissionBits) == mode ? Result<void>()
                                                               : set_mode_at(at, mode);
@@ -245,6 +254,7 @@ Result<void> symlink_at(const std::string& target, At to) {
   if (::symlinkat(target.c_str(), to.dir.get(), to.name.c_str()) == -1) {
     return errno_error("make symlink {}", to.name);
   }
+  count_made();
   return {};
 }
 
@@ -252,6 +262,7 @@ Result<void> make_node_at(At at, mode_t type_and_mode, dev_t device) {
   if (::mknodat(at.dir.get(), at.name.c_str(), type_and_mode, device) == -1) {
     return errno_error("make node {}", at.name);
   }
+  count_made();
   return {};
 }
 
