@@ -16,6 +16,7 @@ checks=(
   libcap2-bin xfsprogs btrfs-progs e2fsprogs fuse-overlayfs
   strace rsync                                       # kills at system calls; rivals of the benchmark
   python3-yaml                                       # manifests of the examples
+  fish groff-base zsh                                # read completions and manual pages
   golang-go golang-github-coreos-bbolt-dev           # bbolt itself, beside lib/bolt
 )
 coverage=(clang-14 libclang-rt-14-dev llvm-14)

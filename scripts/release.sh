@@ -3,7 +3,8 @@
 #
 #   release.sh [BINARIES [OUT]]      (build/release/bin, dist)
 #
-#   dind-init-VERSION-linux-ARCH.tar.gz     dind-init, dindctl, LICENSE, LGPL-2.1 (of libfuse and glibc)
+#   dind-init-VERSION-linux-ARCH.tar.gz     dind-init, dindctl, completions for shells, manual pages, LICENSE, LGPL-2.1
+#                                           (of libfuse and glibc)
 #   dind-init-VERSION-linux-ARCH.oci.tar    the image dind-init-programs: nothing but the two programs in /usr/local/bin,
 #                                           for `COPY --from=dind-init-programs`: docker load, podman load or skopeo
 #   dind-init-VERSION-linux-ARCH.cdx.json   CycloneDX: the Debian packages whose code is linked in
@@ -46,9 +47,16 @@ programs_to() {
 }
 
 make_tarball() {
+  local dindctl=$binaries/dindctl shell verb
   programs_to "$work/$name"
   cp "$project/LICENSE" /usr/share/common-licenses/LGPL-2.1 "$work/$name/"
-  chmod 644 "$work/$name/LICENSE" "$work/$name/LGPL-2.1"
+  mkdir "$work/$name/completion" "$work/$name/man"
+  for shell in bash zsh fish; do "$dindctl" completion "$shell" >"$work/$name/completion/dindctl.$shell"; done
+  "$dindctl" man >"$work/$name/man/dindctl.1"
+  for verb in $("$dindctl" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p'); do
+    "$dindctl" man "$verb" >"$work/$name/man/dindctl-$verb.1"
+  done
+  chmod -R u=rwX,go=rX "$work/$name"
   make_tar "$work" "$name" | gzip -9n >"$out/$name.tar.gz"
 }
 

@@ -51,7 +51,7 @@ void add_verbs(CLI::App& app, int& exit_code) {
       {"Caches and images", {add_bake, add_image, add_inspect, add_verify}},
       {"A host and its data root", {add_probe, add_doctor, add_seed}},
       {"A dind-init that runs", {add_status, add_plot, add_ready, add_live, add_wait}},
-      {"Help", {add_help}}};
+      {"Help", {add_help, add_completion, add_man}}};
   for (const Group& group : groups) {
     for (const auto add : group.verbs) {
       add(app, exit_code);

@@ -26,5 +26,7 @@ void add_doctor(CLI::App& app, int& exit_code);
 void add_plot(CLI::App& app, int& exit_code);
 void add_wait(CLI::App& app, int& exit_code);
 void add_help(CLI::App& app, int& exit_code);
+void add_completion(CLI::App& app, int& exit_code);
+void add_man(CLI::App& app, int& exit_code);
 
 } // namespace dind::ctl

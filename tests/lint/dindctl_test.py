@@ -10,6 +10,7 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -35,6 +36,8 @@ TYPED = {
     "live": ("--run-dri", "--run-dir", ["--run-dir"], "--run-dir needs a value: DIR"),
     "wait": ("--timout", "--timeout", ["--timeout"], "--timeout needs a value: SECONDS"),
     "help": ("--halp", "--help", ["bakke"], "is bake meant?"),
+    "completion": ("--hlep", "--help", [], "bash|zsh|fish is missing"),
+    "man": ("--halp", "--help", ["stats"], "is status meant?"),
 }
 # The header of a program for this machine, which asks for no interpreter.
 ELF = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, {"x86_64": 62, "aarch64": 183}[platform.machine()], 1,
@@ -87,7 +90,7 @@ def check_typing(typist, verb, typo, meant, short, missing):
     see = f"ee dindctl {verb} --help"
     typist.fails(USAGE, f"there is no option {typo}: is {meant} meant? S{see}", verb, typo, "x")
     typist.fails(USAGE, missing, verb, *short)
-    if verb != "help":
+    if verb not in ("help", "man"):
         typist.fails(USAGE, see, verb, *short)
 
 
@@ -116,6 +119,8 @@ def arguments_that_print(scratch):
         "status": lambda: run_dir,
         "plot": lambda: run_dir,
         "help": lambda: [],
+        "completion": lambda: ["bash"],
+        "man": lambda: [],
     }
 
 
@@ -164,6 +169,41 @@ def check_closed_input(typist, scratch):
         typist.fails(IO_ERROR, "standard input: ", *arguments, stdin=None, preexec_fn=lambda: os.close(0))
 
 
+def check_completions(typist, scratch):
+    """What each shell takes, as far as it is installed, and completes."""
+    scripts = {}
+    for shell in ("bash", "zsh", "fish"):
+        scripts[shell] = scratch / f"completion.{shell}"
+        scripts[shell].write_text(typist.type("completion", shell).stdout, encoding="utf-8")
+        if not shutil.which(shell):
+            print(f"no {shell}: its completion is left out")
+            continue
+        ran = subprocess.run([shell, "-n", scripts[shell]], text=True, capture_output=True, check=False)
+        expect(ran.returncode == 0 and not ran.stderr, f"{shell} -n: {ran.stderr}")
+    for words, completed in {("",): [*TYPED, "--help", "--version"], ("ba",): ["bake"], ("bake", "--pro"): ["--progress"],
+                             ("bake", "--progress", ""): ["auto", "plain", "json", "none"],
+                             ("bake", "--progress", "n"): ["none"], ("help", "st"): ["status"],
+                             ("completion", ""): ["bash", "zsh", "fish"], ("bake", "-o", "x"): []}.items():
+        ran = subprocess.run(["bash", "-c", '. "$1"; shift; COMP_WORDS=(dindctl "$@") COMP_CWORD=$#; _dindctl; '
+                              'printf "%s\\n" "${COMPREPLY[@]}"', "bash", scripts["bash"], *words],
+                             text=True, capture_output=True, check=False)
+        expect(sorted(ran.stdout.split()) == sorted(completed) and not ran.stderr, f"bash completes {words}: {ran}")
+    if shutil.which("fish"):
+        ran = subprocess.run(["fish", "-c", f"source {scripts['fish']}; complete -C 'dindctl ba'"], text=True,
+                             capture_output=True, check=False)
+        expect(ran.stdout.startswith("bake\t"), f"fish completes: {ran}")
+
+
+def check_manual(typist, verbs):
+    for arguments in ([], *([verb] for verb in verbs)):
+        page = typist.type("man", *arguments)
+        expect(page.stdout.startswith(".TH "), f"man {arguments}: {page}")
+        if shutil.which("groff"):
+            ran = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=page.stdout, text=True,
+                                 capture_output=True, check=False)
+            expect(ran.returncode == 0 and not ran.stderr, f"man {arguments}: {ran.stderr}")
+
+
 def main():
     typist = Typist(str(pathlib.Path(sys.argv[1]).resolve() / "dindctl"))
     verbs = re.findall(r"^  ([a-z]+)  ", typist.type("--help").stdout, re.MULTILINE)
@@ -181,6 +221,8 @@ def main():
                 continue
             check_output(typist, verb, lambda verb=verb: [verb, *printing[verb]()])
         check_documented_codes(typist, scratch)
+        check_completions(typist, scratch)
+        check_manual(typist, verbs)
         if os.geteuid() == 0:
             check_closed_input(typist, scratch)
         else:
