@@ -238,6 +238,7 @@ Result<std::unique_ptr<Bundle>> index_tar(std::shared_ptr<const Fd> fd, std::uin
 
 Result<std::unique_ptr<Bundle>> open_directory(const boost::filesystem::path& path) {
   Fd dir = TRY(sys::open_dir(path));
+  TRY(sys::open_beneath(dir, ".", O_PATH)); // else a call that is refused would be a file not there
   return std::unique_ptr<Bundle>(std::make_unique<DirectoryBundle>(std::move(dir)));
 }
 

@@ -191,7 +191,7 @@ private:
 Result<Fd> seal(const std::string& text) {
   Fd memory(::memfd_create(kMemoryName, MFD_ALLOW_SEALING));
   if (!memory) {
-    return errno_error("make a memfd");
+    return errno_error("memfd_create");
   }
   TRY(sys::write_all(memory, text));
   if (::fcntl(memory.get(), F_ADD_SEALS, kSeals) == -1) {

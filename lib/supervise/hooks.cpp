@@ -10,15 +10,33 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 namespace dind::supervise {
 namespace {
 
-// Waits until `pid` is dead or the time is over.
+constexpr auto kHookLookPause = std::chrono::milliseconds(10);
+
+// The same as below where nothing can be told by a descriptor.
+void look_for_end(pid_t pid, std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  siginfo_t ended{};
+  while (::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         ended.si_pid == 0 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kHookLookPause);
+  }
+}
+
+// Waits until `pid` is dead, and leaves it to be reaped, or until the time is over.
 void wait_for_end(pid_t pid, std::chrono::milliseconds patience) {
   const Fd watched(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!watched) { // a seccomp filter
+    look_for_end(pid, patience);
+    return;
+  }
   pollfd polled{watched.get(), POLLIN, 0};
-  while (watched && ::poll(&polled, 1, static_cast<int>(patience.count())) == -1 &&
-         errno == EINTR) {
+  while (::poll(&polled, 1, static_cast<int>(patience.count())) == -1 && errno == EINTR) {
   }
 }
 

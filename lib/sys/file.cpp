@@ -2,8 +2,6 @@
 
 #include <sys/written.hpp>
 
-#include <boost/filesystem/operations.hpp>
-
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -13,7 +11,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <limits>
+#include <memory>
 #include <vector>
 
 namespace dind::sys {
@@ -31,6 +31,30 @@ Result<Fd> open_new(At at, mode_t mode) {
   return made;
 }
 
+// How kernels and seccomp filters say that they do not have a system call, or a flag of one.
+bool may_be_refusal(int code) {
+  return code == ENOSYS || code == EPERM || code == EOPNOTSUPP;
+}
+
+// Whether openat2 itself is refused, and not the file: it opens nothing, then, in any directory.
+bool is_openat2_refused(const Fd& root) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  const Fd opened(static_cast<int>(::syscall(SYS_openat2, root.get(), ".", &how, sizeof how)));
+  return !opened && may_be_refusal(errno);
+}
+
+Error open_failure(const Fd& root, const std::string& path) {
+  Error failure = errno_error("open {}", path);
+  if (!may_be_refusal(failure.code()) || !is_openat2_refused(root)) {
+    return failure;
+  }
+  return Error(fmt::format("open {}: the system call openat2 is needed, which Linux has since 5.6 "
+                           "and a seccomp filter has to allow",
+                           path),
+               failure.code());
+}
+
 Result<Fd> open_resolving(const Fd& root, const std::string& path, int flags,
                           std::uint64_t resolve) {
   open_how how{};
@@ -43,7 +67,7 @@ Result<Fd> open_resolving(const Fd& root, const std::string& path, int flags,
     }
     // Both answer EAGAIN when a rename elsewhere raced with "..".
     if (errno != EAGAIN && errno != EINTR) {
-      return errno_error("open {}", path);
+      return open_failure(root, path);
     }
   }
 }
@@ -278,13 +302,15 @@ Result<void> rename_new_at(At from, At to) {
                   RENAME_NOREPLACE) == 0) {
     return {};
   }
-  return errno == EINVAL ? rename_at(from, to) : errno_error("rename {} to {}", from.name, to.name);
+  return errno == EINVAL || may_be_refusal(errno)
+             ? rename_at(from, to)
+             : errno_error("rename {} to {}", from.name, to.name);
 }
 
 Result<void> exchange_at(At one, At other) {
   if (::renameat2(one.dir.get(), one.name.c_str(), other.dir.get(), other.name.c_str(),
                   RENAME_EXCHANGE) == -1) {
-    return errno_error("exchange {} and {}", one.name, other.name);
+    return errno_error("exchange {} and {} (renameat2)", one.name, other.name);
   }
   return {};
 }
@@ -339,12 +365,12 @@ Result<bool> exists_at(At at) {
 }
 
 Result<fs::path> canonical_path(const fs::path& path) {
-  boost::system::error_code failure;
-  fs::path canonical = fs::canonical(path, failure);
-  if (failure) {
-    return Error("find " + path.native(), failure.value());
+  // Boost's asks statx, which seccomp filters refuse.
+  const std::unique_ptr<char, decltype(&::free)> found(::realpath(path.c_str(), nullptr), &::free);
+  if (!found) {
+    return errno_error("find {}", path.native());
   }
-  return canonical;
+  return fs::path(found.get());
 }
 
 Result<void> make_dirs(const fs::path& path, mode_t mode) {
@@ -359,8 +385,8 @@ Result<void> make_dirs(const fs::path& path, mode_t mode) {
       return errno_error("make directory {}", sofar.native());
     }
   }
-  boost::system::error_code failure;
-  if (!fs::is_directory(path, failure)) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) == -1 || !S_ISDIR(found.st_mode)) {
     return Error("make directory " + path.native(), ENOTDIR);
   }
   return {};

@@ -243,6 +243,10 @@ Result<Finished> run(const std::vector<std::string>& argv) {
   ::sigemptyset(&options.mask);
   options.own_group = false; // Ctrl-C on a boot ends its helpers too
 
+  // Before it does something that would have to be undone.
+  if (!Fd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)))) {
+    return errno_error("run {}: the system call pidfd_open", argv.front());
+  }
   const pid_t pid = TRY(start(argv, options, &streams));
   streams = {}; // our copy of the writing end would keep the pipe open
   const Fd ended(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
