@@ -66,8 +66,8 @@ bool check_after_reboot(const DataRoot& root, const std::string& driver,
     log::info("{} layers of an earlier boot of the kernel were checked", checked);
   }
   if (!unanswered.empty()) {
-    log::warn("whether all layers outlived the last boot of the kernel is not known, and asked "
-              "again at the next start: layer {}",
+    log::warn("the machine was started anew, and not every layer could be checked for losses; the "
+              "next start tries again: layer {}",
               unanswered);
   }
   return unanswered.empty();

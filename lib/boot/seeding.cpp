@@ -106,7 +106,7 @@ void tell_decision(const Seeding& seeding, report::StatusBoard& board) {
   log::info("storage driver: {} ({})",
             driver.driver.empty() ? "the engine's choice" : driver.driver, driver.why);
   for (const seed::Refused& rung : driver.refused) {
-    log::info("not {}: {}", rung.driver, rung.why);
+    log::info("storage driver {} is not used: {}", rung.driver, rung.why);
   }
   for (const auto* warnings : {&driver.warnings, &seeding.plan.warnings}) {
     for (const std::string& warning : *warnings) {

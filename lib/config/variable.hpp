@@ -16,7 +16,7 @@ struct Variable {
   using Read = std::function<std::optional<std::string>(std::string_view value, Settings& into)>;
 
   std::string_view name;
-  std::string_view by_default; // the value that is assumed; empty where README.md describes it
+  std::string_view by_default; // what is assumed; empty where docker/REFERENCE.md describes it
   Read read;
 };
 

@@ -106,7 +106,7 @@ constexpr auto kEngine = &Settings::engine;
 constexpr auto kSupervision = &Settings::supervision;
 
 // One row a setting: this is all that there is to add but the member that it fills, and its row in
-// README.md.
+// docker/REFERENCE.md.
 const std::vector<Variable>& table() {
   static const std::vector<Variable> kTable = {
       {"DIND_CACHE_DIR", "/var/lib/dind-cache",

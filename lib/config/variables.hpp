@@ -10,7 +10,7 @@
 
 namespace dind::config {
 
-// Every variable that this program reads, in the order of README.md. dockerd does not inherit them.
+// Every variable that is read, in the order of docker/REFERENCE.md. dockerd inherits none of them.
 std::span<const Variable> variables();
 
 // The settings that the environment ("NAME=value") holds, defaults elsewhere. A

@@ -36,15 +36,16 @@ std::string print_metrics(const Status& status) {
   Text text;
   text.family("dind_build_info", "gauge", "1, with the version of dind-init as its label.");
   text.sample(1, "version", status.dind_init);
-  text.family("dind_ready", "gauge", "Whether the engine serves and nothing ends it.");
+  text.family("dind_ready", "gauge", "1 while the engine serves and nothing ends it, else 0.");
   text.sample(status.state == State::ready ? 1 : 0);
-  text.family("dind_state", "gauge", "1 for the state that dind-init is in.");
+  text.family("dind_state", "gauge", "1 for the state that dind-init is in, 0 for the others.");
   for (const State state : kStates) {
     text.sample(state == status.state ? 1 : 0, "state", name_of(state));
   }
   text.family("dind_restarts_total", "counter", "Times that dockerd was started again.");
   text.sample(status.restarts);
-  text.family("dind_phase_start_seconds", "gauge", "When a phase of the boot began.");
+  text.family("dind_phase_start_seconds", "gauge",
+              "When a phase of the boot began, since dind-init did.");
   for (const Phase& phase : status.phases) {
     text.sample(phase.start_ms * kMillisecond, "phase", phase.name);
   }
@@ -52,21 +53,22 @@ std::string print_metrics(const Status& status) {
   for (const Phase& phase : status.phases) {
     text.sample(phase.duration_ms * kMillisecond, "phase", phase.name);
   }
-  text.family("dind_images", "gauge", "Images of the cache.");
+  text.family("dind_images", "gauge", "Images of the cache that were there after seeding.");
   text.sample(status.images);
-  text.family("dind_images_missing", "gauge", "Images of the cache that the engine lacks.");
+  text.family("dind_images_missing", "gauge",
+              "Images of the cache that were not there after seeding.");
   text.sample(status.images_missing.size());
   text.family("dind_layers", "gauge", "Layers of the cache, by the method that seeded them.");
   for (const auto& [method, count] : status.layers_by_method) {
     text.sample(count, "method", method);
   }
-  text.family("dind_layer_bytes", "gauge", "Bytes of the layers, by the method that seeded them.");
+  text.family("dind_layer_bytes", "gauge", "Bytes of their files, by the method that seeded them.");
   for (const auto& [method, bytes] : status.bytes_by_method) {
     text.sample(bytes, "method", method);
   }
-  text.family("dind_bytes_written", "gauge", "Bytes that seeding wrote to the volume.");
+  text.family("dind_bytes_written", "gauge", "Bytes that seeding wrote.");
   text.sample(status.bytes_written);
-  text.family("dind_warnings", "gauge", "Warnings of the boot report.");
+  text.family("dind_warnings", "gauge", "Warnings that dindctl status shows.");
   text.sample(status.warnings.size());
   return std::move(text).take();
 }

@@ -45,7 +45,7 @@ std::optional<std::string> grace_warning(const config::SupervisionSettings& sett
   }
   return fmt::format("draining ({} s) and stopping ({} s) may take longer than the usual grace "
                      "period of {} s, after which all is killed: raise "
-                     "terminationGracePeriodSeconds, or docker stop's --time",
+                     "terminationGracePeriodSeconds, or docker stop -t",
                      settings.drain.count(), stop.count(), kUsualGrace.count());
 }
 
