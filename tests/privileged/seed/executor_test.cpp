@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -120,6 +121,21 @@ TEST_F(ExecutorTest, CopiedLayersShowTheSame) {
   ASSERT_TRUE(ok(report));
   EXPECT_EQ(report->layers.at(Method::copy), 2U);
   EXPECT_EQ(etc_of({base_, top_}), (Names{"kept", "new"}));
+}
+
+TEST_F(ExecutorTest, TellsWhatItWroteWhateverOthersWriteMeanwhile) {
+  constexpr std::size_t kMuch = 8U << 20U;
+  const std::string others = (root_ / "others").native();
+  seeder_.interrupted = [&]() {
+    std::ofstream(others, std::ios::trunc) << std::string(kMuch, 'x') << std::flush;
+    return false;
+  };
+  const auto report = seed(config::Strategy::copy);
+  ASSERT_TRUE(ok(report));
+  ASSERT_TRUE(root_.has("others"));
+  EXPECT_GE(report->bytes_written, std::string("keptgonenew").size());
+  EXPECT_LT(report->bytes_written, kMuch);
+  EXPECT_GT(report->files_written, 3U);
 }
 
 TEST_F(ExecutorTest, GivesImagesTheirNames) {
