@@ -88,7 +88,28 @@ std::string without_lone_surrogates(std::string_view text) {
   return out;
 }
 
-Result<value> parse_with(const boost::json::parse_options& options, std::string_view text) {
+// At most as many values as a document has: all but the first stand behind one of these.
+std::size_t count_values(std::string_view text) {
+  constexpr std::string_view kLeads = "[{:,";
+  std::size_t count = 1;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') {
+      in_string = !in_string;
+    } else if (in_string) {
+      i += text[i] == '\\' ? 1U : 0U;
+    } else if (kLeads.find(text[i]) != std::string_view::npos) {
+      ++count;
+    }
+  }
+  return count;
+}
+
+Result<value> parse_with(const boost::json::parse_options& options, std::string_view text,
+                         std::size_t most_values) {
+  if (count_values(text) > most_values) {
+    return input_error("more than {} values", most_values);
+  }
   boost::json::parser parser({}, options);
   boost::json::error_code failure;
   const std::size_t used = parser.write_some(text.data(), text.size(), failure);
@@ -111,8 +132,8 @@ Result<value> parse_with(const boost::json::parse_options& options, std::string_
 
 } // namespace
 
-Result<value> parse(std::string_view text) {
-  return parse_with({}, text);
+Result<value> parse(std::string_view text, std::size_t most_values) {
+  return parse_with({}, text, most_values);
 }
 
 Result<value> parse_as_go(std::string_view text) {
@@ -121,7 +142,7 @@ Result<value> parse_as_go(std::string_view text) {
   }
   boost::json::parse_options options;
   options.max_depth = kDeepest;
-  return parse_with(options, without_lone_surrogates(to_utf8(text)));
+  return parse_with(options, without_lone_surrogates(to_utf8(text)), kMostValues);
 }
 
 std::string print(const value& document, Style style) {

@@ -17,9 +17,13 @@ using boost::json::array;
 using boost::json::object;
 using boost::json::value;
 
-// Parses a whole document: UTF-8, at most 32 levels deep, nothing behind it.
+// Values of a document, keys included. Each costs the parser up to 50 bytes, though its text may
+// have two ("0,"): the text's size alone bounds no memory.
+inline constexpr std::size_t kMostValues = 500'000;
+
+// Parses a whole document: UTF-8, at most 32 levels deep, nothing behind it, at most `most_values`.
 // The error names the line and column.
-Result<value> parse(std::string_view text);
+Result<value> parse(std::string_view text, std::size_t most_values = kMostValues);
 
 // The same of a document that another program has made and Go's encoding/json reads: bytes that are
 // not UTF-8 and lone surrogates become U+FFFD, and it may be 1,000 levels deep.

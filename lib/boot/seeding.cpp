@@ -8,7 +8,10 @@
 #include <seed/executor.hpp>
 #include <supervise/backing.hpp>
 
+#include <errno.h>
+
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include <fmt/format.h>
@@ -227,12 +230,22 @@ Seeding cold(const Error& error, report::StatusBoard& board) {
   return seeding;
 }
 
+// A volume may hold more than there is memory for, and dockerd starts without images.
+Result<Seeding> prepared_in_memory(const config::Settings& settings, Mode mode,
+                                   report::StatusBoard& board) {
+  try {
+    return prepare_seeding(settings, mode, board);
+  } catch (const std::bad_alloc&) {
+    return Error("look at " + settings.data_root, ENOMEM);
+  }
+}
+
 } // namespace
 
 Result<Seeding> seed_data_root(const config::Settings& settings, Mode mode,
                                report::StatusBoard& board, const PlanListener& planned) {
   board.begin("probe");
-  auto prepared = prepare_seeding(settings, mode, board);
+  auto prepared = prepared_in_memory(settings, mode, board);
   if (!prepared) {
     return prepared.error().is(std::errc::device_or_resource_busy) ? std::move(prepared)
                                                                    : cold(prepared.error(), board);

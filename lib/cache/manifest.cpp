@@ -248,7 +248,7 @@ std::string print_manifest(const Manifest& manifest) {
 }
 
 Result<Manifest> parse_manifest(std::string_view text) {
-  const json::value document = TRY(json::parse(text));
+  const json::value document = TRY(json::parse(text, kManifestValues));
   const auto fields = TRY(json::Fields::of(document));
   const std::uint64_t version = TRY(fields.number("version"));
   if (version > kFormatVersion) {

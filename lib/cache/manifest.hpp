@@ -23,6 +23,7 @@ inline constexpr timespec kFileTime = {0, 0};
 
 // Bounds of what is believed of a cache.
 inline constexpr std::size_t kManifestLimit = 64U << 20U; // bytes
+inline constexpr std::size_t kManifestValues = 4'000'000; // of its JSON
 inline constexpr std::size_t kMaxImages = 10'000;
 inline constexpr std::size_t kMaxLayers = 100'000;
 inline constexpr std::size_t kMaxDepth =

@@ -7,26 +7,9 @@ namespace dind::cache {
 namespace {
 
 constexpr std::size_t kConfigLimit = 16U << 20U;
-// Of a layer with ten million members it has about half of that.
-constexpr off_t kTarSplitLimit = off_t{1} << 30;
-
-// A regular file below `root`. O_NONBLOCK: a fifo that was put there must not hang us.
-Result<Fd> open_regular(const Fd& root, const std::string& path) {
-  Fd fd = TRY(sys::open_beneath(root, path, O_RDONLY | O_NONBLOCK));
-  const struct stat found = TRY(sys::stat_of(fd));
-  if (!S_ISREG(found.st_mode)) {
-    return input_error("{} is not a regular file", path);
-  }
-  return fd;
-}
-
-Result<std::string> read_regular(const Fd& root, const std::string& path, std::size_t limit) {
-  const Fd fd = TRY(open_regular(root, path));
-  return sys::read_all(fd, limit).within(path);
-}
 
 Result<Skeleton> read_skeleton_at(const Fd& root, const std::string& path) {
-  const auto text = read_regular(root, path, kSkeletonLimit);
+  const auto text = sys::read_file_beneath(root, path, kSkeletonLimit);
   if (!text && text.error().is(std::errc::no_such_file_or_directory)) {
     return Skeleton();
   }
@@ -72,7 +55,7 @@ Result<Fd> open_tree(const Fd& root, const Digest& diff_id) {
 }
 
 Result<Fd> open_tar_split(const Fd& root, const Digest& diff_id) {
-  Fd fd = TRY(open_regular(root, tar_split_file(diff_id)));
+  Fd fd = TRY(sys::open_regular_beneath(root, tar_split_file(diff_id)));
   const struct stat found = TRY(sys::stat_of(fd));
   if (found.st_size > kTarSplitLimit) {
     return input_error("{} has {} bytes, more than the {} that are allowed",
@@ -89,7 +72,7 @@ bool is_tree_of(const boost::filesystem::path& path, const boost::filesystem::pa
 Result<Cache> Cache::open(const boost::filesystem::path& path) {
   Fd root = TRY(sys::open_dir(path));
   const std::string text =
-      TRY(read_regular(root, kManifestName, kManifestLimit).within(path.native()));
+      TRY(sys::read_file_beneath(root, kManifestName, kManifestLimit).within(path.native()));
   Manifest manifest = TRY(parse_manifest(text).within((path / kManifestName).native()));
   return Cache(path, std::move(root), std::move(manifest), archive::sha256_of(text));
 }
@@ -122,7 +105,7 @@ Result<Skeleton> read_skeleton_beside(const boost::filesystem::path& tree) {
 
 Result<std::string> Cache::read_config(const Digest& image_id) const {
   const std::string path = config_file(image_id);
-  std::string config = TRY(read_regular(root_, path, kConfigLimit));
+  std::string config = TRY(sys::read_file_beneath(root_, path, kConfigLimit));
   if (archive::sha256_of(config) != image_id) {
     return input_error("{} does not hash to its name", path);
   }

@@ -14,10 +14,12 @@ namespace dind::cache {
 // Names inside a cache.
 inline constexpr const char* kTreeName = "tree";                  // in a layer's directory
 inline constexpr const char* kTarSplitName = "tar-split.json.gz"; // beside it
-std::string layer_dir(const Digest& diff_id);                     // "layer/<hex>"
-std::string tree_dir(const Digest& diff_id);                      // "layer/<hex>/tree"
-std::string tar_split_file(const Digest& diff_id);                // "layer/<hex>/tar-split.json.gz"
-std::string config_file(const Digest& image_id);                  // "config/<hex>.json"
+// Of a layer with ten million members it has about half of that.
+inline constexpr off_t kTarSplitLimit = off_t{1} << 30;
+std::string layer_dir(const Digest& diff_id);      // "layer/<hex>"
+std::string tree_dir(const Digest& diff_id);       // "layer/<hex>/tree"
+std::string tar_split_file(const Digest& diff_id); // "layer/<hex>/tar-split.json.gz"
+std::string config_file(const Digest& image_id);   // "config/<hex>.json"
 // A symlink to a layer's directory, by which a data root borrows from it: a symlink of more than 59
 // bytes takes a block of its own. Caches of earlier versions have none.
 inline constexpr const char* kShortNamesDir = "l";

@@ -209,7 +209,7 @@ std::string print_skeleton(const Skeleton& skeleton) {
 }
 
 Result<Skeleton> parse_skeleton(std::string_view text) {
-  const json::value document = TRY(json::parse(text));
+  const json::value document = TRY(json::parse(text, kSkeletonValues));
   const auto fields = TRY(json::Fields::of(document));
   const std::uint64_t version = TRY(fields.number("version"));
   if (version != kSkeletonVersion) {

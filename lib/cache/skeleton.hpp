@@ -12,6 +12,7 @@ namespace dind::cache {
 
 inline constexpr const char* kSkeletonName = "skeleton.json";
 inline constexpr std::size_t kSkeletonLimit = 512U << 20U; // bytes
+inline constexpr std::size_t kSkeletonValues = 4'000'000;  // of its JSON
 
 // A device or fifo of a layer.
 struct Node {

@@ -123,7 +123,7 @@ Result<LoopRoot> mount_beneath(const Fd& root, std::uint64_t bytes,
   LoopRoot loop;
   loop.is_new = !TRY(sys::exists_at({own, kImage}));
   loop.backing = loop.is_new ? TRY(make_image(own, bytes))
-                             : TRY(sys::open_at({own, kImage}, O_RDWR | O_NONBLOCK));
+                             : TRY(sys::open_at({own, kImage}, O_RDWR | O_NONBLOCK | O_NOCTTY));
   const struct stat image = TRY(sys::stat_of(loop.backing));
   if (!S_ISREG(image.st_mode)) {
     return Error("use " + kImage + " as a disk", EINVAL);

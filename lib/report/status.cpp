@@ -196,7 +196,10 @@ Result<Status> parse_status(std::string_view text) {
 
 Result<Status> read_living_status(const fs::path& dir) {
   const fs::path path = dir / kStatusName;
-  const std::string text = TRY(sys::read_file(path, kStatusLimit));
+  const Fd opened = TRY(sys::open_dir(dir));
+  const std::string name = kStatusName;
+  const std::string text =
+      TRY(sys::read_file_at({opened, name}, kStatusLimit).within(dir.native()));
   Status status = TRY(parse_status(text).within(path.native()));
   if (status.boot_id != TRY(sys::kernel_boot_id())) {
     return input_error("{} is of an earlier boot of this machine", path.native());

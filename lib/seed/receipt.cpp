@@ -1,13 +1,14 @@
 #include <seed/receipt.hpp>
 
 #include <base/json.hpp>
+#include <sys/dir.hpp>
 #include <sys/file.hpp>
 
 namespace dind::seed {
 namespace {
 
 constexpr std::uint64_t kVersion = 1;
-constexpr std::size_t kLimit = 64U << 20U;
+constexpr std::size_t kLimit = 16U << 20U; // of 10,000 images it has a quarter of that
 
 Result<std::set<std::string>> names_of(const json::value& value) {
   std::set<std::string> names;
@@ -21,6 +22,11 @@ Result<std::set<std::string>> names_of(const json::value& value) {
     }
   }
   return names;
+}
+
+// Not there, or what no seeding has put there: no regular file, or a larger one than any receipt.
+bool is_no_receipt(const Error& error) {
+  return error.is(std::errc::no_such_file_or_directory) || error.code() == 0;
 }
 
 } // namespace
@@ -80,9 +86,11 @@ Result<Receipt> parse_receipt(std::string_view text) {
 Result<Receipt> read_receipt(const Fd& own_dir) {
   const std::string name = kReceiptName;
   auto text = sys::read_file_at({own_dir, name}, kLimit);
+  if (!text && is_no_receipt(text.error())) {
+    return Receipt();
+  }
   if (!text) {
-    return text.error().is(std::errc::no_such_file_or_directory) ? Result<Receipt>(Receipt())
-                                                                 : text.error();
+    return text.error();
   }
   auto receipt = parse_receipt(*text);
   return receipt ? std::move(receipt) : Receipt();
@@ -94,6 +102,9 @@ Result<void> write_receipt(const Fd& own_dir, const Receipt& receipt) {
   const auto before = sys::read_file_at({own_dir, name}, kLimit);
   if (before && *before == text) {
     return {};
+  }
+  if (!before && is_no_receipt(before.error())) {
+    TRY(sys::remove_tree_at({own_dir, name})); // no rename replaces a directory
   }
   // What it replaces would be lost as well.
   const bool knew_something = before && !before->empty();

@@ -34,8 +34,8 @@ struct Receipt {
 std::string print_receipt(const Receipt& receipt);
 Result<Receipt> parse_receipt(std::string_view text);
 
-// The receipt in `own_dir`. One that is missing, cut short or of another format is an
-// empty one: nothing is believed of the data root then.
+// The receipt in `own_dir`. One that is missing, cut short, of another format or no regular file is
+// an empty one: nothing is believed of the data root then.
 Result<Receipt> read_receipt(const Fd& own_dir);
 // Replaces it by a rename. The first one is not flushed: a power cut that takes it takes no
 // knowledge of earlier boots.

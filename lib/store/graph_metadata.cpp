@@ -13,7 +13,7 @@
 namespace dind::store {
 namespace {
 
-constexpr std::size_t kRepositoriesLimit = 256U << 20U;
+constexpr std::size_t kRepositoriesLimit = 16U << 20U; // of 10,000 images it has a quarter
 constexpr std::size_t kSourcesLimit = 1U << 20U;
 constexpr std::size_t kMaxSources = 50; // moby distribution/metadata/v2_metadata_service.go
 
@@ -85,8 +85,15 @@ std::string source_metadata(const cache::Layer& layer) {
 // What is there already need not be written, and a full volume keeps it.
 Result<void> put(sys::At at, std::string_view content, mode_t mode) {
   const auto there = sys::read_file_at(at, content.size());
-  return there && *there == content ? Result<void>()
-                                    : sys::replace_file_at(at, content, mode, sys::Durable::no);
+  if (there && *there == content) {
+    return {};
+  }
+  auto replaced = sys::replace_file_at(at, content, mode, sys::Durable::no);
+  if (!replaced && replaced.error().is(std::errc::is_a_directory)) { // which no engine makes there
+    TRY(sys::remove_tree_at(at));
+    return sys::replace_file_at(at, content, mode, sys::Durable::no);
+  }
+  return replaced;
 }
 
 Result<void> fill_record(const Fd& dir, const LayerRecord& record) {

@@ -227,7 +227,7 @@ private:
     if (!S_ISREG(found->st_mode) || size != member.size) {
       return input_error("{} has {} bytes, not {}", path, size, member.size);
     }
-    return content_of(TRY(sys::open_at(*at, O_RDONLY | O_NONBLOCK)), member).within(path);
+    return content_of(TRY(sys::open_regular_at(*at)), member).within(path);
   }
 
   // A file may have its size before its data: blocks that were set aside, and never

@@ -72,6 +72,29 @@ Result<Fd> open_resolving(const Fd& root, const std::string& path, int flags,
   }
 }
 
+Result<void> check_regular(const struct stat& found, const std::string& name) {
+  return S_ISREG(found.st_mode) ? Result<void>() : input_error("{} is not a regular file", name);
+}
+
+// What was a regular file may be another by now: no opening waits, and the descriptor decides.
+constexpr int kReadRegular = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+
+Result<Fd> checked_again(Result<Fd> opened, const std::string& name) {
+  Fd fd = TRY(std::move(opened));
+  const struct stat found = TRY(stat_of(fd));
+  TRY(check_regular(found, name));
+  return fd;
+}
+
+// Before anything is read: a file may be terabytes of nothing.
+Result<std::string> read_within(const Fd& fd, const std::string& name, std::size_t limit) {
+  const struct stat found = TRY(stat_of(fd));
+  if (static_cast<std::uint64_t>(found.st_size) > limit) {
+    return input_error("{}: larger than {} bytes", name, limit);
+  }
+  return read_all(fd, limit).within(name);
+}
+
 } // namespace
 
 Result<Fd> open_path(const fs::path& path, int flags, mode_t mode) {
@@ -121,6 +144,19 @@ Result<Fd> open_within(const Fd& root, const std::string& path, int flags) {
   return open_resolving(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
+Result<Fd> open_regular_at(At at) {
+  const struct stat found = TRY(stat_at(at));
+  TRY(check_regular(found, at.name));
+  return checked_again(open_at(at, kReadRegular), at.name);
+}
+
+Result<Fd> open_regular_beneath(const Fd& root, const std::string& path) {
+  const Fd there = TRY(open_beneath(root, path, O_PATH));
+  const struct stat found = TRY(stat_of(there));
+  TRY(check_regular(found, path));
+  return checked_again(open_beneath(root, path, kReadRegular), path);
+}
+
 Result<std::size_t> read_some(const Fd& fd, std::span<std::byte> into) {
   for (;;) {
     const ssize_t got = ::read(fd.get(), into.data(), into.size());
@@ -166,8 +202,13 @@ Result<std::string> read_file(const fs::path& path, std::size_t limit) {
 }
 
 Result<std::string> read_file_at(At at, std::size_t limit) {
-  const Fd fd = TRY(open_at(at, O_RDONLY));
-  return read_all(fd, limit).within(at.name);
+  const Fd fd = TRY(open_regular_at(at));
+  return read_within(fd, at.name, limit);
+}
+
+Result<std::string> read_file_beneath(const Fd& root, const std::string& path, std::size_t limit) {
+  const Fd fd = TRY(open_regular_beneath(root, path));
+  return read_within(fd, path, limit);
 }
 
 Result<void> write_all(const Fd& fd, std::string_view content) {

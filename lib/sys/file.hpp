@@ -45,10 +45,18 @@ Result<Fd> open_beneath(const Fd& root, const std::string& path, int flags);
 // The same, but symlinks among the parents are followed as if `root` were "/": they never lead out.
 Result<Fd> open_within(const Fd& root, const std::string& path, int flags);
 
+// A regular file, to be read. Of a name that others may have put there: nothing else is opened, for
+// a fifo hangs its reader, and a device may do anything. What is no regular file is an error of the
+// input.
+Result<Fd> open_regular_at(At at);
+Result<Fd> open_regular_beneath(const Fd& root, const std::string& path); // as open_beneath
+
 // Whole contents. More than `limit` bytes is an error, not a truncation.
 Result<std::string> read_all(const Fd& fd, std::size_t limit);
 Result<std::string> read_file(const fs::path& path, std::size_t limit);
+// The same by open_regular_at and open_regular_beneath.
 Result<std::string> read_file_at(At at, std::size_t limit);
+Result<std::string> read_file_beneath(const Fd& root, const std::string& path, std::size_t limit);
 Result<std::size_t> read_some(const Fd& fd, std::span<std::byte> into);
 Result<std::size_t> read_some_at(const Fd& fd, std::span<std::byte> into, std::uint64_t offset);
 

@@ -35,7 +35,10 @@ Result<bool> poll_lock(const Fd& fd, const std::function<bool()>& interrupted) {
 }
 
 Result<std::optional<Fd>> take_lock_at(At at, const std::function<bool()>& interrupted) {
-  Fd file = TRY(open_at(at, O_RDWR | O_CREAT, 0600));
+  Fd file = TRY(open_at(at, O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY, 0600));
+  if (!S_ISREG(TRY(stat_of(file)).st_mode)) {
+    return input_error("{} is not a regular file", at.name);
+  }
   const bool locked = TRY(poll_lock(file, interrupted).within(at.name));
   return locked ? std::optional(std::move(file)) : std::optional<Fd>();
 }

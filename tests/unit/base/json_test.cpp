@@ -25,6 +25,18 @@ TEST(JsonParseTest, RefusesDeepNesting) {
   EXPECT_FALSE(parse(std::string(100'000, '[')));
 }
 
+TEST(JsonParseTest, BoundsItsValuesAndNotItsText) {
+  EXPECT_TRUE(ok(parse("[1, {\"a\": [2]}]", 6)));
+  EXPECT_TRUE(fails_saying("more than 5 values", parse("[1, {\"a\": [2]}]", 5)));
+  EXPECT_TRUE(ok(parse(R"(["[,:{\",,", "\\"])", 3))) << "what is in strings is no value";
+  std::string zeros = "[0";
+  for (std::size_t i = 0; i < kMostValues; ++i) {
+    zeros += ",0";
+  }
+  EXPECT_TRUE(fails_saying("more than 500000 values", parse(zeros + "]")));
+  EXPECT_TRUE(fails_saying("more than 500000 values", parse_as_go(zeros + "]")));
+}
+
 TEST(JsonParseAsGoTest, MendsWhatIsNotUnicode) {
   const auto text_of = [](const std::string& inside) {
     return std::string(parse_as_go("[\"" + inside + "\"]").value().as_array()[0].as_string());

@@ -3,8 +3,12 @@
 #include <support/digest.hpp>
 #include <support/expect.hpp>
 #include <support/temp_dir.hpp>
+#include <sys/file.hpp>
 
 #include <gtest/gtest.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace dind::seed {
 namespace {
@@ -50,6 +54,30 @@ TEST(ReceiptTest, IsNotBelievedInPart) {
     const auto read = read_receipt(own.fd());
     ASSERT_TRUE(ok(read)) << text;
     EXPECT_EQ(*read, Receipt()) << text;
+  }
+}
+
+// A fifo would hang its reader.
+TEST(ReceiptTest, IsEmptyWhereSomethingElseHasItsName) {
+  const std::string name = kReceiptName;
+  for (const mode_t type : std::initializer_list<mode_t>{S_IFIFO, S_IFLNK, S_IFREG, S_IFDIR}) {
+    const TempDir own;
+    own.write("other", print_receipt(sample()));
+    if (type == S_IFLNK) {
+      ASSERT_TRUE(ok(sys::symlink_at("other", {own.fd(), name})));
+    } else if (type == S_IFDIR) {
+      own.make_dir(name + "/inside");
+    } else {
+      ASSERT_TRUE(ok(sys::make_node_at({own.fd(), name}, type | 0600, 0)));
+      if (type == S_IFREG) {
+        ASSERT_EQ(::truncate((own / name).c_str(), off_t{1} << 40), 0);
+      }
+    }
+    const auto read = read_receipt(own.fd());
+    ASSERT_TRUE(ok(read)) << type;
+    EXPECT_EQ(*read, Receipt()) << type;
+    ASSERT_TRUE(ok(write_receipt(own.fd(), sample()))) << type;
+    EXPECT_EQ(read_receipt(own.fd()).value(), sample()) << type;
   }
 }
 

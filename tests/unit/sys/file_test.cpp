@@ -96,6 +96,24 @@ TEST_F(FileTest, ReadsUpToTheLimitAndNoFurther) {
   EXPECT_TRUE(fails_with(ENOENT, read_file(dir_ / "none", 10)));
 }
 
+// A fifo hangs who opens it to read, and no test would end.
+TEST_F(FileTest, ReadsRegularFilesAndNothingElse) {
+  dir_.write("b", "secret");
+  ASSERT_TRUE(ok(make_node_at(at(a_), S_IFIFO | 0600, 0)));
+  const std::string folder = "folder";
+  const std::string link = "link";
+  ASSERT_TRUE(ok(make_dir_at(at(folder), 0700)));
+  ASSERT_TRUE(ok(symlink_at("b", at(link))));
+  for (const std::string& name : {a_, folder, link}) {
+    EXPECT_TRUE(fails_saying(name + " is not a regular file", read_file_at(at(name), 10)));
+    EXPECT_TRUE(fails_with(0, open_regular_at(at(name)))) << name;
+    EXPECT_FALSE(open_regular_beneath(dir_.fd(), name)) << name;
+  }
+  EXPECT_EQ(read_file_beneath(dir_.fd(), "b", 6).value(), "secret");
+  EXPECT_TRUE(fails_saying("b: larger than 5 bytes", read_file_beneath(dir_.fd(), "b", 5)));
+  EXPECT_TRUE(fails_with(ENOENT, open_regular_at(at("none"))));
+}
+
 TEST_F(FileTest, WritesAtAnOffsetAndLeavesTheHole) {
   const Fd fd = open_at(at(a_), O_RDWR | O_CREAT, 0600).value();
   const std::string text = "end";
