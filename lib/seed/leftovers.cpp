@@ -12,23 +12,26 @@ namespace {
 
 using Layers = std::map<Digest, store::PresentLayer>;
 
-std::size_t depth_of(const Layers& layers, Digest chain_id) {
-  std::set<Digest> below;
-  add_chain(layers, chain_id, below);
-  return below.size();
-}
-
-std::vector<Digest> sorted_by_depth(const Layers& layers, const std::set<Digest>& chain_ids) {
+// Parents first.
+std::vector<Digest> by_depth(const Layers& layers) {
   std::vector<std::pair<std::size_t, Digest>> ranked;
-  for (const Digest& chain_id : chain_ids) {
-    ranked.emplace_back(depth_of(layers, chain_id), chain_id);
+  for (const auto& [chain_id, depth] : store::depths_of(layers)) {
+    ranked.emplace_back(depth, chain_id);
   }
   std::sort(ranked.begin(), ranked.end());
   std::vector<Digest> sorted;
   for (auto& [depth, chain_id] : ranked) {
-    sorted.push_back(chain_id);
+    sorted.push_back(std::move(chain_id));
   }
   return sorted;
+}
+
+// Those of `sorted` that are `wanted`.
+std::vector<Digest> among(const std::vector<Digest>& sorted, const std::set<Digest>& wanted) {
+  std::vector<Digest> found;
+  std::copy_if(sorted.begin(), sorted.end(), std::back_inserter(found),
+               [&](const Digest& chain_id) { return wanted.contains(chain_id); });
+  return found;
 }
 
 // Whose images go and whose stay, and which layers with them.
@@ -97,20 +100,27 @@ private:
                         why_stale(state_.layers.at(chain_id))));
       }
     }
-    // Layers on top of what goes have nothing to stand on.
-    for (const auto& [chain_id, layer] : state_.layers) {
-      std::set<Digest> below;
-      add_chain(state_.layers, chain_id, below);
-      const bool orphaned = std::any_of(below.begin(), below.end(),
-                                        [&](const Digest& one) { return gone.contains(one); });
-      if (orphaned && !needed_.contains(chain_id) && !made_.contains(chain_id)) {
+    const std::vector<Digest> sorted = by_depth(state_.layers);
+    add_orphans(sorted, gone);
+    leftovers_.removals.layers = among(sorted, gone);
+    std::reverse(leftovers_.removals.layers.begin(), leftovers_.removals.layers.end());
+    leftovers_.removals.files = among(sorted, flawed);
+    leftovers_.needed = among(sorted, wanted);
+  }
+
+  // Layers on top of what goes have nothing to stand on.
+  void add_orphans(const std::vector<Digest>& parents_first, std::set<Digest>& gone) const {
+    std::set<Digest> lost = gone; // with those that stay all the same
+    for (const Digest& chain_id : parents_first) {
+      const auto& parent = state_.layers.at(chain_id).parent;
+      if (!parent || !lost.contains(*parent)) {
+        continue;
+      }
+      lost.insert(chain_id);
+      if (!needed_.contains(chain_id) && !made_.contains(chain_id)) {
         gone.insert(chain_id);
       }
     }
-    leftovers_.removals.layers = sorted_by_depth(state_.layers, gone);
-    std::reverse(leftovers_.removals.layers.begin(), leftovers_.removals.layers.end());
-    leftovers_.removals.files = sorted_by_depth(state_.layers, flawed);
-    leftovers_.needed = sorted_by_depth(state_.layers, wanted);
   }
 
   const store::DriverState& state_;

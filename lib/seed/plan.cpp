@@ -10,6 +10,7 @@
 #include <store/layout.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -32,7 +33,13 @@ std::size_t most_lowers(const std::string& driver) {
 class Planner {
 public:
   explicit Planner(const PlanInput& input)
-      : input_(input), methods_(input), room_{input.facts.free.bytes, input.facts.free.inodes} {}
+      : input_(input), methods_(input), room_{input.facts.free.bytes, input.facts.free.inodes} {
+    for (const auto& [chain_id, layer] : input.state.layers) {
+      if (layer.parent) {
+        children_[*layer.parent].push_back(chain_id);
+      }
+    }
+  }
 
   SeedPlan make() {
     for (std::size_t c = 0; c < input_.caches.size(); ++c) {
@@ -230,6 +237,7 @@ private:
           {.chain_id = chain_id, .diff_id = layer.diff_id, .parent = layer.parent, .cache = c},
           borrowed_around(chain_id));
       if (step) {
+        decided_.emplace(chain_id, plan_.layers.size());
         plan_.layers.push_back(std::move(step).value());
         plan_.layers.back().needed = true;
         return true;
@@ -240,30 +248,36 @@ private:
 
   // The diff IDs that are borrowed, or will be, in all chains that a layer is in.
   std::set<Digest> borrowed_around(const Digest& chain_id) const {
+    std::set<Digest> chain;
+    add_chain(input_.state.layers, chain_id, chain);
+    add_above(chain_id, chain);
+    chain.erase(chain_id);
     std::set<Digest> borrowed;
-    for (const auto& [top, layer] : input_.state.layers) {
-      std::set<Digest> chain;
-      add_chain(input_.state.layers, top, chain);
-      if (!chain.contains(chain_id)) {
-        continue;
-      }
-      chain.erase(chain_id);
-      for (const Digest& other : chain) {
-        const auto present = input_.state.layers.find(other);
-        if (present != input_.state.layers.end() && will_be_borrowed(other, present->second)) {
-          borrowed.insert(present->second.diff_id);
-        }
+    for (const Digest& other : chain) {
+      const auto present = input_.state.layers.find(other);
+      if (present != input_.state.layers.end() && will_be_borrowed(other, present->second)) {
+        borrowed.insert(present->second.diff_id);
       }
     }
     return borrowed;
   }
 
+  void add_above(const Digest& chain_id, std::set<Digest>& into) const {
+    std::vector<Digest> open = {chain_id};
+    while (!open.empty()) {
+      const auto above = children_.find(open.back());
+      open.pop_back();
+      if (above != children_.end()) {
+        std::copy_if(above->second.begin(), above->second.end(), std::back_inserter(open),
+                     [&](const Digest& child) { return into.insert(child).second; });
+      }
+    }
+  }
+
   bool will_be_borrowed(const Digest& chain_id, const store::PresentLayer& present) const {
-    const auto step =
-        std::find_if(plan_.layers.begin(), plan_.layers.end(),
-                     [&](const LayerStep& planned) { return planned.chain_id == chain_id; });
-    return step != plan_.layers.end() && step->method != Method::present
-               ? step->method == Method::link
+    const auto known = decided_.find(chain_id);
+    return known != decided_.end() && plan_.layers[known->second].method != Method::present
+               ? plan_.layers[known->second].method == Method::link
                : !present.borrowed_from.empty();
   }
 
@@ -279,7 +293,8 @@ private:
   const PlanInput& input_;
   Methods methods_;
   Room room_;
-  std::map<Digest, std::size_t> decided_; // chain ID -> index in the plan
+  std::map<Digest, std::size_t> decided_;          // chain ID -> index in the plan
+  std::map<Digest, std::vector<Digest>> children_; // of layers of the data root, by chain ID
   ImageSteps images_;
   SeedPlan plan_;
 };

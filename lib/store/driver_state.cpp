@@ -1,6 +1,8 @@
 #include <store/driver_state.hpp>
 
+#include <archive/sha256.hpp>
 #include <base/json.hpp>
+#include <cache/manifest.hpp>
 #include <store/graph_metadata.hpp>
 #include <store/layout.hpp>
 #include <store/tree.hpp>
@@ -12,6 +14,8 @@ namespace dind::store {
 namespace {
 
 constexpr std::size_t kConfigLimit = 16U << 20U;
+// Of all that are read: of 10,000 images they have less than half of that.
+constexpr std::size_t kConfigsLimit = 256U << 20U;
 
 const std::string kDiffName = "diff";
 
@@ -87,7 +91,8 @@ Result<void> look_up(const LayerDirs& dirs, const Fd& record, PresentLayer& laye
   return {};
 }
 
-// nullopt for a record that dockerd would not load (moby layer/filestore.go).
+// nullopt for a record that dockerd would not load (moby layer/filestore.go), or that its chain ID
+// does not prove: a layer cannot stand on itself then.
 std::optional<PresentLayer> read_layer(const Fd& record, const Digest& chain_id) {
   const auto diff_id = Digest::parse(text_of(record, kDiffName));
   std::string cache_id = text_of(record, "cache-id");
@@ -102,9 +107,20 @@ std::optional<PresentLayer> read_layer(const Fd& record, const Digest& chain_id)
     }
     layer.parent = *parsed;
   }
+  if (cache::next_chain_id(layer.parent, layer.diff_id) != chain_id) {
+    return std::nullopt;
+  }
   layer.ours = cache_id == cache_id_of(chain_id);
   layer.cache_id = std::move(cache_id);
   return layer;
+}
+
+void drop_too_deep(std::map<Digest, PresentLayer>& layers) {
+  for (const auto& [chain_id, depth] : depths_of(layers)) {
+    if (depth > kMostLayers) {
+      layers.erase(chain_id);
+    }
+  }
 }
 
 Result<std::map<Digest, PresentLayer>> read_layers(const Fd& root, const std::string& driver) {
@@ -126,7 +142,18 @@ Result<std::map<Digest, PresentLayer>> read_layers(const Fd& root, const std::st
       layers.emplace(*chain_id, *std::move(layer));
     }
   }
+  drop_too_deep(layers);
   return layers;
+}
+
+// nullopt for a configuration that dockerd would not load (moby image/fs.go, image/store.go).
+std::optional<std::vector<Digest>> layers_of(const std::string& config, const Digest& id) {
+  if (archive::sha256_of(config) != id) {
+    return std::nullopt;
+  }
+  auto diff_ids = diff_ids_of(config);
+  return diff_ids && diff_ids->size() <= kMostLayers ? std::optional(std::move(diff_ids).value())
+                                                     : std::nullopt;
 }
 
 Result<std::map<Digest, std::vector<Digest>>> read_images(const Fd& root,
@@ -137,13 +164,17 @@ Result<std::map<Digest, std::vector<Digest>>> read_images(const Fd& root,
     return images;
   }
   const Fd dir = TRY(sys::open_beneath(root, image_config_dir(driver), O_RDONLY | O_DIRECTORY));
+  std::size_t left = kConfigsLimit;
   for (const sys::DirEntry& entry : configs) {
     const auto id = Digest::from_hex(entry.name);
-    const auto config =
-        id ? sys::read_file_at({dir, entry.name}, kConfigLimit) : Result<std::string>("");
-    auto diff_ids = diff_ids_of(config ? *config : "");
-    if (id && diff_ids) {
-      images.emplace(*id, std::move(diff_ids).value());
+    const auto config = id ? sys::read_file_at({dir, entry.name}, std::min(kConfigLimit, left))
+                           : Result<std::string>("");
+    if (!id || !config) {
+      continue;
+    }
+    left -= config->size();
+    if (auto diff_ids = layers_of(*config, *id)) {
+      images.emplace(*id, *std::move(diff_ids));
     }
   }
   return images;
@@ -164,6 +195,23 @@ Result<std::set<Digest>> read_container_layers(const Fd& root, const std::string
 }
 
 } // namespace
+
+std::map<Digest, std::size_t> depths_of(const std::map<Digest, PresentLayer>& layers) {
+  std::map<Digest, std::size_t> depths;
+  for (const auto& [chain_id, layer] : layers) {
+    std::vector<Digest> above; // the first whose depth is known, or the bottom
+    auto next = layers.find(chain_id);
+    while (next != layers.end() && depths.emplace(next->first, 0).second) {
+      above.push_back(next->first);
+      next = next->second.parent ? layers.find(*next->second.parent) : layers.end();
+    }
+    std::size_t depth = next == layers.end() ? 0 : depths.at(next->first);
+    for (auto one = above.rbegin(); one != above.rend(); ++one) {
+      depths[*one] = ++depth;
+    }
+  }
+  return depths;
+}
 
 Result<std::vector<sys::DirEntry>> entries_of(const Fd& root, const std::string& path) {
   const auto dir = sys::open_beneath(root, path, O_RDONLY | O_DIRECTORY);

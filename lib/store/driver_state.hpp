@@ -31,6 +31,9 @@ struct PresentLayer {
   std::size_t lowers = 0; // entries of its `lower` file
 };
 
+// As many layers as an engine mounts (moby layer/layer_store.go, maxLayerDepth).
+inline constexpr std::size_t kMostLayers = 125;
+
 // What a data root holds for one graph driver.
 struct DriverState {
   std::map<Digest, PresentLayer> layers;         // by chain ID
@@ -41,13 +44,18 @@ struct DriverState {
   bool empty() const { return layers.empty() && images.empty(); }
 };
 
+// How many layers each one stands on, itself included, as far as they are known.
+std::map<Digest, std::size_t> depths_of(const std::map<Digest, PresentLayer>& layers);
+
 // The entries of a directory of the data root; none if it does not exist.
 Result<std::vector<sys::DirEntry>> entries_of(const Fd& root, const std::string& path);
 
 // The layers of an image, the base first, by its configuration.
 Result<std::vector<Digest>> diff_ids_of(const std::string& config);
 
-// What one graph driver has in the data root `root`.
+// What one graph driver has in the data root `root`. Records and configurations that are not what
+// their names say are left out, as are layers and images of more than kMostLayers: no engine has
+// made them.
 Result<DriverState> read_driver_state(const Fd& root, const std::string& driver);
 
 } // namespace dind::store

@@ -1,5 +1,7 @@
 #include <store/state.hpp>
 
+#include <archive/sha256.hpp>
+#include <cache/manifest.hpp>
 #include <store/graph_metadata.hpp>
 #include <store/layout.hpp>
 #include <support/digest.hpp>
@@ -8,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
@@ -16,21 +19,36 @@ namespace dind::store {
 namespace {
 
 using test::digest;
+using test::fails_saying;
+using test::number;
 using test::ok;
 using test::TempDir;
 
 class StateTest : public testing::Test {
 protected:
-  void add_layer(const std::string& driver, char chain_id, const std::string& cache_id,
-                 std::optional<Digest> parent = std::nullopt) {
+  // Returns its chain ID.
+  Digest add_layer(const std::string& driver, const Digest& diff_id, const std::string& cache_id,
+                   std::optional<Digest> parent = std::nullopt) {
     auto metadata = GraphMetadata::open(root_.fd(), driver);
-    ASSERT_TRUE(ok(metadata));
-    ASSERT_TRUE(ok(metadata->add_layer({.chain_id = digest(chain_id),
-                                        .diff_id = digest('d'),
+    EXPECT_TRUE(ok(metadata));
+    const Digest chain_id = cache::next_chain_id(parent, diff_id);
+    EXPECT_TRUE(ok(metadata->add_layer({.chain_id = chain_id,
+                                        .diff_id = diff_id,
                                         .parent = parent,
                                         .cache_id = cache_id,
                                         .size = 1,
                                         .tar_split_path = "/x"})));
+    return chain_id;
+  }
+
+  static std::string config_of(const Digest& id) {
+    return "image/overlay2/imagedb/content/sha256/" + id.hex();
+  }
+
+  Digest add_config(const std::string& config) {
+    const Digest id = archive::sha256_of(config);
+    root_.write(config_of(id), config);
+    return id;
   }
 
   std::string record(char chain_id) {
@@ -58,7 +76,7 @@ TEST_F(StateTest, ALayerThatIsBeingMadeAnewIsOutOfReachUntilItsRecordIsReplaced)
   root_.write("cache/tar-split", "");
   const std::string cache_id = cache_id_of(digest('a'));
   const LayerRecord record{.chain_id = digest('a'),
-                           .diff_id = digest('d'),
+                           .diff_id = digest('a'),
                            .parent = std::nullopt,
                            .cache_id = cache_id,
                            .size = 1,
@@ -74,8 +92,8 @@ TEST_F(StateTest, ALayerThatIsBeingMadeAnewIsOutOfReachUntilItsRecordIsReplaced)
 }
 
 TEST_F(StateTest, TellsALayersIdentityAndWhetherSeedingNamedIt) {
-  add_layer("overlay2", 'a', cache_id_of(digest('a')));
-  add_layer("overlay2", 'b', "theirs", digest('a'));
+  add_layer("overlay2", digest('a'), cache_id_of(digest('a')));
+  const Digest top = add_layer("overlay2", digest('d'), "theirs", digest('a'));
   root_.make_dir("overlay2/theirs/diff");
   root_.write("overlay2/theirs/lower", "l/A:l/B");
   const auto layers = state().of("overlay2").layers;
@@ -83,7 +101,7 @@ TEST_F(StateTest, TellsALayersIdentityAndWhetherSeedingNamedIt) {
   EXPECT_TRUE(layers.at(digest('a')).ours);
   EXPECT_FALSE(layers.at(digest('a')).reachable);
   EXPECT_EQ(layers.at(digest('a')).parent, std::nullopt);
-  const PresentLayer& theirs = layers.at(digest('b'));
+  const PresentLayer& theirs = layers.at(top);
   EXPECT_FALSE(theirs.ours);
   EXPECT_TRUE(theirs.reachable);
   EXPECT_EQ(theirs.diff_id, digest('d'));
@@ -94,7 +112,7 @@ TEST_F(StateTest, TellsALayersIdentityAndWhetherSeedingNamedIt) {
 }
 
 TEST_F(StateTest, ReachesABorrowedLayerOnlyWhileItsCacheIsThere) {
-  add_layer("fuse-overlayfs", 'a', "id");
+  add_layer("fuse-overlayfs", digest('a'), "id");
   const auto tree = root_.make_dir("cache/tree");
   root_.make_dir("fuse-overlayfs/id");
   ASSERT_EQ(::symlink(tree.c_str(), (root_ / "fuse-overlayfs/id/diff").c_str()), 0);
@@ -105,8 +123,8 @@ TEST_F(StateTest, ReachesABorrowedLayerOnlyWhileItsCacheIsThere) {
 }
 
 TEST_F(StateTest, ReachesWholeTreesWhereTheirDriversHaveThem) {
-  add_layer("vfs", 'a', "id");
-  add_layer("btrfs", 'a', "id");
+  add_layer("vfs", digest('a'), "id");
+  add_layer("btrfs", digest('a'), "id");
   EXPECT_FALSE(state().of("vfs").layers.at(digest('a')).reachable);
   EXPECT_FALSE(state().of("btrfs").layers.at(digest('a')).reachable);
   root_.make_dir("vfs/dir/id");
@@ -116,7 +134,7 @@ TEST_F(StateTest, ReachesWholeTreesWhereTheirDriversHaveThem) {
 }
 
 TEST_F(StateTest, ReportsImagesOfVfsThoughItIsNeverAPriorDriver) {
-  add_layer("vfs", 'a', "id");
+  add_layer("vfs", digest('a'), "id");
   root_.make_dir("vfs/dir/id");
   EXPECT_TRUE(state().prior_drivers.empty());
   EXPECT_FALSE(state().of("vfs").empty());
@@ -139,19 +157,68 @@ TEST_F(StateTest, LeavesOutRecordsThatDockerdWouldNotLoad) {
 }
 
 TEST_F(StateTest, KnowsTheLayersThatImagesAndContainersStandOn) {
-  const std::string configs = "image/overlay2/imagedb/content/sha256/";
-  root_.write(configs + digest('1').hex(), R"({"rootfs":{"type":"layers","diff_ids":[")" +
-                                               digest('a').text() + R"(",")" + digest('b').text() +
-                                               R"("]}})");
-  root_.write(configs + digest('2').hex(), R"({"architecture":"amd64"})");
-  root_.write(configs + digest('3').hex(), "{");
+  const Digest layered = add_config(R"({"rootfs":{"type":"layers","diff_ids":[")" +
+                                    digest('a').text() + R"(",")" + digest('b').text() + R"("]}})");
+  const Digest empty = add_config(R"({"architecture":"amd64"})");
+  add_config("{");
+  root_.write(config_of(digest('4')), R"({"architecture":"amd64"})"); // not what its name says
   root_.write("image/overlay2/layerdb/mounts/container/parent", digest('c').text());
   root_.write("image/overlay2/layerdb/mounts/scratch/mount-id", "x");
   const auto overlay2 = state().of("overlay2");
   ASSERT_EQ(overlay2.images.size(), 2U);
-  EXPECT_EQ(overlay2.images.at(digest('1')), (std::vector{digest('a'), digest('b')}));
-  EXPECT_TRUE(overlay2.images.at(digest('2')).empty());
+  EXPECT_EQ(overlay2.images.at(layered), (std::vector{digest('a'), digest('b')}));
+  EXPECT_TRUE(overlay2.images.at(empty).empty());
   EXPECT_EQ(overlay2.container_layers, std::set<Digest>{digest('c')});
+}
+
+// A chain ID is the hash of its parent's and of the diff ID, so none can be below itself.
+TEST_F(StateTest, BelievesNoRecordThatItsNameDoesNotProve) {
+  root_.write(record('a') + "/cache-id", "id");
+  root_.write(record('a') + "/diff", digest('a').text());
+  root_.write(record('a') + "/parent", digest('a').text());
+  root_.write(record('b') + "/cache-id", "id");
+  root_.write(record('b') + "/diff", digest('d').text());
+  EXPECT_TRUE(state().of("overlay2").layers.empty());
+}
+
+TEST_F(StateTest, KnowsNoLayerThatIsDeeperThanAnEngineMakesThem) {
+  std::optional<Digest> top;
+  for (unsigned n = 0; n < kMostLayers + 50; ++n) {
+    const Digest chain_id = cache::next_chain_id(top, number(n));
+    const std::string at = "image/overlay2/layerdb/sha256/" + chain_id.hex();
+    root_.write(at + "/cache-id", "id");
+    root_.write(at + "/diff", number(n).text());
+    if (top) {
+      root_.write(at + "/parent", top->text());
+    }
+    top = chain_id;
+  }
+  const auto layers = state().of("overlay2").layers;
+  EXPECT_EQ(layers.size(), kMostLayers);
+  EXPECT_FALSE(layers.contains(*top));
+}
+
+// A fifo hangs who opens it to read.
+TEST_F(StateTest, IsNotHeldUpByWhatIsNoFile) {
+  add_layer("overlay2", digest('a'), "id");
+  const Digest below = add_layer("overlay2", digest('b'), "id");
+  const std::string names[] = {record('a') + "/diff", record('b') + "/parent",
+                               config_of(digest('1')), "image/overlay2/layerdb/mounts/c/parent",
+                               "overlay2/id/lower"};
+  for (const std::string& name : names) {
+    root_.write(name, "");
+    ASSERT_EQ(::unlink((root_ / name).c_str()), 0);
+    ASSERT_EQ(::mkfifo((root_ / name).c_str(), 0600), 0);
+  }
+  const auto found = state().of("overlay2");
+  EXPECT_EQ(found.layers.size(), 1U);
+  EXPECT_TRUE(found.layers.contains(below));
+  EXPECT_TRUE(found.images.empty());
+  EXPECT_TRUE(found.container_layers.empty());
+  const std::string repositories = "image/overlay2/repositories.json";
+  ASSERT_EQ(::mkfifo((root_ / repositories).c_str(), 0600), 0);
+  EXPECT_TRUE(
+      fails_saying("repositories.json is not a regular file", read_state(root_.path().native())));
 }
 
 TEST_F(StateTest, ReadsNames) {
