@@ -1,9 +1,18 @@
 #include <boot/layer_flaws.hpp>
 
 #include <base/log.hpp>
+#include <base/utf8.hpp>
+#include <cache/copy_check.hpp>
+#include <host/scratch.hpp>
 #include <seed/driver.hpp>
 #include <store/layer_check.hpp>
+#include <store/layout.hpp>
+#include <sys/file.hpp>
 
+#include <fcntl.h>
+
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -11,6 +20,12 @@
 
 namespace dind::boot {
 namespace {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+// For layers of an earlier boot of the kernel, all in all: what a volume has of files and of
+// nothing can take hours to read. Those that are left are asked again at the next start.
+constexpr auto kPatience = std::chrono::seconds(30);
 
 void note(store::PresentLayer& layer, std::string flaw) {
   layer.reachable = false;
@@ -32,19 +47,51 @@ void spread_to_children(store::DriverState& state) {
   }
 }
 
-Result<std::optional<Reason>> flaw_of(const DataRoot& root, const std::string& driver,
-                                      const store::DriverState& state, const Digest& chain_id) {
-  const store::PresentLayer& layer = state.layers.at(chain_id);
-  cache::Skeleton skeleton;
-  if (!layer.borrowed_from.empty()) {
-    skeleton = TRY(cache::read_skeleton_beside(layer.borrowed_from));
+// The first of today's caches that has a layer.
+const cache::Cache* cache_with(const Caches& caches, const Digest& diff_id) {
+  const auto found =
+      std::find_if(caches.open.begin(), caches.open.end(), [&](const cache::Cache& cache) {
+        return cache.manifest().find(diff_id) != nullptr;
+      });
+  return found == caches.open.end() ? nullptr : &*found;
+}
+
+// What caches know of a layer: today's, if they are not damaged, or the one that it is borrowed
+// from.
+Result<store::LayerTruth> truth_of(const Caches& caches, const store::PresentLayer& layer) {
+  store::LayerTruth truth;
+  if (const cache::Cache* cache = cache_with(caches, layer.diff_id)) {
+    auto skeleton = cache->read_skeleton(layer.diff_id);
+    auto tar_split = cache->open_tar_split(layer.diff_id);
+    if (skeleton && tar_split) {
+      truth.skeleton = std::move(skeleton).value();
+      truth.tar_split = std::move(tar_split).value();
+      return truth;
+    }
   }
-  return store::find_flaw(root.dir, driver, chain_id, state, skeleton, root.users);
+  if (const auto other = cache::cache_of(layer.borrowed_from, layer.diff_id)) {
+    const Fd root = TRY(sys::open_dir(*other));
+    truth.skeleton = TRY(cache::read_skeleton(root, layer.diff_id));
+  }
+  return truth;
+}
+
+Result<std::optional<Reason>> flaw_of(const DataRoot& root, const std::string& driver,
+                                      const Caches& caches, const store::DriverState& state,
+                                      const Digest& chain_id, Deadline deadline) {
+  const store::LayerTruth truth = TRY(truth_of(caches, state.layers.at(chain_id)));
+  return store::find_flaw({.data_root = root.dir,
+                           .driver = driver,
+                           .state = state,
+                           .users = root.users,
+                           .deadline = deadline},
+                          chain_id, truth);
 }
 
 // Returns whether every layer could be looked at.
-bool check_after_reboot(const DataRoot& root, const std::string& driver,
+bool check_after_reboot(const DataRoot& root, const std::string& driver, const Caches& caches,
                         store::DriverState& state) {
+  const Deadline deadline = std::chrono::steady_clock::now() + kPatience;
   std::size_t checked = 0;
   std::string unanswered;
   for (auto& [chain_id, layer] : state.layers) {
@@ -52,7 +99,7 @@ bool check_after_reboot(const DataRoot& root, const std::string& driver,
       continue;
     }
     ++checked;
-    auto flaw = flaw_of(root, driver, state, chain_id);
+    auto flaw = flaw_of(root, driver, caches, state, chain_id, deadline);
     if (!flaw) {
       unanswered = std::move(flaw).error().within(layer.diff_id.short_hex()).describe();
     } else if (*flaw) {
@@ -107,17 +154,123 @@ void check_borrowed(const Caches& caches, store::DriverState& state) {
   }
 }
 
+bool is_same_dir(const Result<Fd>& one, const Result<Fd>& other) {
+  const auto a = one ? sys::stat_of(*one) : one.error();
+  const auto b = other ? sys::stat_of(*other) : other.error();
+  return a && b && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+bool is_within(const sys::fs::path& path, const sys::fs::path& dir) {
+  return path == dir || path.native().starts_with(dir.native() + "/");
+}
+
+// Whether a link leads to the layer's tree in a cache: in one of today's, if they have the layer,
+// and else in any outside of the data root.
+bool leads_to_cache(const store::PresentLayer& layer, const DataRoot& root, const Caches& caches) {
+  const sys::fs::path tree = layer.borrowed_from;
+  bool is_cached = false;
+  for (const cache::Cache& cache : caches.open) {
+    if (!cache.manifest().find(layer.diff_id)) {
+      continue;
+    }
+    is_cached = true;
+    if (cache::is_tree_of(tree, cache.path(), layer.diff_id) ||
+        is_same_dir(sys::open_dir(tree), cache.open_tree(layer.diff_id))) {
+      return true;
+    }
+  }
+  const auto other = cache::cache_of(tree, layer.diff_id);
+  const auto place = other ? sys::canonical_path(*other) : Error("find its cache");
+  const auto own = host::real_path(root.dir);
+  return !is_cached && place && own && !is_within(*place, *own);
+}
+
+// Engines name a layer's directory by 64 random hex digits (moby pkg/stringid).
+bool is_engines_name(const std::string& cache_id) {
+  return static_cast<bool>(Digest::from_hex(cache_id));
+}
+
+// A job can write what it likes into a data root. What a cache of today has is not to be had from
+// any other place under that layer's name.
+void check_planted(const std::string& driver, const DataRoot& root, const Caches& caches,
+                   config::Verify verify, store::DriverState& state) {
+  const bool has_cache_ids = driver != store::kOverlayfs;
+  for (auto& [chain_id, layer] : state.layers) {
+    if (!layer.reachable) {
+      continue;
+    }
+    if (!layer.borrowed_from.empty() && !leads_to_cache(layer, root, caches)) {
+      note(layer, fmt::format("it leads to {}, which is not its tree in a cache",
+                              printable(layer.borrowed_from)));
+    } else if (has_cache_ids && !layer.ours && cache_with(caches, layer.diff_id)) {
+      if (!is_engines_name(layer.cache_id)) {
+        note(layer, "its directory has a name that neither an engine nor seeding gives");
+      } else if (verify == config::Verify::full) {
+        note(layer, "an engine has made it, and DIND_VERIFY=full proves what caches hold");
+      }
+    }
+  }
+}
+
+std::string layer_path(const std::string& driver, const store::PresentLayer& layer) {
+  const std::string path = store::layers_dir(driver) + "/" + layer.cache_id;
+  return seed::has_full_trees(driver) ? path : path + "/" + store::files_name(driver);
+}
+
+// What is wrong with the layout, the marks or the content of a layer that a cache of today has.
+Result<std::optional<Reason>> changed(const DataRoot& root, const std::string& driver,
+                                      const Caches& caches, const store::DriverState& state,
+                                      const Digest& chain_id) {
+  auto flaw = TRY(flaw_of(root, driver, caches, state, chain_id, Deadline::max()));
+  const store::PresentLayer& layer = state.layers.at(chain_id);
+  if (flaw || !layer.borrowed_from.empty()) {
+    return flaw;
+  }
+  const bool owners_differ = root.users.shift || root.users.in_namespace;
+  const auto beside = seed::has_full_trees(driver) || owners_differ ? cache::Beside::other_layers
+                                                                    : cache::Beside::marks;
+  const Fd files =
+      TRY(sys::open_beneath(root.dir, layer_path(driver, layer), O_RDONLY | O_DIRECTORY));
+  const auto found =
+      TRY(cache::check_copy(*cache_with(caches, layer.diff_id), layer.diff_id, files, beside));
+  if (!found) {
+    return std::optional<Reason>();
+  }
+  const std::string where = found->path.empty() ? "" : printable(found->path) + ": ";
+  return std::optional(Reason{where + found->what});
+}
+
+// What is not proved is made anew.
+void check_content(const std::string& driver, const DataRoot& root, const Caches& caches,
+                   store::DriverState& state) {
+  for (auto& [chain_id, layer] : state.layers) {
+    if (!layer.ours || !layer.reachable || !cache_with(caches, layer.diff_id)) {
+      continue;
+    }
+    const auto flaw = changed(root, driver, caches, state, chain_id);
+    if (!flaw) {
+      note(layer, flaw.error().describe());
+    } else if (*flaw) {
+      note(layer, (*flaw)->why);
+    }
+  }
+}
+
 } // namespace
 
 Inspection with_flaws(Inspection seen, const std::string& driver, const DataRoot& root,
-                      const Caches& caches) {
+                      const Caches& caches, config::Verify verify) {
   const auto found = seen.state.drivers.find(driver);
   if (found == seen.state.drivers.end()) {
     return seen;
   }
   check_borrowed(caches, found->second);
+  check_planted(driver, root, caches, verify, found->second);
+  if (verify == config::Verify::full && driver != store::kOverlayfs) {
+    check_content(driver, root, caches, found->second);
+  }
   const bool is_known = seen.receipt.boot_id == seen.boot_id && seen.receipt.driver == driver;
-  if (!is_known && !check_after_reboot(root, driver, found->second)) {
+  if (!is_known && !check_after_reboot(root, driver, caches, found->second)) {
     seen.boot_id = seed::kUnchecked;
   }
   return seen;

@@ -90,7 +90,8 @@ Result<Seeding> prepare_seeding(const config::Settings& settings, Mode mode,
   }
   if (!seeding.caches.open.empty() || was_seeded(seeding.root)) {
     const std::string driver = seeding.seeded_driver();
-    seeding.seen = with_flaws(std::move(seeding.seen), driver, seeding.root, seeding.caches);
+    seeding.seen =
+        with_flaws(std::move(seeding.seen), driver, seeding.root, seeding.caches, settings.verify);
   }
   return seeding;
 }

@@ -69,6 +69,18 @@ bool is_tree_of(const boost::filesystem::path& path, const boost::filesystem::pa
   return path == cache / tree_dir(diff_id) || path == cache / short_name(diff_id) / kTreeName;
 }
 
+std::optional<boost::filesystem::path> cache_of(const boost::filesystem::path& path,
+                                                const Digest& diff_id, const std::string& name) {
+  for (const std::string& dir : {layer_dir(diff_id), short_name(diff_id)}) {
+    const std::string end = "/" + dir + "/" + name;
+    const std::string& whole = path.native();
+    if (path.is_absolute() && whole.size() > end.size() && whole.ends_with(end)) {
+      return whole.substr(0, whole.size() - end.size());
+    }
+  }
+  return std::nullopt;
+}
+
 Result<Cache> Cache::open(const boost::filesystem::path& path) {
   Fd root = TRY(sys::open_dir(path));
   const std::string text =
@@ -98,9 +110,8 @@ Result<Skeleton> Cache::read_skeleton(const Digest& diff_id) const {
   return skeleton;
 }
 
-Result<Skeleton> read_skeleton_beside(const boost::filesystem::path& tree) {
-  const Fd dir = TRY(sys::open_dir(tree.parent_path()));
-  return read_skeleton_at(dir, kSkeletonName);
+Result<Skeleton> read_skeleton(const Fd& root, const Digest& diff_id) {
+  return read_skeleton_at(root, layer_dir(diff_id) + "/" + kSkeletonName);
 }
 
 Result<std::string> Cache::read_config(const Digest& image_id) const {

@@ -33,6 +33,11 @@ Result<Fd> open_tar_split(const Fd& root, const Digest& diff_id);
 // Whether `path` is a name of that layer's tree in the cache at `cache`.
 bool is_tree_of(const boost::filesystem::path& path, const boost::filesystem::path& cache,
                 const Digest& diff_id);
+// The cache in which `path`, absolute, would be a name of that layer's tree, or of another name of
+// its directory; nullopt if it is of no such form.
+std::optional<boost::filesystem::path> cache_of(const boost::filesystem::path& path,
+                                                const Digest& diff_id,
+                                                const std::string& name = kTreeName);
 
 // A cache on disk, opened. It is not trusted: everything is reached beneath its
 // descriptor with no symlink followed, and bounded.
@@ -70,8 +75,8 @@ private:
   Digest digest_;
 };
 
-// The skeleton of a layer by the path of its tree, for a layer that is borrowed from a cache that
-// this start does not use. Empty if the layer has none.
-Result<Skeleton> read_skeleton_beside(const boost::filesystem::path& tree);
+// The skeleton of a layer of the cache whose directory `root` is, which this start may not use.
+// Empty if the layer has none.
+Result<Skeleton> read_skeleton(const Fd& root, const Digest& diff_id);
 
 } // namespace dind::cache

@@ -1,5 +1,6 @@
 #include <cache/skeleton.hpp>
 
+#include <archive/member_path.hpp>
 #include <base/base64.hpp>
 #include <base/json.hpp>
 #include <base/utf8.hpp>
@@ -8,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 
 namespace dind::cache {
 namespace {
@@ -154,6 +154,25 @@ bool is_safe_path(std::string_view path, Root root) {
 
 bool Skeleton::empty() const {
   return *this == Skeleton();
+}
+
+std::set<std::string> Skeleton::mark_names() const {
+  const auto inside = [](std::string_view dir, std::string_view name) {
+    return dir.empty() ? std::string(name) : fmt::format("{}/{}", dir, name);
+  };
+  std::set<std::string> names;
+  for (const std::string& path : whiteouts) {
+    names.insert(path);
+    const std::string aufs = std::string(archive::kWhiteoutPrefix).append(archive::base_of(path));
+    names.insert(inside(archive::parent_of(path), aufs));
+  }
+  for (const std::string& path : opaque) {
+    names.insert(inside(path, archive::kOpaqueName));
+  }
+  for (const Node& node : nodes) {
+    names.insert(node.path);
+  }
+  return names;
 }
 
 std::vector<std::string> Skeleton::mark_dirs() const {

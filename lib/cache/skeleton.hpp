@@ -4,6 +4,7 @@
 #include <base/result.hpp>
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,8 @@ struct Skeleton {
   std::size_t marks() const { return whiteouts.size() + opaque.size() + nodes.size(); }
   // The directories, without the root, that such a second directory consists of.
   std::vector<std::string> mark_dirs() const;
+  // What stands there for marks, in overlayfs' form and in AUFS' (".wh.…"), and for nodes.
+  std::set<std::string> mark_names() const;
 
   bool operator==(const Skeleton&) const = default;
 };

@@ -29,9 +29,8 @@ std::string_view kind_of(std::uint32_t mode) {
 
 class TreeChecker {
 public:
-  TreeChecker(const Fd& tree, const ExpectedTree& expected,
-              const std::set<std::string>& without_capability)
-      : tree_(tree), expected_(expected), without_capability_(without_capability) {}
+  TreeChecker(const Fd& tree, const ExpectedTree& expected, const Exempt& exempt)
+      : tree_(tree), expected_(expected), exempt_(exempt) {}
 
   // What is wrong with `path`; empty if nothing is.
   Result<std::string> check(const ExpectedPath& path) {
@@ -70,6 +69,9 @@ public:
     for (const sys::DirEntry& entry : entries) {
       const std::string path = dir_path.empty() ? entry.name : dir_path + "/" + entry.name;
       if (!expected_.has(path)) {
+        if (exempt_.beside.contains(path)) {
+          continue;
+        }
         return std::optional(path);
       }
       // Kinds have been compared, so that only directories are listed.
@@ -129,7 +131,7 @@ private:
   Result<std::string> compare_capability(const std::string& path, sys::At at,
                                          const ExpectedInode& wanted) const {
     const auto found = TRY(sys::get_xattr_at(at, std::string(sys::kCapabilityXattr)));
-    if (found == wanted.capability || (!found && without_capability_.contains(path))) {
+    if (found == wanted.capability || (!found && exempt_.without_capability.contains(path))) {
       return std::string();
     }
     return std::string(!found               ? "its capability is lost"
@@ -139,7 +141,7 @@ private:
 
   const Fd& tree_;
   const ExpectedTree& expected_;
-  const std::set<std::string>& without_capability_;
+  const Exempt& exempt_;
   Fd dir_; // of the last path: the order of a tar goes from directory to directory
   std::string dir_path_;
   std::unordered_map<std::size_t, ino_t> inode_numbers_;
@@ -164,8 +166,8 @@ bool is_flaw(const Error& error) {
 }
 
 Result<std::optional<TreeFlaw>> check_tree(const Fd& tree, const ExpectedTree& expected,
-                                           const std::set<std::string>& without_capability) {
-  TreeChecker checker(tree, expected, without_capability);
+                                           const Exempt& exempt) {
+  TreeChecker checker(tree, expected, exempt);
   for (const ExpectedPath& path : expected.paths()) {
     const auto what = checker.check(path);
     if (!what && !is_flaw(what.error())) {

@@ -16,14 +16,19 @@ struct TreeFlaw {
   std::string what;
 };
 
+// Paths of a tree that need not be as they are expected.
+struct Exempt {
+  std::set<std::string> without_capability = {}; // files that may lack theirs
+  std::set<std::string> beside = {};             // names that may be there as well
+};
+
 // Compares a directory with what it should hold: kinds, sizes, owners, modes,
 // times in seconds, targets, hard links and capabilities, and that there is
-// nothing else. The content of files is not looked at. Files in
-// `without_capability` may lack theirs. Returns the first flaw, in the order of the
+// nothing else. The content of files is not looked at. Returns the first flaw, in the order of the
 // tar, but a directory's time only if that is all; an error means that the
 // question could not be answered.
 Result<std::optional<TreeFlaw>> check_tree(const Fd& tree, const ExpectedTree& expected,
-                                           const std::set<std::string>& without_capability);
+                                           const Exempt& exempt);
 
 // Whether an error says that something is not as it should be, rather than that
 // it could not be looked at.

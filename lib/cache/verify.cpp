@@ -132,7 +132,8 @@ public:
     if (!skeleton) {
       return judge(skeleton.error(), skeleton_path);
     }
-    auto wrong = TRY(check_tree(*tree, expected_, without_capability(*skeleton)));
+    auto wrong =
+        TRY(check_tree(*tree, expected_, {.without_capability = without_capability(*skeleton)}));
     if (wrong) {
       return flaw(in_tree(wrong->path), std::move(wrong->what));
     }

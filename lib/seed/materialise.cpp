@@ -1,5 +1,7 @@
 #include <seed/materialise.hpp>
 
+#include <base/utf8.hpp>
+#include <cache/reader.hpp>
 #include <seed/ownership.hpp>
 #include <store/layout.hpp>
 #include <store/tree.hpp>
@@ -34,16 +36,27 @@ Result<void> flush(const Fd& filesystem) {
                                           : Result<void>();
 }
 
+// A job can make a link lead to any file of the container, and a copy in the volume would outlive
+// what kept that secret: only the layer's own directory in a cache is read.
+Result<Fd> open_cache_of(const std::string& target, const Digest& diff_id,
+                         const std::string& name) {
+  const auto cache = cache::cache_of(target, diff_id, name);
+  return cache ? sys::open_dir(*cache)
+               : input_error("its link leads to {}, which is not the layer in a cache",
+                             printable(target));
+}
+
 // The record's link to the cache's tar-split becomes a file.
 Result<void> own_tar_split(const Fd& data_root, const std::string& driver, const Digest& chain_id,
-                           const Fd& staging, const std::string& name) {
+                           const Digest& diff_id, const Fd& staging, const std::string& name) {
   const Fd record = TRY(sys::open_beneath(
       data_root, store::layerdb_dir(driver) + "/" + chain_id.hex(), O_RDONLY | O_DIRECTORY));
   const auto target = sys::read_link_at({record, kTarSplit});
   if (!target) {
     return {}; // a file already
   }
-  const Fd from = TRY(sys::open_path(*target, O_RDONLY));
+  const Fd cache = TRY(open_cache_of(*target, diff_id, cache::kTarSplitName));
+  const Fd from = TRY(cache::open_tar_split(cache, diff_id));
   TRY(sys::remove_tree_at({staging, name}));
   const Fd to = TRY(sys::open_at({staging, name}, O_WRONLY | O_CREAT | O_EXCL, 0644));
   TRY(sys::copy_all(from, to));
@@ -58,7 +71,8 @@ Result<void> own_files(const Materialise& what, const Fd& data_root,
                        clone::CloneProgress& progress) {
   const Fd dir = TRY(sys::open_beneath(
       data_root, store::layers_dir(what.driver) + "/" + layer.cache_id, O_RDONLY | O_DIRECTORY));
-  const Fd from = TRY(sys::open_dir(layer.borrowed_from));
+  const Fd cache = TRY(open_cache_of(layer.borrowed_from, layer.diff_id, cache::kTreeName));
+  const Fd from = TRY(cache::open_tree(cache, layer.diff_id));
   TRY(sys::remove_tree_at({staging, name}));
   TRY(sys::make_dir_at({staging, name}, 0755));
   const Fd to = TRY(sys::open_dir_at({staging, name}));
@@ -100,7 +114,8 @@ Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_ro
     }
     const std::string name = chain_id.hex();
     // The record first: a link to files that are there is right in any case.
-    auto done = own_tar_split(data_root, what.driver, chain_id, staging, name);
+    auto done =
+        own_tar_split(data_root, what.driver, chain_id, found->second.diff_id, staging, name);
     if (done) {
       done = own_files(what, data_root, found->second, staging, name, progress);
     }

@@ -6,6 +6,7 @@
 #include <archive/sha256.hpp>
 #include <archive/tar_split_reader.hpp>
 #include <cache/manifest.hpp>
+#include <cache/reader.hpp>
 #include <store/layout.hpp>
 #include <store/mark_check.hpp>
 #include <store/parent_dirs.hpp>
@@ -48,13 +49,14 @@ std::vector<std::string> entries_of_lower(const std::string& lower) {
 // Every check is a Result<void> whose error is the flaw.
 class Check {
 public:
-  Check(const Fd& data_root, const std::string& driver, const Digest& chain_id,
-        const DriverState& state, const Users& users)
-      : root_(data_root), driver_(driver), chain_id_(chain_id), state_(state),
-        layer_(state.layers.at(chain_id)),
-        has_marks_(driver == kOverlay2 || driver == kFuseOverlayfs), marks_(driver, users) {}
+  Check(const LayerPlace& place, const Digest& chain_id, const LayerTruth& truth)
+      : root_(place.data_root), driver_(place.driver), chain_id_(chain_id), state_(place.state),
+        layer_(place.state.layers.at(chain_id)), truth_(truth), deadline_(place.deadline),
+        has_marks_(driver_ == kOverlay2 || driver_ == kFuseOverlayfs),
+        marks_(driver_, place.users) {}
 
-  Result<void> run(const cache::Skeleton& skeleton) {
+  Result<void> run() {
+    const cache::Skeleton& skeleton = truth_.skeleton;
     if (driver_ == kOverlayfs) {
       return snapshot(skeleton);
     }
@@ -65,6 +67,7 @@ public:
       return files_of(dir);
     }
     TRY(layout(dir));
+    TRY(only_marks_beside(dir));
     const std::string skeleton_name = "skeleton";
     if (layer_.borrowed_from.empty()) {
       const std::string name = "diff";
@@ -165,16 +168,38 @@ private:
     return same("a link to it", sys::read_link_at({links, link}), target);
   }
 
+  // What stands beside a layer's files is seen below them, and may be nothing that the layer does
+  // not delete or make. Without a cache that has the layer it is not known.
+  Result<void> only_marks_beside(const Fd& dir) const {
+    const std::string name = "skeleton";
+    const auto beside = sys::open_dir_at({dir, name});
+    return beside && truth_.tar_split ? marks_.only(*beside, truth_.skeleton) : Result<void>();
+  }
+
+  // The record's own is what an engine makes a tar of; the cache's is what the layer is.
+  Result<Fd> open_tar_split(const Fd& record) const {
+    const std::string name = kTarSplitName;
+    Fd own = TRY(sys::open_regular_at({record, name}));
+    const struct stat found = TRY(sys::stat_of(own));
+    if (found.st_size == 0) { // which is no compression at all
+      return input_error("{} is empty", name);
+    }
+    if (found.st_size > cache::kTarSplitLimit) {
+      return input_error("{} has {} bytes", name, found.st_size);
+    }
+    return own;
+  }
+
+  Result<void> check_time() const {
+    return std::chrono::steady_clock::now() < deadline_ ? Result<void>()
+                                                        : Error("check it in time", ETIMEDOUT);
+  }
+
   // What the layer's own tar says. One that was borrowed once has its marks and nodes in `beside`.
   Result<void> files_of(const Fd& diff, const Fd* beside = nullptr) {
     const Fd dir = TRY(open_record());
-    const std::string name = kTarSplitName;
-    const Fd compressed = TRY(sys::open_at({dir, name}, O_RDONLY | O_NONBLOCK));
-    const struct stat status = TRY(sys::stat_of(compressed));
-    if (status.st_size == 0) { // which is no compression at all
-      return input_error("{} is empty", name);
-    }
-    archive::FdSource file(compressed);
+    const Fd own = TRY(open_tar_split(dir));
+    archive::FdSource file(truth_.tar_split ? *truth_.tar_split : own);
     const auto json = TRY(archive::decompress(file));
     archive::TarSplitReader items(*json.source);
     ParentDirs parents(diff, ParentDirs::Links::follow); // as an engine's layer was unpacked
@@ -183,6 +208,7 @@ private:
       others.emplace(*beside);
     }
     for (;;) {
+      TRY(check_time());
       const auto item = TRY(items.next());
       if (!item) {
         return {};
@@ -233,7 +259,7 @@ private:
   // A file may have its size before its data: blocks that were set aside, and never
   // written, read as zeros. Where there are some, or the filesystem does not tell, all of it is
   // read.
-  static Result<void> content_of(const Fd& file, const archive::SplitFile& member) {
+  Result<void> content_of(const Fd& file, const archive::SplitFile& member) const {
     const auto written = sys::is_written(file, member.size);
     if (written && *written) {
       return {};
@@ -242,6 +268,7 @@ private:
     archive::Crc64Iso sum;
     std::vector<std::byte> buffer(kBuffer);
     for (;;) {
+      TRY(check_time());
       const std::size_t got = TRY(source.read(buffer));
       if (got == 0) {
         break;
@@ -268,16 +295,17 @@ private:
   const Digest& chain_id_;
   const DriverState& state_;
   const PresentLayer& layer_;
+  const LayerTruth& truth_;
+  const std::chrono::steady_clock::time_point deadline_;
   bool has_marks_;
   MarkCheck marks_;
 };
 
 } // namespace
 
-Result<std::optional<Reason>> find_flaw(const Fd& data_root, const std::string& driver,
-                                        const Digest& chain_id, const DriverState& state,
-                                        const cache::Skeleton& skeleton, const Users& users) {
-  const auto checked = Check(data_root, driver, chain_id, state, users).run(skeleton);
+Result<std::optional<Reason>> find_flaw(const LayerPlace& place, const Digest& chain_id,
+                                        const LayerTruth& truth) {
+  const auto checked = Check(place, chain_id, truth).run();
   if (checked) {
     return std::optional<Reason>();
   }

@@ -7,18 +7,34 @@
 #include <store/state.hpp>
 #include <store/users.hpp>
 
+#include <chrono>
 #include <optional>
 #include <string>
 
 namespace dind::store {
 
+// What a cache says of a layer.
+struct LayerTruth {
+  cache::Skeleton skeleton = {};
+  std::optional<Fd> tar_split = {}; // none: the data root's own is believed
+};
+
+// Where layers are checked.
+struct LayerPlace {
+  const Fd& data_root;
+  const std::string& driver;
+  const DriverState& state;
+  Users users = {};
+  // When there has been time enough for all of them.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+};
+
 // What a power cut can have taken from a layer that seeding made without a flush: data of files,
-// marks, links, and names. `skeleton` is that of a borrowed layer, as its cache has it; a layer of
-// its own is compared with its tar-split. Files are not read, but where their filesystem does not
-// say that all of it was written. Returns what is wrong first, if anything is. An error means that
-// the question could not be answered: too few descriptors or rights, a disk that does not read.
-Result<std::optional<Reason>> find_flaw(const Fd& data_root, const std::string& driver,
-                                        const Digest& chain_id, const DriverState& state,
-                                        const cache::Skeleton& skeleton, const Users& users = {});
+// marks, links, and names. A layer of its own is compared with its tar-split. Files are not read,
+// but where their filesystem does not say that all of it was written. Returns what is wrong first,
+// if anything is. An error means that the question could not be answered: too few descriptors or
+// rights, a disk that does not read, the deadline.
+Result<std::optional<Reason>> find_flaw(const LayerPlace& place, const Digest& chain_id,
+                                        const LayerTruth& truth);
 
 } // namespace dind::store

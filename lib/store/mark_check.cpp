@@ -1,7 +1,9 @@
 #include <store/mark_check.hpp>
 
 #include <archive/member_path.hpp>
+#include <base/utf8.hpp>
 #include <store/layout.hpp>
+#include <sys/dir.hpp>
 #include <sys/file.hpp>
 #include <sys/xattr.hpp>
 
@@ -22,6 +24,27 @@ Result<void> MarkCheck::mark_of(ParentDirs& parents, const std::string& path) co
   }
   const std::string_view hidden = name.substr(archive::kWhiteoutPrefix.size());
   return whiteout_at(parents, dir + (dir.empty() ? "" : "/") + std::string(hidden));
+}
+
+Result<void> MarkCheck::only_in(const Fd& dir, const std::string& path,
+                                const std::set<std::string>& names,
+                                const std::set<std::string>& dirs) {
+  const auto entries = TRY(sys::list_dir(dir));
+  for (const sys::DirEntry& entry : entries) {
+    const std::string inside = path.empty() ? entry.name : path + "/" + entry.name;
+    if (dirs.contains(inside)) {
+      const Fd below = TRY(sys::open_dir_at({dir, entry.name}));
+      TRY(only_in(below, inside, names, dirs));
+    } else if (!names.contains(inside)) {
+      return input_error("\"{}\" is in no layer", printable(inside));
+    }
+  }
+  return {};
+}
+
+Result<void> MarkCheck::only(const Fd& dir, const cache::Skeleton& skeleton) const {
+  const auto dirs = skeleton.mark_dirs();
+  return only_in(dir, "", skeleton.mark_names(), {dirs.begin(), dirs.end()});
 }
 
 Result<void> MarkCheck::all_of(const Fd& dir, const cache::Skeleton& skeleton) const {

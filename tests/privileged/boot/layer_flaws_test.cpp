@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <fstream>
+#include <functional>
 
 namespace dind::boot {
 namespace {
@@ -70,8 +72,16 @@ protected:
     return after;
   }
 
-  static std::vector<std::string> flaws(Found& found) {
-    found.seen = with_flaws(found.seen, found.driver, found.root, found.caches);
+  Caches caches() const {
+    Caches caches;
+    caches.open.push_back(cache::Cache::open(builder_.dir().path()).value());
+    caches.views.push_back({.manifest = &caches.open.front().manifest()});
+    return caches;
+  }
+
+  static std::vector<std::string> flaws(Found& found,
+                                        config::Verify verify = config::Verify::quick) {
+    found.seen = with_flaws(found.seen, found.driver, found.root, found.caches, verify);
     std::vector<std::string> flaws;
     for (const auto& [chain_id, layer] : found.seen.state.of("overlay2").layers) {
       if (layer.flaw) {
@@ -140,6 +150,108 @@ TEST_F(LayerFlawsTest, AreSeenInWhatIsBorrowedFromACacheThatIsRefused) {
   Found beside = this->found();
   beside.caches.refused = {builder_.dir().path().parent_path().native()}; // a typo's
   EXPECT_TRUE(flaws(beside).empty());
+}
+
+// What a job can write into a data root, to be run under a cached image's name.
+TEST_F(LayerFlawsTest, AreLinksThatLeadElsewhereThanIntoTheCache) {
+  seed(config::Strategy::link);
+  const auto link = dir_of({*base_}) / "diff";
+  root_.make_dir("evil/layer/" + base_->hex() + "/tree");
+  for (const std::string& target : {std::string("/etc"), (root_ / "evil").native(),
+                                    (root_ / ("evil/layer/" + base_->hex() + "/tree")).native()}) {
+    ASSERT_EQ(::unlink(link.c_str()), 0);
+    ASSERT_EQ(::symlink(target.c_str(), link.c_str()), 0);
+    Found with_cache = found();
+    with_cache.caches = caches();
+    EXPECT_EQ(flaws(with_cache),
+              std::vector{"it leads to " + target + ", which is not its tree in a cache"});
+    Found without = found();
+    EXPECT_EQ(flaws(without).size(), 1U) << target;
+  }
+}
+
+// Another way to the same tree is as good as the cache's own path.
+TEST_F(LayerFlawsTest, AreNotLinksThatLeadToTheSameTreeByAnotherName) {
+  seed(config::Strategy::link);
+  const TempDir other;
+  ASSERT_EQ(::symlink(builder_.dir().path().c_str(), (other / "cache").c_str()), 0);
+  const auto link = dir_of({*base_}) / "diff";
+  ASSERT_EQ(::unlink(link.c_str()), 0);
+  ASSERT_EQ(::symlink((other / "cache/layer" / base_->hex() / "tree").c_str(), link.c_str()), 0);
+  Found found = this->found();
+  found.caches = caches();
+  EXPECT_TRUE(flaws(found).empty());
+}
+
+TEST_F(LayerFlawsTest, AreRecordsOfACachedLayerWhoseDirectoryNeitherEngineNorSeedingNamed) {
+  seed(config::Strategy::copy);
+  const std::string record = "image/overlay2/layerdb/sha256/" + base_->hex() + "/cache-id";
+  root_.make_dir("overlay2/evil/diff");
+  root_.write(record, "evil");
+  Found found = this->found();
+  EXPECT_TRUE(flaws(found).empty()) << "no cache has it";
+  found.caches = caches();
+  EXPECT_EQ(flaws(found).size(), 1U);
+
+  const std::string random(64, 'a');
+  root_.make_dir("overlay2/" + random + "/diff");
+  root_.write(record, random);
+  Found pulled = this->found();
+  pulled.caches = caches();
+  EXPECT_TRUE(flaws(pulled).empty()) << "as an engine pulls it";
+  Found proved = this->found();
+  proved.caches = caches();
+  EXPECT_FALSE(flaws(proved, config::Verify::full).empty());
+  EXPECT_FALSE(proved.seen.state.of("overlay2").layers.at(*base_).reachable);
+}
+
+TEST_F(LayerFlawsTest, AreInContentThatAJobChangedIfAllIsVerified) {
+  const auto changes = [&](const std::function<void(const boost::filesystem::path&)>& change) {
+    boost::filesystem::remove_all(root_.path() / "overlay2");
+    boost::filesystem::remove_all(root_.path() / "image");
+    boost::filesystem::remove_all(root_.path() / ".dind-init");
+    seed(config::Strategy::copy);
+    change(dir_of({*base_, *top_}));
+    Found quick = found();
+    quick.caches = caches();
+    EXPECT_TRUE(flaws(quick).empty());
+    Found full = found();
+    full.caches = caches();
+    return flaws(full, config::Verify::full);
+  };
+  const auto put = [](const boost::filesystem::path& path, const std::string& text) {
+    std::ofstream(path.native()) << text;
+  };
+  EXPECT_TRUE(changes([](const auto&) {}).empty());
+  EXPECT_EQ(changes([&](const auto& dir) { put(dir / "diff/a/new", "bad"); }).size(), 1U);
+  EXPECT_EQ(changes([&](const auto& dir) { put(dir / "diff/a/more", "bad"); }).size(), 1U);
+  EXPECT_EQ(changes([](const auto& dir) { ::chmod((dir / "diff/a/new").c_str(), 04755); }).size(),
+            1U);
+  EXPECT_EQ(changes([](const auto& dir) {
+              boost::filesystem::create_directories(dir / "skeleton/a/evil");
+            }).size(),
+            1U);
+}
+
+TEST_F(LayerFlawsTest, AreInWhatAJobPutBelowABorrowedLayerIfAllIsVerified) {
+  seed(config::Strategy::link);
+  Found whole = found();
+  whole.caches = caches();
+  EXPECT_TRUE(flaws(whole, config::Verify::full).empty());
+  boost::filesystem::create_directories(dir_of({*base_, *top_}) / "skeleton/evil");
+  Found found = this->found();
+  found.caches = caches();
+  EXPECT_EQ(flaws(found, config::Verify::full),
+            std::vector<std::string>{"\"evil\" is in no layer"});
+}
+
+// Terabytes of nothing are not read: the cache knows the size.
+TEST_F(LayerFlawsTest, AreFilesThatAreLargerThanTheCacheSays) {
+  seed(config::Strategy::copy);
+  ASSERT_EQ(::truncate((dir_of({*base_, *top_}) / "diff/a/new").c_str(), off_t{1} << 43), 0);
+  Found after = found_after_reboot();
+  after.caches = caches();
+  EXPECT_EQ(flaws(after).size(), 1U);
 }
 
 // It lists the skeleton of its parent for ever.

@@ -103,7 +103,7 @@ TEST_F(MaterialiseTest, LayersAreWholeAfterAReboot) {
   ASSERT_TRUE(ok(
       sys::remove_tree_at({sys::open_dir(builder_.dir().path()).value(), std::string("layer")})));
   const auto flaw_of = [&](const Digest& chain_id) {
-    const auto found = store::find_flaw(root_.fd(), "overlay2", chain_id, state(), {}).value();
+    const auto found = store::find_flaw({root_.fd(), "overlay2", state()}, chain_id, {}).value();
     return found ? found->why : std::string();
   };
   for (const Digest& chain_id : all()) {
@@ -164,6 +164,46 @@ TEST_F(MaterialiseTest, NamesALayerWhoseCacheHasGoneAndLeavesItAsItIs) {
   EXPECT_TRUE(report->done.empty());
   EXPECT_EQ(report->failed.size(), 2U);
   EXPECT_NE(state().layers.at(base_).borrowed_from, "");
+}
+
+// A job leaves links behind; a later one on the volume would find what they lead to.
+TEST_F(MaterialiseTest, TakesNothingFromWhereAPlantedLinkLeads) {
+  const TempDir outside;
+  outside.write("key.pem", "secret");
+  const std::string record = "image/overlay2/layerdb/sha256/" + base_.hex() + "/tar-split.json.gz";
+  const auto replace = [&](const std::string& link, const std::string& target) {
+    ASSERT_EQ(::unlink((root_ / link).c_str()), 0);
+    ASSERT_EQ(::symlink(target.c_str(), (root_ / link).c_str()), 0);
+  };
+  const std::string split = sys::read_link_at({root_.fd(), record}).value();
+  replace(record, (outside / "key.pem").native());
+  EXPECT_EQ(run({base_}).value().failed.size(), 1U);
+  replace(record, split);
+  for (const std::string& target :
+       {outside.path().native(), root_.path().native(),
+        (outside / ("layer/" + top_.hex() + "/tree")).native(), // another layer's
+        (outside / ("layer/" + base_.hex() + "/tree")).native()}) {
+    replace(dir_of(base_) + "/diff", target);
+    const auto report = run({base_});
+    ASSERT_TRUE(ok(report));
+    EXPECT_EQ(report->failed.size(), 1U) << target;
+    EXPECT_EQ(sys::read_link_at({root_.fd(), dir_of(base_) + "/diff"}).value(), target);
+  }
+}
+
+// What has the form of a cache's name is read beneath that cache.
+TEST_F(MaterialiseTest, FollowsNoSymlinkInWhatLooksLikeACache) {
+  const TempDir outside;
+  outside.write("secret/tree/key.pem", "secret");
+  const TempDir planted;
+  planted.make_dir("layer");
+  ASSERT_EQ(::symlink((outside / "secret").c_str(), (planted / ("layer/" + base_.hex())).c_str()),
+            0);
+  const auto link = root_ / (dir_of(base_) + "/diff");
+  ASSERT_EQ(::unlink(link.c_str()), 0);
+  ASSERT_EQ(::symlink((planted / ("layer/" + base_.hex() + "/tree")).c_str(), link.c_str()), 0);
+  EXPECT_EQ(run({base_}).value().failed.size(), 1U);
+  EXPECT_TRUE(S_ISLNK(test::stat_of(link).st_mode));
 }
 
 TEST_F(MaterialiseTest, UsersStandOnWhatTheyBuiltOnAndNamed) {

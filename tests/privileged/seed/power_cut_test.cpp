@@ -50,7 +50,7 @@ protected:
 
   std::string flaw() {
     const auto state = store::read_state(root_->path().native()).value().of("overlay2");
-    const auto found = store::find_flaw(root_->fd(), "overlay2", *chain_id_, state, {}).value();
+    const auto found = store::find_flaw({root_->fd(), "overlay2", state}, *chain_id_, {}).value();
     return found ? found->why : std::string();
   }
 
@@ -136,7 +136,7 @@ TEST(PowerCutInAUserNamespaceTest, TakesMarksAndNotDevices) {
   const auto flaw = [&] {
     const auto state = store::read_state(root.path().native()).value().of("overlay2");
     const auto found =
-        store::find_flaw(root.fd(), "overlay2", chain_id, state, {}, seeder.users).value();
+        store::find_flaw({root.fd(), "overlay2", state, seeder.users}, chain_id, {}).value();
     return found ? found->why : std::string();
   };
   EXPECT_EQ(flaw(), "");

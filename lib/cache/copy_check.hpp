@@ -1,0 +1,24 @@
+#pragma once
+
+#include <base/digest.hpp>
+#include <base/fd.hpp>
+#include <base/result.hpp>
+#include <cache/reader.hpp>
+#include <cache/tree_check.hpp>
+
+#include <optional>
+
+namespace dind::cache {
+
+// What else may be in a directory that a layer was copied to: files of the layers below, where a
+// driver keeps full trees, or the layer's own marks, as overlay2 and fuse-overlayfs make them.
+enum class Beside { other_layers, marks };
+
+// Proves that `files` hold what a layer of `cache` says: its tar, made again from the cache's
+// tar-split and these files, hashes to the diff ID. Where only marks may be beside, the tree is
+// compared as by check_tree, too. Returns the first flaw. An error means that the question could
+// not be answered.
+Result<std::optional<TreeFlaw>> check_copy(const Cache& cache, const Digest& diff_id,
+                                           const Fd& files, Beside beside);
+
+} // namespace dind::cache
