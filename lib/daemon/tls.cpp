@@ -56,16 +56,14 @@ public:
     return folder;
   }
 
-  // The text of a file; nullopt if there is none, or nothing in it. A symlink of ours is
-  // followed: Kubernetes mounts secrets as such.
+  // The text of a file; nullopt if there is none, or nothing in it.
   Result<std::optional<std::string>> read(const std::string& file, Trust trust) const {
     const std::string label = name_ + "/" + file;
     if (!TRY(sys::exists_at({fd_, file}))) {
       return std::optional<std::string>();
     }
     const struct stat link = TRY(sys::stat_at({fd_, file}));
-    const fs::path path = fmt::format("/proc/self/fd/{}/{}", fd_.get(), file);
-    const Fd opened = TRY(sys::open_path(path, O_RDONLY | O_NONBLOCK).within(label));
+    const Fd opened = TRY(open_to_read(file, trust).within(label));
     const struct stat found = TRY(sys::stat_of(opened));
     const bool others_write = trust == Trust::secret && (found.st_mode & kWritableByOthers) != 0;
     if (!is_ours(link) || !is_ours(found) || !S_ISREG(found.st_mode) || others_write) {
@@ -87,6 +85,17 @@ public:
 
 private:
   Folder(Fd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
+
+  // A symlink of ours is followed where others cannot put one: Kubernetes mounts secrets as such.
+  // What is read in client/ is written back for all to read, and a symlink of a client that is root
+  // may lead to any key of this container.
+  Result<Fd> open_to_read(const std::string& file, Trust trust) const {
+    if (trust == Trust::shared) {
+      return sys::open_regular_at({fd_, file});
+    }
+    const fs::path path = fmt::format("/proc/self/fd/{}/{}", fd_.get(), file);
+    return sys::open_path(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  }
 
   Fd fd_;
   std::string name_;

@@ -269,6 +269,25 @@ TEST_F(TlsTest, FillsAClientFolderThatIsThereAndKeepsWhatElseIsInIt) {
                                    certs_.read("client/key.pem"))));
 }
 
+// Clients may be root in their containers, and the folder may outlive them.
+TEST_F(TlsTest, PublishesNoKeyThatALinkOfAClientLeadsTo) {
+  ASSERT_TRUE(ok(prepare()));
+  const std::string ca = certs_.read("ca/key.pem");
+  for (const char* target : {"../ca/key.pem", "../server/key.pem", "fifo"}) {
+    ASSERT_EQ(::unlink(path("client/key.pem").c_str()), 0);
+    ASSERT_EQ(::symlink(target, path("client/key.pem").c_str()), 0);
+    ASSERT_TRUE(ok(prepare())) << target;
+    EXPECT_TRUE(S_ISREG(test::stat_of(path("client/key.pem")).st_mode));
+    EXPECT_NE(certs_.read("client/key.pem"), ca);
+    EXPECT_NE(certs_.read("client/key.pem"), certs_.read("server/key.pem"));
+  }
+  ASSERT_EQ(::unlink(path("client/key.pem").c_str()), 0);
+  ASSERT_EQ(::mkfifo(path("client/key.pem").c_str(), 0600), 0);
+  ASSERT_TRUE(ok(prepare()));
+  EXPECT_TRUE(S_ISREG(test::stat_of(path("client/key.pem")).st_mode));
+  EXPECT_EQ(certs_.read("ca/key.pem"), ca);
+}
+
 TEST_F(TlsTest, HasNoClientFolderUntilItIsComplete) {
   certs_.make_dir("client.new/left/over"); // by a start that was killed
   ASSERT_TRUE(ok(prepare()));
