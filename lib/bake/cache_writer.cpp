@@ -6,7 +6,13 @@
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
 
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
 #include <tuple>
+#include <utility>
 
 namespace dind::bake {
 namespace {
@@ -46,6 +52,33 @@ Result<void> settle(const Fd& dir, const std::string& name, mode_t mode) {
   return sys::set_times_at({dir, name}, cache::kFileTime, cache::kFileTime);
 }
 
+// The same by its descriptor: who may write to the parent can have put another in its place.
+Result<void> settle_root(const Fd& root) {
+  const std::array<timespec, 2> times = {cache::kFileTime, cache::kFileTime};
+  return ::fchmod(root.get(), 0755) == 0 && ::futimens(root.get(), times.data()) == 0
+             ? Result<void>()
+             : errno_error("set mode and time of the cache");
+}
+
+Result<void> check_is(const Fd& root, sys::At at) {
+  const struct stat made = TRY(sys::stat_of(root));
+  const auto there = sys::stat_at(at);
+  return there && there->st_dev == made.st_dev && there->st_ino == made.st_ino
+             ? Result<void>()
+             : Error(fmt::format("{} is not what was made: others can write to the directory that "
+                                 "it is in; choose another",
+                                 at.name),
+                     EPERM);
+}
+
+// Opens the directory that has just been made.
+Result<Fd> open_own_dir_at(sys::At at) {
+  Fd dir = TRY(sys::open_dir_at(at));
+  const struct stat found = TRY(sys::stat_of(dir));
+  return found.st_uid == ::geteuid() ? Result<Fd>(std::move(dir))
+                                     : Error("open " + at.name + ", another user's", EPERM);
+}
+
 } // namespace
 
 Result<std::unique_ptr<CacheWriter>> CacheWriter::create(const fs::path& target) {
@@ -69,7 +102,7 @@ Result<std::unique_ptr<CacheWriter>> CacheWriter::create(const fs::path& target)
   const std::string draft = fmt::format(".{}.baking-{}", name, sys::random_hex(4));
   TRY(sys::make_dir_at({writer->parent_, draft}, 0700));
   writer->draft_name_ = draft; // from here on there is something to remove
-  writer->root_ = TRY(sys::open_dir_at({writer->parent_, draft}));
+  writer->root_ = TRY(open_own_dir_at({writer->parent_, draft}));
   TRY(sys::make_dir_at({writer->root_, kLayers}, 0755));
   TRY(sys::make_dir_at({writer->root_, kConfigs}, 0755));
   TRY(sys::make_dir_at({writer->root_, kShortNames}, 0755));
@@ -118,14 +151,15 @@ Result<void> CacheWriter::finish(cache::Manifest& manifest) {
   TRY(settle(root_, kLayers, 0755));
   TRY(settle(root_, kConfigs, 0755));
   TRY(settle(root_, kShortNames, 0755));
-  TRY(settle(parent_, draft_name_, 0755));
+  TRY(settle_root(root_));
+  TRY(check_is(root_, {parent_, draft_name_}));
   auto renamed = sys::rename_new_at({parent_, draft_name_}, {parent_, target_name_});
   if (!renamed && renamed.error().is(std::errc::file_exists)) {
     return Error(fmt::format("{} exists already; remove it or choose another", target_.native()));
   }
   TRY(std::move(renamed));
   finished_ = true;
-  return {};
+  return check_is(root_, {parent_, target_name_});
 }
 
 } // namespace dind::bake

@@ -6,6 +6,7 @@
 #include <seed/receipt.hpp>
 #include <store/layout.hpp>
 #include <store/root_lock.hpp>
+#include <store/tree.hpp>
 
 #include <fmt/format.h>
 
@@ -32,6 +33,19 @@ Result<Fd> open_data_root(const std::string& path, Mode mode) {
   const std::string own = store::kOwnDir;
   TRY(sys::ensure_dir_at({root, own}, 0700));
   return root;
+}
+
+// A job can put a symlink there, so that nothing is followed.
+Result<Fd> open_dir_below(const Fd& root, const std::string& name, Mode mode) {
+  if (mode == Mode::dry_run) {
+    auto there = sys::open_beneath(root, name, O_RDONLY | O_DIRECTORY);
+    const bool is_missing = !there && there.error().is(std::errc::no_such_file_or_directory);
+    return is_missing ? sys::open_beneath(root, ".", O_RDONLY | O_DIRECTORY) : std::move(there);
+  }
+  Fd dir = TRY(store::ensure_dirs(root, name, kDataRootMode));
+  const std::string own = store::kOwnDir;
+  TRY(sys::ensure_dir_at({dir, own}, 0700));
+  return dir;
 }
 
 // The one in which the engine keeps its images, not yet locked or opened. If it maps IDs that are
@@ -62,10 +76,10 @@ Result<Fd> lock_data_root(const config::Settings& settings, Mode mode) {
 }
 
 Result<Fd> open_dir_of(const DataRoot& root, const config::Settings& settings, Mode mode) {
-  if (root.path != settings.data_root && mode != Mode::dry_run) {
-    TRY(open_data_root(settings.data_root, mode));
+  Fd dir = TRY(open_data_root(settings.data_root, mode));
+  if (root.path != settings.data_root) {
+    dir = TRY(open_dir_below(dir, root.path.substr(settings.data_root.size() + 1), mode));
   }
-  Fd dir = TRY(open_data_root(root.path, mode));
   if (root.group != 0 && ::fchown(dir.get(), 0, root.group) == -1) {
     return errno_error("set the group of {}", root.path);
   }

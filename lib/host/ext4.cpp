@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,9 @@ namespace {
 // generous. Smaller filesystems get what it thinks right.
 constexpr std::uint64_t kLarge = 4ULL << 30U;
 constexpr const char* kJournal = "size=64";
+
+// A job can write into its own disk what e2fsck repairs for hours.
+constexpr auto kCheckPatience = std::chrono::minutes(2);
 
 constexpr int kUnrepaired = 4; // e2fsck(8): 1 and 2 are of repairs that worked
 
@@ -49,7 +53,7 @@ Result<void> make_ext4(const Fd& file, std::uint64_t bytes) {
 
 Result<void> check_ext4(const Fd& file) {
   const std::string path = TRY(shared_path(file));
-  const auto finished = sys::run({"e2fsck", "-p", path});
+  const auto finished = sys::run({"e2fsck", "-p", path}, kCheckPatience);
   if (!finished) {
     // The kernel replays the journal, which is all that a kill makes necessary.
     const bool is_missing = finished.error().is(std::errc::no_such_file_or_directory);

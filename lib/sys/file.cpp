@@ -295,8 +295,14 @@ Result<void> make_dir_at(At at, mode_t mode) {
   }
   count_made();
   // Whatever the umask; setting it in vain would be a transaction of the filesystem.
-  return (TRY(stat_at(at)).st_mode & kPermissionBits) == mode ? Result<void>()
-                                                              : set_mode_at(at, mode);
+  const struct stat found = TRY(stat_at(at));
+  if ((found.st_mode & kPermissionBits) == mode) {
+    return {};
+  }
+  // Who may write to the parent can have put a symlink in its place.
+  return ::fchmodat(at.dir.get(), at.name.c_str(), mode, AT_SYMLINK_NOFOLLOW) == 0
+             ? Result<void>()
+             : errno_error("set mode of {}", at.name);
 }
 
 Result<void> ensure_dir_at(At at, mode_t mode) {

@@ -12,6 +12,7 @@
 
 #include <linux/close_range.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,6 +20,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <limits>
 #include <tuple>
@@ -156,18 +158,33 @@ Result<pid_t> start(std::vector<std::string> argv, SpawnOptions options, const S
   return pid;
 }
 
+using Deadline = std::optional<std::chrono::steady_clock::time_point>;
+
+// In milliseconds, as poll(2) takes it.
+int left_until(Deadline deadline) {
+  using std::chrono::milliseconds;
+  const auto left = [&] {
+    return std::chrono::ceil<milliseconds>(*deadline - std::chrono::steady_clock::now()).count();
+  };
+  return deadline ? static_cast<int>(std::clamp<long>(left(), 0, 1'000'000)) : -1;
+}
+
 // Reads until every writer is gone or the process behind `ended` is: a helper
 // that leaves a daemon behind must not keep us for the daemon's lifetime.
-Result<std::string> collect(const Fd& output, const Fd& ended) {
+Result<std::string> collect(const Fd& output, const Fd& ended, Deadline deadline) {
   std::string text;
   std::array<std::byte, 4096> chunk;
   for (;;) {
     std::array<pollfd, 2> polled = {{{output.get(), POLLIN, 0}, {ended.get(), POLLIN, 0}}};
-    if (::poll(polled.data(), polled.size(), -1) == -1) {
-      if (errno == EINTR) {
-        continue;
-      }
+    const int ready = ::poll(polled.data(), polled.size(), left_until(deadline));
+    if (ready == -1 && errno != EINTR) {
       return errno_error("poll");
+    }
+    if (ready == 0) {
+      return Error("wait for it", ETIMEDOUT);
+    }
+    if (ready == -1) {
+      continue;
     }
     if (polled[0].revents == 0) {
       return text;
@@ -230,7 +247,10 @@ int exit_code_for(const Error& not_started) {
   return not_started.is(std::errc::no_such_file_or_directory) ? 127 : 126;
 }
 
-Result<Finished> run(const std::vector<std::string>& argv) {
+Result<Finished> run(const std::vector<std::string>& argv,
+                     std::optional<std::chrono::seconds> patience) {
+  const Deadline deadline =
+      patience ? Deadline(std::chrono::steady_clock::now() + *patience) : std::nullopt;
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) == -1) {
     return errno_error("make a pipe");
@@ -250,7 +270,10 @@ Result<Finished> run(const std::vector<std::string>& argv) {
   const pid_t pid = TRY(start(argv, options, &streams));
   streams = {}; // our copy of the writing end would keep the pipe open
   const Fd ended(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  auto text = ended ? collect(output, ended) : errno_error("watch process {}", pid);
+  auto text = ended ? collect(output, ended, deadline) : errno_error("watch process {}", pid);
+  if (!text && text.error().is(std::errc::timed_out)) {
+    ::kill(pid, SIGKILL);
+  }
   const ExitStatus status = TRY(wait_for(pid));
   const std::string collected = TRY(std::move(text).within(argv.front()));
   return Finished{status, collected};

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <optional>
 #include <span>
@@ -46,12 +47,14 @@ int exit_code_for(const Error& not_started);
 
 // Runs a short helper (iptables, mkfs) to its end and returns what it wrote to
 // standard output and error, up to 64 KiB. It reads /dev/null, and no signal is
-// blocked for it. Waits for exactly the pid it started.
+// blocked for it. Waits for exactly the pid it started. One that is not done within `patience` is
+// killed, and is an error (ETIMEDOUT).
 // Not to be used once a reaper runs: see init/reaper.hpp.
 struct Finished {
   ExitStatus status;
   std::string output;
 };
-Result<Finished> run(const std::vector<std::string>& argv);
+Result<Finished> run(const std::vector<std::string>& argv,
+                     std::optional<std::chrono::seconds> patience = std::nullopt);
 
 } // namespace dind::sys

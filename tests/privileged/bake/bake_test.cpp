@@ -330,6 +330,25 @@ TEST_F(BakeTest, LeavesNothingWhenStopped) {
   EXPECT_EQ(litter(), std::vector<std::string>{});
 }
 
+// In a directory that others can write to, they can rename the cache while it is made.
+TEST_F(BakeTest, TakesNothingForTheCacheThatAnotherPutInItsPlace) {
+  dir_.write("victim", "root's");
+  ASSERT_EQ(::chmod((dir_ / "victim").c_str(), 0600), 0);
+  auto writer = CacheWriter::create(dir_ / "cache").value();
+  std::string draft;
+  for (const std::string& name : litter()) {
+    draft = name.starts_with(".cache.baking-") ? name : draft;
+  }
+  ASSERT_EQ(::rename((dir_ / draft).c_str(), (dir_ / "stolen").c_str()), 0);
+  ASSERT_EQ(::symlink("victim", (dir_ / draft).c_str()), 0);
+  cache::Manifest manifest;
+  EXPECT_TRUE(fails_saying("is not what was made", writer->finish(manifest)));
+  EXPECT_EQ(test::stat_of(dir_ / "victim").st_mode & 07777U, 0600U);
+  EXPECT_FALSE(dir_.has("cache"));
+  writer.reset();
+  EXPECT_TRUE(dir_.has("victim"));
+}
+
 TEST_F(BakeTest, RefusesATargetThatExistsAndLeavesItAlone) {
   dir_.write("cache/precious", "mine");
   EXPECT_TRUE(fails_saying("exists already", bake_one(test::old_docker_archive({first_}).tar())));

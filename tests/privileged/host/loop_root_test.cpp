@@ -240,6 +240,19 @@ TEST_F(LoopRootTest, WaitsForWhoIsAboutToLetGo) {
   EXPECT_TRUE(ok(sys::unmount(other)));
 }
 
+// A job can set what the kernel does on errors in its own disk.
+TEST_F(LoopRootTest, NeverPanicsForWhatTheDiskSays) {
+  ASSERT_TRUE(ok(mount()));
+  ASSERT_TRUE(ok(sys::unmount(root_)));
+  const auto tuned = sys::run({"tune2fs", "-e", "panic", (own_ / "data.ext4").native()});
+  ASSERT_TRUE(ok(tuned));
+  ASSERT_EQ(tuned->status.code, 0) << tuned->output;
+  ASSERT_TRUE(ok(mount()));
+  const std::string mounts = sys::read_file("/proc/self/mounts", 1U << 20U).value();
+  const std::string ours = mounts.substr(mounts.find(root_.native()));
+  EXPECT_NE(ours.substr(0, ours.find('\n')).find("errors=remount-ro"), std::string::npos) << mounts;
+}
+
 TEST_F(LoopRootTest, LeavesADamagedFileToItsOwner) {
   ASSERT_TRUE(ok(mount()));
   ASSERT_TRUE(ok(sys::unmount(root_)));

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+
 namespace dind::sys {
 namespace {
 
@@ -285,6 +287,12 @@ TEST(RunTest, DoesNotWaitForADaemonThatTheHelperLeaves) {
   ASSERT_TRUE(ok(finished));
   const pid_t daemon = std::stoi(finished->output);
   EXPECT_EQ(::kill(daemon, SIGKILL), 0); // it was still there
+}
+
+TEST(RunTest, KillsAHelperThatTakesTooLong) {
+  EXPECT_TRUE(fails_with(ETIMEDOUT, run({"sleep", "1000"}, std::chrono::seconds(0))));
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "it was reaped";
+  EXPECT_TRUE(ok(run({"true"}, std::chrono::minutes(10))));
 }
 
 TEST(RunTest, ReapsItsHelperAndNobodyElse) {
