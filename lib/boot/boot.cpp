@@ -21,6 +21,7 @@
 #include <init/reaper.hpp>
 #include <init/signals.hpp>
 #include <store/layout.hpp>
+#include <sys/file.hpp>
 #include <sys/signal_name.hpp>
 #include <report/status_board.hpp>
 #include <supervise/policy.hpp>
@@ -58,6 +59,7 @@ void warn(report::StatusBoard& board, const std::vector<std::string>& warnings) 
 // What is there for the engine before the volume is looked at.
 struct Site {
   fs::path runtime_dir;
+  Fd runtime;                    // the same, held
   daemon::Invocation invocation; // the user's, and later with the packet filter that works here
 };
 
@@ -72,6 +74,7 @@ Result<Site> prepare(const Configuration& configuration, const Options& options,
   site.runtime_dir =
       TRY(configuration.rootless ? host::make_plain_runtime_dir(configuration.rootless->runtime_dir)
                                  : host::make_runtime_dir(configuration.settings.data_root));
+  site.runtime = TRY(sys::open_dir(site.runtime_dir));
   board.measure_in(configuration.settings.supervision.metrics_file);
   board.publish_in(site.runtime_dir);
   site.invocation = options.invocation;
@@ -315,6 +318,7 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
   state.argv = engine.launch.argv;
   state.environment = engine.launch.environment;
   state.runtime_dir = site.runtime_dir.native();
+  state.runtime = std::move(site.runtime);
   state.data_root = seeding.root.path;
   state.loop_root = seeding.root.loop ? seeding.root.loop->hand_on() : "";
   state.backing = std::move(seeding.root.backing);

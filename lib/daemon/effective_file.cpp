@@ -39,7 +39,7 @@ Result<void> mount_over(Recipe& recipe, const fs::path& runtime_dir) {
   const fs::path kept = runtime_dir / kUsers;
   const fs::path target = TRY(sys::canonical_path(recipe.users));
   TRY(keep_within_reach(target, kept));
-  auto mounted = sys::bind_mount(recipe.effective, target);
+  auto mounted = sys::bind_mount(effective_file_in(runtime_dir), target);
   if (mounted) {
     recipe.mounted_on = target;
   } else {
@@ -62,11 +62,16 @@ Result<void> write_recipe(const Recipe& recipe, const fs::path& runtime_dir) {
 }
 
 // A rename would leave the old file in the mount.
-Result<void> write_in_place(const fs::path& path, const std::string& content) {
-  const Fd fd = TRY(sys::open_path(path, O_WRONLY));
+Result<void> write_in_place(const Fd& runtime, const std::string& content) {
+  const std::string name = kCopy;
+  const Fd fd = TRY(sys::open_at({runtime, name}, O_WRONLY | O_NONBLOCK | O_NOCTTY));
+  const struct stat found = TRY(sys::stat_of(fd));
+  if (!S_ISREG(found.st_mode)) {
+    return input_error("{} is not a regular file", name);
+  }
   TRY(sys::write_all(fd, content));
   if (::ftruncate(fd.get(), static_cast<off_t>(content.size())) == -1) {
-    return errno_error("truncate {}", path.native());
+    return errno_error("truncate {}", name);
   }
   return {};
 }
@@ -101,11 +106,12 @@ struct Found {
 };
 
 Result<Found> find_users(const Recipe& recipe, const fs::path& runtime_dir) {
-  const bool is_covered = TRY(is_same_file(recipe.effective, recipe.users));
+  const fs::path effective = effective_file_in(runtime_dir);
+  const bool is_covered = TRY(is_same_file(effective, recipe.users));
   if (!is_covered) {
     return Found{TRY(read_if_there(recipe.users)), !recipe.mounted_on.empty()};
   }
-  std::string seen = TRY(sys::read_file(recipe.effective, kDaemonJsonLimit));
+  std::string seen = TRY(sys::read_file(effective, kDaemonJsonLimit));
   if (seen != recipe.written) {
     return Found{std::move(seen), false};
   }
@@ -200,7 +206,9 @@ Result<std::optional<Reason>> place_effective_file(const DaemonFile& file,
 }
 
 Result<bool> renew_effective_file(const fs::path& runtime_dir) {
-  const auto text = sys::read_file(runtime_dir / kRecipe, 2 * kDaemonJsonLimit);
+  const Fd runtime = TRY(sys::open_dir(runtime_dir));
+  const std::string name = kRecipe;
+  const auto text = sys::read_file_at({runtime, name}, 2 * kDaemonJsonLimit);
   if (!text && text.error().is(std::errc::no_such_file_or_directory)) {
     return false;
   }
@@ -214,7 +222,7 @@ Result<bool> renew_effective_file(const fs::path& runtime_dir) {
     settings.erase(key);
   }
   recipe.written = json::print(lay_under(std::move(settings), recipe.added), json::Style::pretty);
-  TRY(write_in_place(recipe.effective, recipe.written));
+  TRY(write_in_place(runtime, recipe.written));
   if (found.uncovered) {
     TRY(mount_again(recipe, runtime_dir));
   }

@@ -52,6 +52,7 @@ void visit_members(State& state, Visit visit) {
   visit("status", state.status);
   visit("started_ns", state.started_ns);
   visit("mask", state.mask);
+  visit("runtime", state.runtime);
   visit("lock", state.lock);
   visit("backing", state.backing);
   visit("socket", state.sockets);
@@ -241,6 +242,7 @@ Error reexec(const Handover& handover) {
   if (!memory) {
     return memory.error();
   }
+  keep_across_exec(handover.runtime);
   keep_across_exec(handover.lock);
   keep_across_exec(handover.backing);
   for (const Fd& socket : handover.sockets) {

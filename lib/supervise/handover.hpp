@@ -35,6 +35,7 @@ struct Handover {
 
   std::vector<blobs::BlobSource> blobs; // symlinks of the store lead to them: blobs::kMountName
 
+  Fd runtime; // runtime_dir, in whose place another container that shares /run may put its own
   Fd lock;    // on the data root; none if nothing was seeded
   Fd backing; // the file of the loop root, if it is to be watched
   std::vector<Fd> sockets;

@@ -20,6 +20,8 @@
 #include <supervise/readiness.hpp>
 #include <supervise/stderr_tail.hpp>
 
+#include <fmt/format.h>
+
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -56,6 +58,12 @@ std::vector<std::string> hook_environment(const Environment& of_daemon, const st
   return environment;
 }
 
+// By its descriptor: what stands at its path may be another container's by now.
+fs::path held_runtime_dir(const Handover& state) {
+  return state.runtime ? fs::path(fmt::format("/proc/self/fd/{}", state.runtime.get()))
+                       : fs::path(state.runtime_dir);
+}
+
 class Supervision {
 public:
   Supervision(Handover handover, report::Status status, daemon::NotifySocket notify,
@@ -66,7 +74,7 @@ public:
         supervisor_(signals,
                     policy_of(settings_, ::isatty(0) == 1 ? Terminal::attached : Terminal::none),
                     service()) {
-    board_.publish_in(state_.runtime_dir);
+    board_.publish_in(held_runtime_dir(state_));
     board_.measure_in(settings_.metrics_file);
   }
 
@@ -194,7 +202,7 @@ void Supervision::listen() {
 void Supervision::reload() {
   const pid_t task = supervisor_.run_in_child(
       [this]() {
-        const auto renewed = daemon::renew_effective_file(state_.runtime_dir);
+        const auto renewed = daemon::renew_effective_file(held_runtime_dir(state_));
         return renewed ? std::string() : renewed.error().describe();
       },
       [this](const std::string& failure) {

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 namespace dind::daemon {
 namespace {
 
@@ -76,6 +78,19 @@ TEST_F(UnmountedTest, TheUsersFileIsMergedAgain) {
   etc_.write("daemon.json", "");
   ASSERT_TRUE(ok(renew_effective_file(run_.path())));
   EXPECT_EQ(run_.read("daemon.json"), "{\n  \"mtu\": 1400\n}\n");
+}
+
+// Another container that shares /run may have put its own recipe there, and a symlink for the copy.
+TEST_F(UnmountedTest, NothingIsWrittenOutsideOfTheDirectory) {
+  etc_.write("target", "precious");
+  const Recipe planted{etc_ / "daemon.json", etc_ / "target", "", parsed("{}"), {}, "precious"};
+  run_.write("daemon.recipe.json", print_recipe(planted));
+  ASSERT_TRUE(ok(renew_effective_file(run_.path())));
+  EXPECT_EQ(etc_.read("target"), "precious");
+  ASSERT_EQ(::unlink((run_ / "daemon.json").c_str()), 0);
+  ASSERT_EQ(::symlink((etc_ / "target").c_str(), (run_ / "daemon.json").c_str()), 0);
+  EXPECT_FALSE(renew_effective_file(run_.path()));
+  EXPECT_EQ(etc_.read("target"), "precious");
 }
 
 TEST_F(UnmountedTest, AFileThatIsNoJsonChangesNothing) {

@@ -69,15 +69,18 @@ TEST(HandoverTest, DescriptorsAreTakenOverAndCloseOnExec) {
   Pipe pipe;
   Handover sent;
   sent.lock = Fd(::dup(pipe.reader.get())); // as after the exec: without close-on-exec
+  sent.runtime = Fd(::dup(pipe.reader.get()));
   sent.backing = Fd(::dup(pipe.reader.get()));
   sent.sockets.emplace_back(::dup(pipe.writer.get()));
   const std::string text = print_handover(sent);
   const int lock = sent.lock.release();
+  const int runtime = sent.runtime.release();
   const int backing = sent.backing.release();
   const int socket = sent.sockets[0].release();
   const auto got = parse_handover(text);
   ASSERT_TRUE(ok(got));
   EXPECT_EQ(got->lock.get(), lock);
+  EXPECT_EQ(got->runtime.get(), runtime);
   EXPECT_EQ(got->backing.get(), backing);
   ASSERT_EQ(got->sockets.size(), 1U);
   EXPECT_EQ(got->sockets[0].get(), socket);
