@@ -1,6 +1,8 @@
 #include "failure.hpp"
 #include "verbs.hpp"
 
+#include <base/utf8.hpp>
+
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -12,7 +14,9 @@ namespace {
 
 void print_line(std::string_view verb, std::string_view what) {
   // One write: a line stays whole when several programs share the stream.
-  const std::string line = fmt::format("dindctl{}{}: {}\n", verb.empty() ? "" : " ", verb, what);
+  const std::string line =
+      fmt::format("dindctl{}{}: {}
+", verb.empty() ? "" : " ", verb, printable(what));
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

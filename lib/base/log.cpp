@@ -1,5 +1,7 @@
 #include <base/log.hpp>
 
+#include <base/utf8.hpp>
+
 #include <errno.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,11 +22,14 @@ std::string_view logrus_name(Level level) {
   return level == Level::warn ? "warning" : kLevelNames[static_cast<std::size_t>(level)];
 }
 
-// Text in double quotes, with everything escaped that would end the line or
-// the quotes. Serves both formats: it is what JSON asks for.
-std::string quoted(std::string_view text) {
+// Text in double quotes, with everything escaped that would end the line or the quotes, or that a
+// terminal would obey. Serves both formats: it is what JSON asks for.
+std::string quoted(std::string_view message) {
+  const std::string text = to_utf8(message);
   std::string out = "\"";
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const std::size_t length = c == '\xc2' ? 2 : 1; // which leads U+0080 to U+00BF
     switch (c) {
     case '"':
       out += "\\\"";
@@ -39,8 +44,9 @@ std::string quoted(std::string_view text) {
       out += "\\t";
       break;
     default:
-      if (static_cast<unsigned char>(c) < 0x20) {
-        out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+      if (is_control(std::string_view(text).substr(i, length))) {
+        i += length - 1;
+        out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[i]));
       } else {
         out += c;
       }

@@ -111,14 +111,23 @@ std::string utf16_to_utf8(std::string_view bytes, ByteOrder order) {
   return out;
 }
 
+bool is_control(std::string_view code_point) {
+  const auto lead = static_cast<unsigned char>(code_point.front());
+  const bool is_c1 = code_point.size() == 2 && lead == 0xc2 &&
+                     static_cast<unsigned char>(code_point[1]) < 0xa0; // U+0080 to U+009F
+  return lead < 0x20 || lead == 0x7f || is_c1;
+}
+
 std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::size_t length = valid_prefix(text);
-    const auto lead = static_cast<unsigned char>(text[0]);
-    if (length == 0 || lead < 0x20 || lead == 0x7f) {
-      out += fmt::format("\\x{:02x}", lead);
-      text.remove_prefix(1);
+    if (length == 0 || is_control(text.substr(0, length))) {
+      const std::size_t count = std::max<std::size_t>(length, 1);
+      for (const char byte : text.substr(0, count)) {
+        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+      }
+      text.remove_prefix(count);
     } else {
       out += text.substr(0, length);
       text.remove_prefix(length);

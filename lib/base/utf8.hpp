@@ -16,6 +16,9 @@ std::string to_utf8(std::string_view text);
 enum class ByteOrder { little, big };
 std::string utf16_to_utf8(std::string_view bytes, ByteOrder order);
 
+// Whether it is one of those that terminals obey: C0, DEL and C1.
+bool is_control(std::string_view code_point);
+
 // `text` for a message of one line: control characters, and all that is not
 // UTF-8, as "\\xff".
 std::string printable(std::string_view text);

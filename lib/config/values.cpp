@@ -51,4 +51,24 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
   return parts;
 }
 
+std::string without_passwords(std::string_view text) {
+  constexpr std::string_view kScheme = "://";
+  std::string out;
+  for (auto lead = text.find(kScheme); lead != std::string_view::npos; lead = text.find(kScheme)) {
+    const std::size_t begin = lead + kScheme.size();
+    const std::size_t end = std::min(text.find_first_of(", \t\n\"", begin), text.size());
+    const std::string_view url = text.substr(begin, end - begin);
+    const std::size_t at = url.rfind('@');
+    const std::size_t colon = url.find(':');
+    out.append(text.substr(0, begin));
+    if (at != std::string_view::npos && colon < at) {
+      out.append(url.substr(0, colon)).append(":***").append(url.substr(at));
+    } else {
+      out.append(url);
+    }
+    text.remove_prefix(end);
+  }
+  return out.append(text);
+}
+
 } // namespace dind::config

@@ -22,4 +22,7 @@ bool is_file_path(std::string_view text);
 // The parts between any of `separators`, without empty ones.
 std::vector<std::string> split(std::string_view text, std::string_view separators);
 
+// For messages: "https://user:***@mirror" in place of what URLs have for a password.
+std::string without_passwords(std::string_view text);
+
 } // namespace dind::config

@@ -217,7 +217,7 @@ Result<Settings> read_settings(std::span<const std::string> environment) {
       continue;
     }
     if (const auto allowed = variable.read(*value, settings)) {
-      return input_error("{}={}: {}", variable.name, *value, *allowed);
+      return input_error("{}={}: {}", variable.name, without_passwords(*value), *allowed);
     }
   }
   return settings;

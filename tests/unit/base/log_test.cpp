@@ -31,6 +31,12 @@ TEST(LogLineTest, IsOneLineWhateverIsInIt) {
   }
 }
 
+TEST(LogLineTest, HasNothingThatATerminalObeys) {
+  EXPECT_NE(line(Format::logfmt, Level::warn, "\x1b[2J\x7f \xc2\x9b\xc2\xa0 \x9b", kWhen)
+                .find("\"\\u001b[2J\\u007f \\u009b\xc2\xa0 \xef\xbf\xbd\""),
+            std::string::npos);
+}
+
 TEST(LogLineTest, IsValidJsonInThatFormat) {
   const std::string message = "tab\tquote\" backslash\\ newline\n bell\a umlaut \xc3\xa4";
   boost::json::error_code failure;

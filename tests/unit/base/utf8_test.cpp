@@ -45,6 +45,10 @@ TEST(Utf16Test, BecomesUtf8) {
 TEST(PrintableTest, StaysOnOneLineAndKeepsWhatCanBeRead) {
   EXPECT_EQ(printable("plain \xc3\xa4"), "plain \xc3\xa4");
   EXPECT_EQ(printable("raw \xff"), "raw \\xff");
+  EXPECT_EQ(printable("c1 \xc2\x9b"
+                      "0m\xc2\xa0"),
+            "c1 \\xc2\\x9b"
+            "0m\xc2\xa0");
   const std::string shown = printable("two\nlines\x1b[0m\x7f");
   EXPECT_EQ(shown.find_first_of("\n\x1b\x7f"), std::string::npos) << shown;
 }

@@ -50,5 +50,15 @@ TEST(SplitTest, LeavesEmptyPartsOut) {
   EXPECT_TRUE(split(":", ":").empty());
 }
 
+TEST(WithoutPasswordsTest, KeepsAllButPasswords) {
+  EXPECT_EQ(without_passwords("https://user:hunter2@mirror.example/x, http://b:p@c"),
+            "https://user:***@mirror.example/x, http://b:***@c");
+  EXPECT_EQ(without_passwords("https://user:a:b@c/d@e"), "https://user:***@e");
+  for (const char* text :
+       {"", "plain", "https://mirror:5000/x", "https://user@mirror", "://", "a@b:c"}) {
+    EXPECT_EQ(without_passwords(text), text);
+  }
+}
+
 } // namespace
 } // namespace dind::config

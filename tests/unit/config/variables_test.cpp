@@ -13,6 +13,7 @@
 namespace dind::config {
 namespace {
 
+using test::fails_saying;
 using test::ok;
 using Words = std::vector<std::string>;
 
@@ -306,6 +307,13 @@ TEST(EveryVariableTest, HasTheDefaultThatTheTableTells) {
     ASSERT_TRUE(ok(settings));
     EXPECT_EQ(*settings, Settings()) << variable.name;
   }
+}
+
+TEST(SettingsTest, AreNamedWithoutTheirPasswords) {
+  const std::vector<std::string> environment = {
+      "DIND_REGISTRY_MIRRORS=https://user:hunter2@mirror.example"};
+  EXPECT_TRUE(fails_saying("DIND_REGISTRY_MIRRORS=https://user:***@mirror.example: not URLs",
+                           read_settings(environment)));
 }
 
 } // namespace
