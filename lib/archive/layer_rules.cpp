@@ -15,6 +15,10 @@
 namespace dind::archive {
 namespace {
 
+// Of paths that only others imply, in bytes: a header of 512 bytes can imply 2,000 of them, each of
+// which is kept to the end.
+constexpr std::size_t kMostImplied = 32U << 20U;
+
 // What has a name so far. The tree was empty and is ours alone, so that this is
 // all there is in it, and the tree itself need not be asked.
 enum class Kind : std::uint8_t { implied_directory, directory, file, symlink, node, whiteout };
@@ -83,6 +87,7 @@ struct LayerRules::State {
   std::uint32_t inodes = 0;
   std::unordered_set<std::string> opaque_dirs;
   std::vector<std::string> implied; // in the order of the tar
+  std::size_t implied_bytes = 0;    // of their paths
   std::vector<std::pair<std::string, timespec>> dir_times;
   std::optional<timespec> root_time;
   std::unordered_map<std::string, std::string> link_targets; // of symlinks, by path
@@ -161,6 +166,12 @@ Result<void> LayerRules::State::require_parent(std::string_view path, timespec t
 Result<void> LayerRules::State::imply(std::string_view path, timespec time) {
   if (base_of(path).starts_with(kWhiteoutPrefix)) {
     return input_error("{}: no layer can hold a directory of that name", printable(path));
+  }
+  implied_bytes += path.size();
+  if (implied_bytes > kMostImplied) {
+    return input_error("{}: directories without entries of their own have more than {} bytes of "
+                       "paths",
+                       printable(path.substr(0, 200)), kMostImplied);
   }
   const std::string whole(path);
   TRY(tree.implied_directory(take(whole, Kind::implied_directory)));

@@ -8,6 +8,7 @@ namespace dind::outer {
 namespace {
 
 constexpr mode_t kBlobMode = 0644;
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 40U; // of a layer's tar
 
 } // namespace
 
@@ -45,18 +46,25 @@ std::string layer_media_type(archive::Compression compression) {
              : tar + "+" + std::string(archive::name_of(compression));
 }
 
-LayerBlobWriter::LayerBlobWriter(std::unique_ptr<BlobWriter> blob, archive::CompressorPool* pool)
-    : blob_(std::move(blob)), pool_(pool),
+LayerBlobWriter::LayerBlobWriter(std::unique_ptr<BlobWriter> blob, archive::CompressorPool* pool,
+                                 const StopFlag& stop)
+    : blob_(std::move(blob)), pool_(pool), stop_(stop),
       compressor_(pool ? std::make_unique<archive::BlockCompressor>(*pool, *blob_) : nullptr),
       tar_(compressor_ ? static_cast<archive::ByteSink&>(*compressor_) : *blob_) {}
 
-Result<std::unique_ptr<LayerBlobWriter>> LayerBlobWriter::create(const Fd& dir,
-                                                                 archive::CompressorPool* pool) {
+Result<std::unique_ptr<LayerBlobWriter>>
+LayerBlobWriter::create(const Fd& dir, archive::CompressorPool* pool, const StopFlag& stop) {
   auto blob = TRY(BlobWriter::create(dir));
-  return std::unique_ptr<LayerBlobWriter>(new LayerBlobWriter(std::move(blob), pool));
+  return std::unique_ptr<LayerBlobWriter>(new LayerBlobWriter(std::move(blob), pool, stop));
 }
 
 Result<void> LayerBlobWriter::write(std::span<const std::byte> bytes) {
+  if (stop_) {
+    return stopped();
+  }
+  if (tar_.bytes() + bytes.size() > kMostBytes) {
+    return input_error("the layer has more than {} bytes", kMostBytes);
+  }
   return tar_.write(bytes);
 }
 

@@ -4,6 +4,7 @@
 #include <archive/byte_sink.hpp>
 #include <base/digest.hpp>
 #include <base/fd.hpp>
+#include <base/stop_flag.hpp>
 
 #include <memory>
 #include <string>
@@ -53,20 +54,24 @@ struct OuterLayer {
 // The media type of an image layer's tar, compressed so (OCI image spec, layer.md).
 std::string layer_media_type(archive::Compression compression);
 
-// Takes a layer's tar and stores it compressed, or as it is if there is no pool.
+// Takes a layer's tar and stores it compressed, or as it is if there is no pool. Ends when `stop`
+// says so, whatever else is asked meanwhile: a few bytes of an archive can stand for terabytes of
+// zeros. A tar has at most a terabyte.
 class LayerBlobWriter final : public archive::ByteSink {
 public:
-  static Result<std::unique_ptr<LayerBlobWriter>> create(const Fd& dir,
-                                                         archive::CompressorPool* pool);
+  static Result<std::unique_ptr<LayerBlobWriter>>
+  create(const Fd& dir, archive::CompressorPool* pool, const StopFlag& stop);
 
   Result<void> write(std::span<const std::byte> bytes) override;
   Result<OuterLayer> finish();
 
 private:
-  LayerBlobWriter(std::unique_ptr<BlobWriter> blob, archive::CompressorPool* pool);
+  LayerBlobWriter(std::unique_ptr<BlobWriter> blob, archive::CompressorPool* pool,
+                  const StopFlag& stop);
 
   std::unique_ptr<BlobWriter> blob_;
   archive::CompressorPool* pool_;
+  const StopFlag& stop_;
   std::unique_ptr<archive::BlockCompressor> compressor_;
   archive::HashingSink tar_;
 };

@@ -114,7 +114,7 @@ private:
   }
 
   Result<OuterLayer> compress_anew(archive::ByteSource& tar) {
-    const auto made = TRY(LayerBlobWriter::create(making_.draft, making_.pool));
+    const auto made = TRY(LayerBlobWriter::create(making_.draft, making_.pool, making_.stop));
     archive::TeeSource teed(tar, *made);
     TRY(look_ahead(teed, made_.files));
     OuterLayer layer = TRY(made->finish());

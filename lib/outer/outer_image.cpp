@@ -158,7 +158,7 @@ private:
   }
 
   Result<OuterLayer> make_programs_layer() {
-    const auto blob = TRY(LayerBlobWriter::create(draft_, pool()));
+    const auto blob = TRY(LayerBlobWriter::create(draft_, pool(), stop_));
     TRY(write_programs(*blob));
     return blob->finish();
   }
@@ -202,7 +202,7 @@ private:
 
   Result<bake::WrittenLayer> make_own_layer(archive::ByteSource& stored,
                                             const bake::LayerDigests& expected) {
-    const auto blob = TRY(LayerBlobWriter::create(draft_, pool()));
+    const auto blob = TRY(LayerBlobWriter::create(draft_, pool(), stop_));
     auto written = TRY(write_outer_layer(stored, expected, options_.place, draft_, *blob));
     OuterLayer layer = TRY(blob->finish());
     const std::lock_guard lock(mutex_);
@@ -222,7 +222,7 @@ private:
 
   // The folders that share a layer, in the order of the collection.
   Result<void> add_shared_layer() {
-    const auto blob = TRY(LayerBlobWriter::create(draft_, pool()));
+    const auto blob = TRY(LayerBlobWriter::create(draft_, pool(), stop_));
     TRY(write_folder_parents(options_.place, *blob));
     for (const images::PlannedLayer& layer : collection_.layers()) {
       if (const auto found = folders_.find(layer.diff_id); found != folders_.end()) {
@@ -249,7 +249,7 @@ private:
         names += (names.empty() ? "" : " ") + name;
       }
     }
-    const auto blob = TRY(LayerBlobWriter::create(draft_, pool()));
+    const auto blob = TRY(LayerBlobWriter::create(draft_, pool(), stop_));
     const auto above = TRY(dirs_above(options_.place, files()));
     TRY(write_index_layer(above, options_.place, manifest_, configs, *blob));
     put(TRY(blob->finish()), "dindctl image: index of " + names, std::nullopt);
