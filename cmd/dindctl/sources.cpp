@@ -4,15 +4,18 @@
 #include "interrupt.hpp"
 
 #include <sys/file.hpp>
+#include <sys/workers.hpp>
 
 #include <CLI/CLI.hpp>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <memory>
 
 namespace dind::ctl {
 namespace {
@@ -89,8 +92,8 @@ EngineExports::~EngineExports() {
 
 void EngineExports::join() {
   for (Export& each : exports_) {
-    if (each.thread.joinable()) {
-      each.thread.join();
+    if (each.thread && each.thread->joinable()) {
+      each.thread->join();
     }
   }
 }
@@ -104,15 +107,19 @@ Result<images::EngineExport> EngineExports::open(const std::string& reference) {
   }
   Fd reader(ends[0]);
   Export& made = exports_.emplace_back();
-  made.thread = std::thread([engine, reference, &made, writer = Fd(ends[1])] {
-    auto saved = engine.save(
-        reference,
-        [&writer](std::span<const std::byte> bytes) { return write_to_pipe(writer, bytes); },
-        [] { return stop_flag().load(); });
-    if (!saved && !saved.error().is(std::errc::broken_pipe)) {
-      made.failure = std::move(saved).error();
-    }
-  });
+  made.thread =
+      sys::start_thread([engine, reference, &made, writer = std::make_shared<const Fd>(ends[1])] {
+        auto saved = engine.save(
+            reference,
+            [&writer](std::span<const std::byte> bytes) { return write_to_pipe(*writer, bytes); },
+            [] { return stop_flag().load(); });
+        if (!saved && !saved.error().is(std::errc::broken_pipe)) {
+          made.failure = std::move(saved).error();
+        }
+      });
+  if (!made.thread) { // a pids limit
+    return Error("start a thread that reads from the engine", EAGAIN);
+  }
   return images::EngineExport{std::move(reader), std::move(image.digests)};
 }
 

@@ -62,7 +62,7 @@ public:
 
 private:
   struct Export {
-    std::thread thread;
+    std::optional<std::jthread> thread; // none: the kernel gave none
     std::optional<Error> failure;
   };
   void join();
