@@ -85,15 +85,18 @@ std::string source_metadata(const cache::Layer& layer) {
 // What is there already need not be written, and a full volume keeps it.
 Result<void> put(sys::At at, std::string_view content, mode_t mode) {
   const auto there = sys::read_file_at(at, content.size());
-  if (there && *there == content) {
-    return {};
-  }
-  auto replaced = sys::replace_file_at(at, content, mode, sys::Durable::no);
-  if (!replaced && replaced.error().is(std::errc::is_a_directory)) { // which no engine makes there
+  return there && *there == content ? Result<void>()
+                                    : sys::replace_file_at(at, content, mode, sys::Durable::no);
+}
+
+// The same of an image's own files, in whose place no engine makes a directory.
+Result<void> put_anew(sys::At at, std::string_view content, mode_t mode) {
+  auto done = put(at, content, mode);
+  if (!done && done.error().is(std::errc::is_a_directory)) {
     TRY(sys::remove_tree_at(at));
-    return sys::replace_file_at(at, content, mode, sys::Durable::no);
+    return put(at, content, mode);
   }
-  return replaced;
+  return done;
 }
 
 Result<void> fill_record(const Fd& dir, const LayerRecord& record) {
@@ -193,12 +196,12 @@ Result<void> GraphMetadata::add_image(const cache::Image& image, const cache::Ma
   // Without it the classic builder of 26 and later does not take the image for
   // its cache (moby image/store.go, SetBuiltLocally).
   const std::string built_locally = "builtLocally";
-  TRY(put({dir, built_locally}, "\x01", 0600));
+  TRY(put_anew({dir, built_locally}, "\x01", 0600));
   if (parent) {
     const std::string file = "parent";
-    TRY(put({dir, file}, parent->text(), 0600));
+    TRY(put_anew({dir, file}, parent->text(), 0600));
   }
-  return put({configs_, name}, config, 0600);
+  return put_anew({configs_, name}, config, 0600);
 }
 
 Result<std::size_t>
