@@ -32,7 +32,7 @@ Targets:
   (/var/tmp).
 
 Examples:
-  dindctl image --base docker-daemon:docker:28-dind --tag ci-dind:1 -o docker-daemon: \
+  dindctl image --base docker-daemon:docker:29-dind --tag ci-dind:1 -o docker-daemon: \
       docker-daemon:alpine:3.20 docker-daemon:node:22
   dindctl image --base oci:dind:28 -o oci:out:ci-dind:1 --reuse oci:out @images.txt
   SOURCE_DATE_EPOCH=0 dindctl image --base dind.tar -o docker-archive:out.tar jobs.tar
@@ -187,7 +187,7 @@ void add_image(CLI::App& app, int& exit_code) {
       app.add_subcommand("image", "makes a finished image: a base with images in it");
   verb->footer(std::string(kSourcesHelp) + kHelp);
   verb->add_option("--base", arguments->base,
-                   "an image with an engine in it, such as docker-daemon:docker:28-dind")
+                   "an image with an engine in it, such as docker-daemon:docker:29-dind")
       ->type_name("SOURCE")
       ->required();
   verb->add_option("-o,--output", arguments->target, "where the image goes, see below")
