@@ -15,8 +15,7 @@ namespace {
 void print_line(std::string_view verb, std::string_view what) {
   // One write: a line stays whole when several programs share the stream.
   const std::string line =
-      fmt::format("dindctl{}{}: {}
-", verb.empty() ? "" : " ", verb, printable(what));
+      fmt::format("dindctl{}{}: {}\n", verb.empty() ? "" : " ", verb, printable(what));
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
