@@ -6,8 +6,8 @@ setup_file() {
   linked=e2e-link-$DIND_TEST_CELL
   copied=e2e-copy-$DIND_TEST_CELL
   export linked copied
-  start_dind "$linked" "$baked" -e DIND_SEED=link
-  start_dind "$copied" "$baked" -e DIND_SEED=copy
+  start_dind "$linked" "$baked" -e DIND_STORE=graph -e DIND_SEED=link
+  start_dind "$copied" "$baked" -e DIND_STORE=graph -e DIND_SEED=copy
 }
 
 setup() {
