@@ -287,6 +287,7 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
   board.begin("options");
   const Configuration configuration = TRY(or_exit(kUsage, resolve(options)));
   const config::Settings& settings = configuration.settings;
+  log::info("dind-init {}, commit {}", version(), commit());
   warn(board, configuration.warnings);
 
   board.begin("sockets");
@@ -329,7 +330,6 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
 }
 
 int run_daemon(const Options& options, const init::SignalSource& signals) {
-  log::info("dind-init {}, commit {}", version(), commit());
   report::StatusBoard board;
   const auto code = boot_daemon(options, signals, board);
   if (code) {

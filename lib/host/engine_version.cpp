@@ -5,10 +5,14 @@
 #include <sys/spawn.hpp>
 #include <sys/workers.hpp>
 
+#include <chrono>
 #include <cstdlib>
 
 namespace dind::host {
 namespace {
+
+// A script in dockerd's place may know nothing of the question, and start an engine.
+constexpr auto kAnswerTime = std::chrono::seconds(2);
 
 // The number behind the first `before` in `text`.
 EngineVersion version_behind(const std::string& text, std::string_view before) {
@@ -54,7 +58,7 @@ EngineVersion version_by_answer(const std::string& answer) {
 
 VersionQuestion::VersionQuestion() {
   const auto ask = [this] {
-    const auto answer = sys::run({"dockerd", "--version"});
+    const auto answer = sys::run({"dockerd", "--version"}, kAnswerTime);
     found_ = answer ? version_by_answer(answer->output) : EngineVersion();
   };
   thread_ = sys::start_thread(ask);

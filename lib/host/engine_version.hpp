@@ -33,7 +33,8 @@ EngineVersion version_by_file();
 // "Docker version 28.5.2, build 89c5e8f".
 EngineVersion version_by_answer(const std::string& answer);
 
-// `dockerd --version`, asked beside what else is done: it takes a tenth of a second.
+// `dockerd --version`, asked beside what else is done: it takes a tenth of a second, and is killed
+// after two.
 class VersionQuestion {
 public:
   VersionQuestion();

@@ -9,6 +9,7 @@
 
 #include <elf.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <tuple>
@@ -42,6 +43,17 @@ TEST(EngineVersionTest, IsReadOfTheAnswer) {
   EXPECT_EQ(version_by_answer("Docker version 20.10.24+dfsg1, build 5d6db84\n"),
             (EngineVersion{20, 20}));
   EXPECT_EQ(version_by_answer("sh: dockerd: not found\n"), EngineVersion());
+}
+
+// A script that knows nothing of --version would never answer.
+TEST(VersionQuestionTest, GivesUpOnAnEngineThatStarts) {
+  const test::TempDir dir;
+  EXPECT_TRUE(ok(
+      sys::replace_file(dir / "dockerd", "#!/bin/sh\nexec sleep 1000\n", 0755, sys::Durable::no)));
+  const std::string path = std::getenv("PATH");
+  ASSERT_EQ(::setenv("PATH", (dir.path().native() + ":" + path).c_str(), 1), 0);
+  EXPECT_EQ(VersionQuestion().answer(), EngineVersion());
+  ASSERT_EQ(::setenv("PATH", path.c_str(), 1), 0);
 }
 
 // A 64-bit ELF file with one section of this content, and one of names.
