@@ -122,9 +122,11 @@ publish() { # VERSION CONTENT
   find "$etc" -mindepth 1 -maxdepth 1 -type d ! -name "..$1" -exec rm -rf {} +
 }
 
+# In the graph store, of which engine 29, too, has to be told by daemon.json.
+
 @test "SIGHUP: a ConfigMap that was swapped is merged again" {
   publish 1 '{"labels": ["v=1"]}'
-  start_dind "$dind" "$few" -v "$etc:/etc/docker:ro"
+  start_dind "$dind" "$few" -e DIND_STORE=graph -v "$etc:/etc/docker:ro"
   [ "$(inner "$dind" info -f '{{.Labels}}')" = "[v=1]" ]
   publish 2 '{"labels": ["v=2"]}'
   docker kill -s HUP "$dind" >/dev/null
@@ -138,7 +140,7 @@ publish() { # VERSION CONTENT
 }
 
 @test "SIGHUP: what was written into the file inside is taken up" {
-  start_dind "$dind" "$few"
+  start_dind "$dind" "$few" -e DIND_STORE=graph
   docker exec "$dind" sh -c 'echo "{\"labels\": [\"in=side\"]}" >/etc/docker/daemon.json'
   docker kill -s HUP "$dind" >/dev/null
   wait_reload 1
@@ -148,7 +150,7 @@ publish() { # VERSION CONTENT
 
 @test "SIGHUP: a file that cannot be read changes nothing, and is named" {
   echo '{"labels": ["v=1"]}' >"$etc/daemon.json"
-  start_dind "$dind" "$few" -v "$etc:/etc/docker"
+  start_dind "$dind" "$few" -e DIND_STORE=graph -v "$etc:/etc/docker"
   echo '{' >"$etc/daemon.json"
   docker kill -s HUP "$dind" >/dev/null
   local deadline=$((SECONDS + 10))
@@ -157,7 +159,7 @@ publish() { # VERSION CONTENT
 }
 
 @test "a root that cannot be written to gets --config-file" {
-  start_dind "$dind" "$few" --read-only --tmpfs /run --tmpfs /etc/docker:ro --tmpfs /certs
+  start_dind "$dind" "$few" -e DIND_STORE=graph --read-only --tmpfs /run --tmpfs /etc/docker:ro --tmpfs /certs
   docker exec "$dind" sh -c 'tr "\0" "\n" </proc/$(cat /var/run/docker.pid)/cmdline' | grep -q -- --config-file=/run/dind-init/daemon.json
   inner "$dind" run --rm --network none nasty/kinds:classic true
 }
