@@ -5,6 +5,7 @@
 
 #include <cache/canary.hpp>
 #include <cache/reader.hpp>
+#include <host/engine_version.hpp>
 #include <host/probe.hpp>
 #include <store/layout.hpp>
 #include <sys/file.hpp>
@@ -66,6 +67,16 @@ void add_caches(const config::Settings& settings, host::ProbeRequest& request,
   }
 }
 
+// A boot asks only where the file of dockerd does not tell enough; here the time does not matter.
+host::EngineVersion engine_version() {
+  const host::EngineVersion by_file = host::version_by_file();
+  if (by_file.oldest == by_file.newest) {
+    return by_file;
+  }
+  const host::EngineVersion answer = host::VersionQuestion().answer();
+  return answer == host::EngineVersion() ? by_file : answer;
+}
+
 Result<ProbeReport> make_report(const config::Settings& settings) {
   ProbeReport report;
   report.data_root = settings.data_root;
@@ -77,6 +88,7 @@ Result<ProbeReport> make_report(const config::Settings& settings) {
   host::ProbeRequest request{.scratch_parent = has_own ? own : ".", .everything = true};
   add_caches(settings, request, report);
   report.facts = TRY(host::probe(place.dir, request).within(report.probed_at));
+  report.facts.engine = engine_version();
   report.choice =
       seed::choose_driver(settings, report.facts, report.state,
                           report.caches.empty() ? seed::Cached::nothing : seed::Cached::images);

@@ -29,7 +29,9 @@ Result<Configuration> resolve(const Options& options) {
   configuration.settings =
       TRY(daemon::complete_settings(std::move(given), options.flags, configuration.file.settings));
   config::FirewallBackend& firewall = configuration.settings.engine.firewall_backend;
-  firewall = TRY(firewall_backend(firewall, host::version_by_file()));
+  if (firewall != config::FirewallBackend::automatic) {
+    firewall = TRY(firewall_backend(firewall, host::version_by_file()));
+  }
   const KeyFindings keys = judge_keys(configuration.file);
   if (!keys.errors.empty()) {
     return input_error("{}", fmt::join(keys.errors, "; "));

@@ -47,14 +47,7 @@ FilterUse filter_use(const daemon::CommandLine& flags, const json::object& file,
 FilterPreparation::FilterPreparation(FilterUse use, const Environment& environment,
                                      const fs::path& runtime_dir)
     : use_(use) {
-  if (use.nftables) {
-    const auto prepare = [this] { nftables_trouble_ = prepare_nftables(); };
-    thread_ = sys::start_thread(prepare);
-    if (!thread_) {
-      prepare();
-    }
-  }
-  if (!use.v4) {
+  if (!use.v4 && !use.nftables) {
     return;
   }
   constexpr std::string_view kWish = "DOCKER_IPTABLES_LEGACY";
@@ -62,12 +55,16 @@ FilterPreparation::FilterPreparation(FilterUse use, const Environment& environme
   if (is_set(environment, kWish)) {
     wish = find_variable(environment, kWish).value_or("");
   }
-  const auto find = [this, wish, runtime_dir] {
-    found_ = host::prepare_iptables(wish, runtime_dir);
+  const auto prepare = [this, wish, runtime_dir] {
+    if (use_.nftables) {
+      nftables_trouble_ = prepare_nftables();
+    } else {
+      found_ = host::prepare_iptables(wish, runtime_dir);
+    }
   };
-  thread_ = sys::start_thread(find);
+  thread_ = sys::start_thread(prepare);
   if (!thread_) {
-    find();
+    prepare();
   }
 }
 

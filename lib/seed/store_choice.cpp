@@ -14,8 +14,8 @@ namespace {
 using Kind = StoreChoice::Kind;
 using By = StoreChoice::By;
 
-// Of graph drivers, and of the snapshotters that do the same.
-constexpr std::array<std::pair<const char*, const char*>, 2> kTwins = {
+// What the graph store calls a driver, and what the containerd store calls the same.
+constexpr std::array<std::pair<const char*, const char*>, 2> kBothNames = {
     {{store::kOverlay2, store::kOverlayfs}, {store::kVfs, store::kNative}}};
 
 // Those that engine 29 has. It takes other names for snapshotters'.
@@ -27,8 +27,9 @@ std::optional<Kind> store_of(const std::string& driver) {
   if (std::find(kGraphDrivers.begin(), kGraphDrivers.end(), driver) != kGraphDrivers.end()) {
     return Kind::graph;
   }
-  const bool is_snapshotter = std::any_of(
-      kTwins.begin(), kTwins.end(), [&](const auto& twins) { return driver == twins.second; });
+  const bool is_snapshotter =
+      std::any_of(kBothNames.begin(), kBothNames.end(),
+                  [&](const auto& names) { return driver == names.second; });
   return is_snapshotter ? std::optional(Kind::containerd) : std::nullopt;
 }
 
@@ -84,7 +85,7 @@ std::optional<StoreChoice> choose_store(const config::Settings& settings,
 }
 
 std::string name_in(StoreChoice::Kind store, const std::string& driver) {
-  for (const auto& [graph, snapshotter] : kTwins) {
+  for (const auto& [graph, snapshotter] : kBothNames) {
     if (driver == graph || driver == snapshotter) {
       return store == Kind::graph ? graph : snapshotter;
     }
