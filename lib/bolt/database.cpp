@@ -65,12 +65,12 @@ Result<Meta> newest_meta(const Fd& file) {
   return !first || (second && second->transaction > first->transaction) ? *second : *first;
 }
 
-Result<Meta> check_file(const Fd& file) {
+Result<Meta> check_file(const Fd& file, Database::Access access) {
   const struct stat found = TRY(sys::stat_of(file));
   if (!S_ISREG(found.st_mode)) {
     return input_error("not a regular file");
   }
-  if (!TRY(sys::try_lock(file))) {
+  if (access != Database::Access::beside && !TRY(sys::try_lock(file))) {
     return Error("in use by another process", EWOULDBLOCK);
   }
   const Meta meta = TRY(newest_meta(file));
@@ -92,11 +92,11 @@ Result<std::shared_ptr<Database>> Database::open(const Fd& dir, const std::strin
                                                  Access access) {
   // Without O_NONBLOCK a FIFO of this name would hold the caller up for ever.
   const int flags = (access == Access::write ? O_RDWR : O_RDONLY) | O_NONBLOCK;
-  return adopt(TRY(sys::open_beneath(dir, path, flags)), path);
+  return adopt(TRY(sys::open_beneath(dir, path, flags)), path, access);
 }
 
-Result<std::shared_ptr<Database>> Database::adopt(Fd file, const std::string& name) {
-  const Meta meta = TRY(check_file(file).within(name));
+Result<std::shared_ptr<Database>> Database::adopt(Fd file, const std::string& name, Access access) {
+  const Meta meta = TRY(check_file(file, access).within(name));
   return std::make_shared<Database>(std::move(file), name, meta);
 }
 
@@ -116,6 +116,11 @@ Result<Page> Database::read_page(PageId id) {
   bytes += TRY(read_bytes(id + 1, header.overflow));
   auto page = Page::parse(std::move(bytes));
   return page ? std::move(page) : damaged(id, page.error().describe());
+}
+
+Result<bool> Database::is_current() const {
+  const Meta newest = TRY(newest_meta(file_).within(name_));
+  return newest.transaction == meta_.transaction;
 }
 
 Result<std::string> Database::read_bytes(PageId first, std::uint64_t pages) {

@@ -40,7 +40,7 @@ Result<std::shared_ptr<bolt::Database>> open_database(const Fd& data_root, const
   if (S_ISREG(stat.st_mode) && stat.st_size == 0) {
     return std::shared_ptr<bolt::Database>();
   }
-  return bolt::Database::adopt(std::move(found), std::string(file.name));
+  return bolt::Database::adopt(std::move(found), std::string(file.name), access);
 }
 
 Result<DatabaseEdit> DatabaseEdit::begin(const Fd& data_root, const DatabaseFile& file) {

@@ -5,8 +5,13 @@
 #include <containerd/layout.hpp>
 #include <containerd/records.hpp>
 
+#include <errno.h>
+
+#include <chrono>
 #include <functional>
 #include <initializer_list>
+#include <memory>
+#include <thread>
 
 namespace dind::containerd {
 namespace {
@@ -14,6 +19,10 @@ namespace {
 using bolt::Bucket;
 using bolt::Item;
 using bolt::ItemKind;
+
+// To read them takes some tens of milliseconds, a commit of containerd's about one.
+constexpr unsigned kTriesBesideEngine = 50;
+constexpr std::chrono::milliseconds kPauseBesideEngine{100};
 
 // What metadata.db says of a snapshot.
 struct BackendSnapshot {
@@ -233,6 +242,39 @@ std::map<std::string, std::uint64_t> unnamed_of(const State& state, const Backen
   return unnamed;
 }
 
+struct Databases { // null where there is none
+  std::shared_ptr<bolt::Database> meta;
+  std::shared_ptr<bolt::Database> backend;
+};
+
+Result<Databases> open_databases(const Fd& data_root, bolt::Database::Access access) {
+  Databases databases;
+  databases.meta = TRY(open_database(data_root, kMetaFile, access));
+  databases.backend = TRY(open_database(data_root, kBackendFile, access));
+  return databases;
+}
+
+Result<bool> are_current(const Databases& databases) {
+  const bool meta = !databases.meta || TRY(databases.meta->is_current());
+  const bool backend = !databases.backend || TRY(databases.backend->is_current());
+  return meta && backend;
+}
+
+Result<State> read_databases(const Databases& databases) {
+  State state;
+  if (databases.meta) {
+    TRY(read_meta(Bucket::root_of(databases.meta), state).within(kMetaName));
+  }
+  Backend backend;
+  if (databases.backend) {
+    backend = TRY(read_backend(Bucket::root_of(databases.backend)).within(kBackendName));
+  }
+  state.sequence = backend.sequence;
+  TRY(join(state, backend).within(kMetaName));
+  state.unnamed = unnamed_of(state, backend);
+  return state;
+}
+
 } // namespace
 
 bool Snapshot::is_ours() const {
@@ -245,22 +287,21 @@ std::uint64_t State::claim_id(const std::string& key) {
 }
 
 Result<State> read_state(const Fd& data_root) {
-  constexpr auto kRead = bolt::Database::Access::read;
   // Both locks are taken before either is read.
-  const auto meta = TRY(open_database(data_root, kMetaFile, kRead));
-  const auto backend_file = TRY(open_database(data_root, kBackendFile, kRead));
-  State state;
-  if (meta) {
-    TRY(read_meta(Bucket::root_of(meta), state).within(kMetaName));
-  }
-  Backend backend;
-  if (backend_file) {
-    backend = TRY(read_backend(Bucket::root_of(backend_file)).within(kBackendName));
-  }
-  state.sequence = backend.sequence;
-  TRY(join(state, backend).within(kMetaName));
-  state.unnamed = unnamed_of(state, backend);
-  return state;
+  const Databases databases = TRY(open_databases(data_root, bolt::Database::Access::read));
+  return read_databases(databases);
 }
 
+Result<State> read_state_beside_engine(const Fd& data_root) {
+  for (unsigned tries = 0; tries < kTriesBesideEngine; ++tries) {
+    const Databases databases = TRY(open_databases(data_root, bolt::Database::Access::beside));
+    auto state = read_databases(databases);
+    const bool is_of_one_moment = TRY(are_current(databases));
+    if (is_of_one_moment) {
+      return state;
+    }
+    std::this_thread::sleep_for(kPauseBesideEngine);
+  }
+  return Error("read databases that do not stay the same", EBUSY);
+}
 } // namespace dind::containerd

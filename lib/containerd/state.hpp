@@ -64,4 +64,8 @@ struct State {
 // without a record, a snapshot that metadata.db does not have, an id twice or above the sequence).
 Result<State> read_state(const Fd& data_root);
 
+// The same where a containerd may run on them: as they were at one moment, without their locks, for
+// which an engine that starts would have to wait. EBUSY if they change all the time.
+Result<State> read_state_beside_engine(const Fd& data_root);
+
 } // namespace dind::containerd

@@ -11,7 +11,7 @@ namespace dind::containerd {
 namespace {
 
 // `nullopt`: there is no data root yet.
-Result<std::optional<store::DriverState>> read(const std::string& data_root) {
+Result<std::optional<store::DriverState>> read(const std::string& data_root, Engine engine) {
   const auto root = sys::open_dir(data_root);
   if (!root && root.error().is(std::errc::no_such_file_or_directory)) {
     return std::optional<store::DriverState>();
@@ -19,7 +19,8 @@ Result<std::optional<store::DriverState>> read(const std::string& data_root) {
   if (!root) {
     return root.error();
   }
-  const State state = TRY(read_state(*root));
+  const State state =
+      TRY(engine == Engine::stopped ? read_state(*root) : read_state_beside_engine(*root));
   if (!state.other_snapshotters.empty()) {
     return input_error("it has images in the snapshotter {}", *state.other_snapshotters.begin());
   }
@@ -29,8 +30,9 @@ Result<std::optional<store::DriverState>> read(const std::string& data_root) {
 
 } // namespace
 
-store::StoreState with_containerd_store(store::StoreState state, const std::string& data_root) {
-  auto found = read(data_root);
+store::StoreState with_containerd_store(store::StoreState state, const std::string& data_root,
+                                        Engine engine) {
+  auto found = read(data_root, engine);
   if (!found) {
     state.containerd_refused =
         Reason{std::move(found).error().within("read the containerd store").describe()};

@@ -104,6 +104,18 @@ TEST_F(TransactionTest, ManyTransactionsLeaveWhatTheModelHolds) {
   }
 }
 
+TEST_F(TransactionTest, IsReadBesideItsLockAndKnowsWhenThatIsThePast) {
+  write_living_store();
+  const auto held = open();
+  const auto beside = Database::open(dir_.fd(), kName, Database::Access::beside);
+  ASSERT_TRUE(ok(beside));
+  EXPECT_TRUE((*beside)->is_current().value());
+  Transaction transaction(held);
+  ASSERT_TRUE(ok(transaction.root().put("new", "value")));
+  ASSERT_TRUE(ok(transaction.commit()));
+  EXPECT_FALSE((*beside)->is_current().value());
+}
+
 TEST_F(TransactionTest, ReadsBackWhatIsNotCommittedYet) {
   write_living_store();
   Transaction transaction(open());
