@@ -88,6 +88,19 @@ Result<void> build_dirs(const Fd& files, const Fd& tree,
   return {};
 }
 
+// Layers that are there have the number of their directory as their cache-id, and those that are to
+// be made anew the name that seeding gives. No user's layer is meant by that.
+std::string id_among(const std::map<std::string, Snapshot>& snapshots,
+                     const std::string& cache_id) {
+  for (const auto& [key, snapshot] : snapshots) {
+    const auto chain_id = Digest::parse(snapshot.is_ours() ? key : "");
+    if (chain_id && store::cache_id_of(*chain_id) == cache_id) {
+      return std::to_string(snapshot.id);
+    }
+  }
+  return cache_id;
+}
+
 } // namespace
 
 Result<std::unique_ptr<store::StorageDriver>>
@@ -281,9 +294,9 @@ Result<std::vector<Fd>> SnapshotDriver::lowers_of(const OptionalParent& parent) 
 }
 
 Result<void> SnapshotDriver::remove(const std::string& cache_id) {
-  const auto made = made_.find(cache_id);
-  const std::string& id = made == made_.end() ? cache_id : made->second;
   const auto& snapshots = changes_->state().snapshots;
+  const auto made = made_.find(cache_id);
+  const std::string id = made == made_.end() ? id_among(snapshots, cache_id) : made->second;
   const auto layer = std::find_if(snapshots.begin(), snapshots.end(), [&](const auto& snapshot) {
     return std::to_string(snapshot.second.id) == id;
   });
