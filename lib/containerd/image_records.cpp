@@ -199,11 +199,13 @@ Result<void> ImageRecords::remove_references(const std::set<Digest>& images) {
       names.push_back(name);
     }
   }
-  return changes_->remove_images(std::move(names));
+  return changes_->remove_images(std::move(names), images);
 }
 
-Result<void> ImageRecords::remove_image(const Digest& id) {
-  return changes_->remove_blob(id);
+// Its configuration went with its names: each commit writes the list of blobs anew. containerd
+// collects what no name leads to.
+Result<void> ImageRecords::remove_image(const Digest&) {
+  return {};
 }
 
 Result<void> ImageRecords::remove_layer(const Digest& chain_id) {

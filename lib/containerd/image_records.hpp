@@ -35,7 +35,6 @@ public:
                                      const std::map<std::string, std::set<Digest>>& given) override;
 
   Result<void> remove_references(const std::set<Digest>& images) override;
-  // containerd collects what no name leads to.
   Result<void> remove_image(const Digest& id) override;
   Result<void> remove_layer(const Digest& chain_id) override;
   // Without its files (SnapshotDriver::remove) nothing can use it.

@@ -108,19 +108,14 @@ Result<void> PendingChanges::flush() {
   return {};
 }
 
-Result<void> PendingChanges::remove_blob(const Digest& digest) {
-  const std::lock_guard lock(mutex_);
-  return apply({.removed_blobs = {digest}});
-}
-
 Result<void> PendingChanges::name_images(std::map<std::string, Image> images) {
   const std::lock_guard lock(mutex_);
   return apply({.images = std::move(images)});
 }
 
-Result<void> PendingChanges::remove_images(std::vector<std::string> names) {
+Result<void> PendingChanges::remove_images(std::vector<std::string> names, std::set<Digest> blobs) {
   const std::lock_guard lock(mutex_);
-  return apply({.removed_images = std::move(names)});
+  return apply({.removed_images = std::move(names), .removed_blobs = std::move(blobs)});
 }
 
 Result<void> PendingChanges::apply(const Changes& changes) {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,13 +41,12 @@ public:
   void withdraw(const Digest& chain_id);
 
   void add_blob(const Digest& digest, Blob blob);
-  // Its record: containerd removes the file.
-  Result<void> remove_blob(const Digest& digest);
   // Names what was confirmed.
   Result<void> flush();
 
   Result<void> name_images(std::map<std::string, Image> images);
-  Result<void> remove_images(std::vector<std::string> names);
+  // With records of blobs: containerd removes their files.
+  Result<void> remove_images(std::vector<std::string> names, std::set<Digest> blobs);
 
   // Of before this seeding, and what it flushed.
   const State& state() const { return state_; }
