@@ -96,15 +96,32 @@ private:
          below = state_.snapshots.find(*below->second.parent)) {
       ++layer.lowers;
     }
-    const auto tree = state_.snapshots.find(chain_id.text() + "-tree");
-    const bool has_tree_below = tree != state_.snapshots.end();
-    TRY(look_at(has_tree_below ? std::to_string(tree->second.id) : layer.cache_id, layer));
-    if (has_tree_below && layer.reachable) {
+    layer.tree_id = id_of(tree_key(chain_id));
+    layer.marks_id = id_of(marks_key(chain_id));
+    TRY(look_at(layer.files_id(), layer));
+    if (layer.tree_id && layer.reachable) {
       store::PresentLayer top{.diff_id = layer.diff_id};
       TRY(look_at(layer.cache_id, top));
       layer.reachable = top.reachable;
     }
+    // Without its tar-split, which comes last, it was being made anew when that was broken off.
+    if (layer.ours && layer.reachable && layer.borrowed_from.empty()) {
+      layer.reachable = TRY(has_tar_split(layer.cache_id));
+    }
     return {};
+  }
+
+  std::optional<std::string> id_of(const std::string& key) const {
+    const auto found = state_.snapshots.find(key);
+    return found == state_.snapshots.end() ? std::nullopt
+                                           : std::optional(std::to_string(found->second.id));
+  }
+
+  Result<bool> has_tar_split(const std::string& id) const {
+    const std::string path = store::layers_dir(store::kOverlayfs) + "/" + id;
+    const Fd dir = TRY(sys::open_beneath(root_, path, O_RDONLY | O_DIRECTORY));
+    const std::string name = store::kTarSplitName;
+    return sys::exists_at({dir, name});
   }
 
   // Where the files of a snapshot are, and whether they are.

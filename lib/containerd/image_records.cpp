@@ -1,14 +1,13 @@
 #include <containerd/image_records.hpp>
 
-#include <archive/compression.hpp>
 #include <archive/sha256.hpp>
-#include <archive/tar_split_source.hpp>
 #include <base/json.hpp>
 #include <store/layout.hpp>
 #include <store/tree.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
 #include <containerd/image_names.hpp>
+#include <containerd/layer_blob.hpp>
 #include <containerd/layout.hpp>
 #include <containerd/made_manifest.hpp>
 
@@ -23,7 +22,6 @@ namespace {
 
 constexpr mode_t kBlobMode = 0444;
 constexpr std::size_t kManifestLimit = 4U << 20U; // containerd's own, of what it parses
-constexpr std::size_t kBuffer = 256U << 10U;
 
 // What is there already need not be written, and a full volume keeps it.
 Result<void> put_blob(const Fd& blobs, const Digest& digest, const std::string& content) {
@@ -32,19 +30,6 @@ Result<void> put_blob(const Fd& blobs, const Digest& digest, const std::string& 
   return there && *there == content
              ? Result<void>()
              : sys::replace_file_at({blobs, name}, content, kBlobMode, sys::Durable::no);
-}
-
-Result<std::uint64_t> copy_to(archive::ByteSource& from, const Fd& to) {
-  std::vector<std::byte> buffer(kBuffer);
-  std::uint64_t copied = 0;
-  for (;;) {
-    const std::size_t got = TRY(from.read(buffer));
-    if (got == 0) {
-      return copied;
-    }
-    TRY(sys::write_all_at(to, std::span(buffer).first(got), copied));
-    copied += got;
-  }
 }
 
 bool is_file(const Fd& dir, const std::string& name) {
@@ -72,35 +57,24 @@ Result<void> ImageRecords::add_layer(const store::LayerRecord& record) {
   return changes_->confirm(record.chain_id, record.size);
 }
 
-// From the layer's files, which are in the store. The hash shows that nothing is missing.
+// From the layer's files, which are in the store.
 Result<void> ImageRecords::write_blob_of(const store::LayerRecord& record) {
-  const std::string& name = record.diff_id.hex();
   const auto place = changes_->find(record.chain_id.text());
   if (!place) {
     return Error("find the layer's files", ENOENT);
   }
-  const std::string path = std::to_string(place->id) + "/" + store::files_name(store::kOverlayfs);
-  const Fd files = TRY(sys::open_beneath(snapshots_, path, O_RDONLY | O_DIRECTORY));
-  archive::FdSource compressed(*record.tar_split_file);
-  const auto json = TRY(archive::decompress(compressed));
-  archive::TarSplitSource tar(*json.source, archive::payloads_in(files));
-  archive::HashingSource hashed(tar);
-  TRY(sys::remove_tree_at({staging_, name}));
-  const Fd blob = TRY(sys::open_at({staging_, name}, O_WRONLY | O_CREAT | O_EXCL, kBlobMode));
-  const auto write = [&]() -> Result<void> {
-    const std::uint64_t bytes = TRY(copy_to(hashed, blob));
-    if (hashed.finish() != record.diff_id) {
-      return input_error("its tar does not hash to its diff ID");
-    }
-    changes_->add_blob(record.diff_id, {.size = bytes});
-    written_.insert(record.diff_id);
-    return store::move_into_place({staging_, name}, {blobs_, name});
-  };
-  auto written = write();
-  if (!written) {
-    std::ignore = sys::remove_tree_at({staging_, name});
-  }
-  return std::move(written).within("make its blob");
+  const std::string id = std::to_string(place->id);
+  const Fd dir = TRY(sys::open_beneath(snapshots_, id, O_RDONLY | O_DIRECTORY));
+  const std::string files_name = store::files_name(store::kOverlayfs);
+  const Fd files = TRY(sys::open_dir_at({dir, files_name}));
+  const std::uint64_t bytes = TRY(write_layer_blob({record.diff_id, files, *record.tar_split_file},
+                                                   staging_, blobs_, sys::Durable::no));
+  changes_->add_blob(record.diff_id, {.size = bytes});
+  written_.insert(record.diff_id);
+  const auto known = changes_->state().snapshots.find(record.chain_id.text());
+  const bool is_users = known != changes_->state().snapshots.end() && !known->second.is_ours();
+  return is_users ? Result<void>()
+                  : keep_tar_split(*record.tar_split_file, staging_, dir, sys::Durable::no);
 }
 
 Result<void> ImageRecords::add_image(const cache::Image& image, const cache::Manifest& manifest,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <base/digest.hpp>
+
 #include <string>
 #include <string_view>
 
@@ -28,6 +30,14 @@ inline constexpr std::string_view kSnapshotter = "overlayfs";
 inline constexpr std::string_view kOurPrefix = "dind/";
 inline std::string backend_key_of(std::string_view key) {
   return std::string(kOurPrefix).append(key);
+}
+
+// The snapshots of a layer below the one that has its chain ID as its key (snapshot_driver.hpp).
+inline std::string tree_key(const Digest& chain_id) {
+  return chain_id.text() + "-tree";
+}
+inline std::string marks_key(const Digest& chain_id) {
+  return chain_id.text() + "-marks";
 }
 
 } // namespace dind::containerd

@@ -8,6 +8,7 @@
 #include <store/unpack.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
+#include <containerd/layout.hpp>
 
 #include <algorithm>
 #include <set>
@@ -20,14 +21,6 @@ using store::MarkStyle;
 
 const std::string kFiles = store::files_name(store::kOverlayfs);
 const std::string kAnchor = "whiteout"; // in the staged directory, beside `fs`
-
-std::string tree_key(const Digest& chain_id) {
-  return chain_id.text() + "-tree";
-}
-
-std::string marks_key(const Digest& chain_id) {
-  return chain_id.text() + "-marks";
-}
 
 std::optional<std::string> key_of(const store::StorageDriver::OptionalParent& parent) {
   return parent ? std::optional(parent->chain_id.text()) : std::nullopt;

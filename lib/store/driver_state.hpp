@@ -29,6 +29,13 @@ struct PresentLayer {
   // it is.
   std::optional<Reason> flaw = {};
   std::size_t lowers = 0; // entries of its `lower` file
+
+  // In the containerd store a layer may be up to three snapshots, of which `cache_id` is the top
+  // one: below that are the one with its files, and the one with its marks.
+  std::optional<std::string> tree_id = {};
+  std::optional<std::string> marks_id = {};
+  // The directory, among the driver's, in which its files are, or were when it was borrowed.
+  const std::string& files_id() const { return tree_id ? *tree_id : cache_id; }
 };
 
 // As many layers as an engine mounts (moby layer/layer_store.go, maxLayerDepth).

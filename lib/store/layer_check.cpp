@@ -20,6 +20,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -52,28 +53,32 @@ public:
   Check(const LayerPlace& place, const Digest& chain_id, const LayerTruth& truth)
       : root_(place.data_root), driver_(place.driver), chain_id_(chain_id), state_(place.state),
         layer_(place.state.layers.at(chain_id)), truth_(truth), deadline_(place.deadline),
-        has_marks_(driver_ == kOverlay2 || driver_ == kFuseOverlayfs),
+        has_marks_(driver_ == kOverlay2 || driver_ == kFuseOverlayfs || driver_ == kOverlayfs),
         marks_(driver_, place.users) {}
 
   Result<void> run() {
     const cache::Skeleton& skeleton = truth_.skeleton;
     if (driver_ == kOverlayfs) {
-      return snapshot(skeleton);
+      return layer_.borrowed_from.empty() ? own_snapshots() : borrowed_snapshots(skeleton);
     }
-    const std::string path = layers_dir(driver_) + "/" + layer_.cache_id;
-    const Fd dir = TRY(sys::open_beneath(root_, path, O_RDONLY | O_DIRECTORY));
+    Fd dir = TRY(open_layer(layer_.cache_id));
     TRY(record().within("its record"));
     if (!has_marks_) {
-      return files_of(dir);
+      std::vector<Fd> places;
+      places.push_back(std::move(dir));
+      return whole(places);
     }
     TRY(layout(dir));
     TRY(only_marks_beside(dir));
     const std::string skeleton_name = "skeleton";
     if (layer_.borrowed_from.empty()) {
       const std::string name = "diff";
-      const Fd diff = TRY(sys::open_dir_at({dir, name}));
-      const auto beside = sys::open_dir_at({dir, skeleton_name});
-      return beside ? files_of(diff, &*beside) : files_of(diff);
+      std::vector<Fd> places;
+      places.push_back(TRY(sys::open_dir_at({dir, name})));
+      if (auto beside = sys::open_dir_at({dir, skeleton_name})) {
+        places.push_back(std::move(*beside));
+      }
+      return whole(places);
     }
     if (skeleton.marks() == 0) {
       return {};
@@ -82,12 +87,60 @@ public:
   }
 
 private:
-  // The containerd store has nothing that a layer could be compared with: what a power cut can
-  // have taken is made anew.
-  Result<void> snapshot(const cache::Skeleton& skeleton) const {
-    const bool is_one_link =
-        !layer_.borrowed_from.empty() && skeleton.marks() == 0 && skeleton.implied.empty();
-    return is_one_link ? Result<void>() : input_error("it has files of its own in the volume");
+  Result<Fd> open_layer(const std::string& id) const {
+    return sys::open_beneath(root_, layers_dir(driver_) + "/" + id, O_RDONLY | O_DIRECTORY);
+  }
+  Result<Fd> open_snapshot(const std::string& id) const {
+    return sys::open_beneath(root_, layers_dir(driver_) + "/" + id + "/" + files_name(driver_),
+                             O_RDONLY | O_DIRECTORY);
+  }
+
+  Result<void> borrowed_snapshots(const cache::Skeleton& skeleton) const {
+    if (!skeleton.implied.empty()) { // what such directories look like depends on the layers below
+      return input_error("it has directories of its own in the volume");
+    }
+    if (skeleton.marks() == 0) {
+      return {};
+    }
+    if (!layer_.marks_id) {
+      return input_error("it has no marks");
+    }
+    return marks_.all_of(TRY(open_snapshot(*layer_.marks_id)), skeleton);
+  }
+
+  // A layer that was borrowed once may have its files, its marks and what its tar only implies in
+  // snapshots of their own.
+  Result<void> own_snapshots() {
+    std::vector<Fd> places;
+    places.push_back(TRY(open_snapshot(layer_.cache_id)));
+    if (layer_.tree_id) {
+      places.push_back(TRY(open_snapshot(*layer_.tree_id)));
+    }
+    if (layer_.marks_id) {
+      places.push_back(TRY(open_snapshot(*layer_.marks_id)));
+      if (truth_.tar_split) {
+        TRY(marks_.only(places.back(), truth_.skeleton));
+      }
+    }
+    const std::uint64_t tar_bytes = TRY(files_of(places));
+    return blob(tar_bytes).within("its blob");
+  }
+
+  // Where it is a file: else it is made when it is read, or there is none.
+  Result<void> blob(std::uint64_t tar_bytes) const {
+    const auto file =
+        sys::open_regular_beneath(root_, std::string(kBlobsDir) + "/" + layer_.diff_id.hex());
+    if (!file) {
+      return is_flaw(file.error()) ? Result<void>() : file.error();
+    }
+    const struct stat found = TRY(sys::stat_of(*file));
+    if (static_cast<std::uint64_t>(found.st_size) != tar_bytes) {
+      return input_error("has {} bytes, not {}", found.st_size, tar_bytes);
+    }
+    archive::Sha256 sum;
+    const bool is_read = TRY(read_doubtful(*file, tar_bytes, sum));
+    return !is_read || sum.finish() == layer_.diff_id ? Result<void>()
+                                                      : input_error("its content is not whole");
   }
 
   // The chain ID proves diff ID and parent; that of the cache was looked at before.
@@ -102,7 +155,11 @@ private:
                : input_error("size is \"{}\"", size);
   }
 
+  // Where the layer's tar-split is.
   Result<Fd> open_record() const {
+    if (driver_ == kOverlayfs) {
+      return open_layer(layer_.cache_id);
+    }
     return sys::open_beneath(root_, layerdb_dir(driver_) + "/" + chain_id_.hex(),
                              O_RDONLY | O_DIRECTORY);
   }
@@ -129,8 +186,7 @@ private:
       if (parent == state_.layers.end()) {
         return input_error("its parent is missing");
       }
-      const Fd below = TRY(sys::open_beneath(
-          root_, layers_dir(driver_) + "/" + parent->second.cache_id, O_RDONLY | O_DIRECTORY));
+      const Fd below = TRY(open_layer(parent->second.cache_id));
       const std::string parent_link = TRY(text_in(below, "link"));
       lower = lower_of_child(parent_link, lower_in(below));
     }
@@ -195,34 +251,52 @@ private:
                                                         : Error("check it in time", ETIMEDOUT);
   }
 
-  // What the layer's own tar says. One that was borrowed once has its marks and nodes in `beside`.
-  Result<void> files_of(const Fd& diff, const Fd* beside = nullptr) {
+  Result<void> whole(const std::vector<Fd>& places) {
+    std::ignore = TRY(files_of(places));
+    return {};
+  }
+
+  // What the layer's own tar says is in one of `places`: a layer that was borrowed once has its
+  // marks and nodes beside its files. Returns the bytes of the tar.
+  Result<std::uint64_t> files_of(const std::vector<Fd>& places) {
     const Fd dir = TRY(open_record());
     const Fd own = TRY(open_tar_split(dir));
     archive::FdSource file(truth_.tar_split ? *truth_.tar_split : own);
     const auto json = TRY(archive::decompress(file));
     archive::TarSplitReader items(*json.source);
-    ParentDirs parents(diff, ParentDirs::Links::follow); // as an engine's layer was unpacked
-    std::optional<ParentDirs> others;
-    if (beside) {
-      others.emplace(*beside);
+    std::deque<ParentDirs> parents;
+    for (const Fd& place : places) {
+      parents.emplace_back(place, ParentDirs::Links::follow); // as an engine's layer was unpacked
     }
+    std::uint64_t tar_bytes = 0;
     for (;;) {
       TRY(check_time());
       const auto item = TRY(items.next());
       if (!item) {
-        return {};
+        return tar_bytes;
       }
-      const auto* member = std::get_if<archive::SplitFile>(&*item);
-      if (!member) {
-        continue;
-      }
-      auto whole = member_of(parents, *member);
-      const bool may_be_beside = !whole && others && member->size == 0 && is_flaw(whole.error());
-      if (!whole && !(may_be_beside && member_of(*others, *member))) {
-        return whole;
+      if (const auto* member = std::get_if<archive::SplitFile>(&*item)) {
+        tar_bytes += member->size;
+        TRY(member_in(parents, *member));
+      } else {
+        tar_bytes += std::get<archive::SplitSegment>(*item).bytes.size();
       }
     }
+  }
+
+  // What is wrong in the place that has the most of it.
+  Result<void> member_in(std::deque<ParentDirs>& places, const archive::SplitFile& member) {
+    std::optional<Error> flaw;
+    for (ParentDirs& parents : places) {
+      auto found = member_of(parents, member);
+      if (found || !is_flaw(found.error())) {
+        return found;
+      }
+      if (!flaw || flaw->code() != 0) {
+        flaw = std::move(found).error();
+      }
+    }
+    return flaw ? Result<void>(*std::move(flaw)) : Result<void>();
   }
 
   Result<void> member_of(ParentDirs& parents, const archive::SplitFile& member) {
@@ -260,22 +334,29 @@ private:
   // written, read as zeros. Where there are some, or the filesystem does not tell, all of it is
   // read.
   Result<void> content_of(const Fd& file, const archive::SplitFile& member) const {
-    const auto written = sys::is_written(file, member.size);
+    archive::Crc64Iso sum;
+    const bool is_read = TRY(read_doubtful(file, member.size, sum));
+    return !is_read || sum.value() == member.crc64 ? Result<void>()
+                                                   : input_error("its content is not whole");
+  }
+
+  // Returns whether there was a reason to read it.
+  template <typename Sum>
+  Result<bool> read_doubtful(const Fd& file, std::uint64_t size, Sum& sum) const {
+    const auto written = sys::is_written(file, size);
     if (written && *written) {
-      return {};
+      return false;
     }
     archive::FdSource source(file);
-    archive::Crc64Iso sum;
     std::vector<std::byte> buffer(kBuffer);
     for (;;) {
       TRY(check_time());
       const std::size_t got = TRY(source.read(buffer));
       if (got == 0) {
-        break;
+        return true;
       }
       sum.update(std::span(buffer).first(got));
     }
-    return sum.value() == member.crc64 ? Result<void>() : input_error("its content is not whole");
   }
 
   static Result<std::string> text_in(const Fd& dir, const std::string& name) {

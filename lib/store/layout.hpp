@@ -33,8 +33,13 @@ std::string layers_dir(const std::string& driver);
 // In the directory of a layer of overlay2, fuse-overlayfs and overlayfs: its files, or a symlink to
 // a cache's tree.
 std::string files_name(const std::string& driver);
+// Where the containerd store has its blobs, by their digests.
+inline constexpr const char* kBlobsDir =
+    "containerd/daemon/io.containerd.content.v1.content/blobs/sha256";
 inline constexpr const char* kRepositoriesName = "repositories.json";
-inline constexpr const char* kTarSplitName = "tar-split.json.gz"; // in a layer's record
+// In a layer's record. In the containerd store, which has none, it is beside the files of a layer
+// that has some of its own: containerd removes a snapshot with all that is in its directory.
+inline constexpr const char* kTarSplitName = "tar-split.json.gz";
 inline constexpr std::size_t kSmallFileLimit = 64U << 10U; // of a file that holds a name or a few
 
 // Our own corner of a data root, which dockerd ignores.

@@ -14,7 +14,7 @@
 namespace dind::store {
 
 MarkCheck::MarkCheck(const std::string& driver, const Users& users)
-    : is_overlay_(driver == kOverlay2), in_namespace_(users.in_namespace) {}
+    : is_overlay_(driver == kOverlay2 || driver == kOverlayfs), in_namespace_(users.in_namespace) {}
 
 Result<void> MarkCheck::mark_of(ParentDirs& parents, const std::string& path) const {
   const std::string dir(archive::parent_of(path));

@@ -11,7 +11,7 @@
 namespace dind::store {
 
 // Whether the marks of deletions are where a layer needs them, as the driver makes them: overlayfs'
-// own for overlay2, AUFS' names for fuse-overlayfs. The error says which is missing.
+// own for overlay2 and overlayfs, AUFS' names for fuse-overlayfs. The error says which is missing.
 class MarkCheck {
 public:
   MarkCheck(const std::string& driver, const Users& users);

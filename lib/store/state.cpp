@@ -12,9 +12,6 @@ namespace {
 
 constexpr std::array<const char*, 4> kDriversThatCount = {kBtrfs, kFuseOverlayfs, kOverlay2, "zfs"};
 constexpr std::array<const char*, 4> kDriversToRead = {kOverlay2, kFuseOverlayfs, kVfs, kBtrfs};
-// The database beside it exists under graph drivers, too: containerd runs their containers.
-constexpr const char* kContainerdBlobs =
-    "containerd/daemon/io.containerd.content.v1.content/blobs/sha256";
 
 } // namespace
 
@@ -40,7 +37,8 @@ Result<StoreState> read_state(const std::string& data_root) {
       state.prior_drivers.emplace_back(driver);
     }
   }
-  const auto blobs = TRY(entries_of(root, kContainerdBlobs));
+  // The database beside it exists under graph drivers, too: containerd runs their containers.
+  const auto blobs = TRY(entries_of(root, kBlobsDir));
   state.has_containerd_images = !blobs.empty();
   for (const char* driver : kDriversToRead) {
     DriverState found = TRY(read_driver_state(root, driver).within(driver));
