@@ -118,15 +118,19 @@ void print_plan(const boot::Seeding& seeding) {
 }
 
 int run_materialise(const config::Settings& settings) {
-  auto state = store::read_state(settings.data_root);
+  const auto state = seed::read_living_state(settings.data_root);
   if (!state) {
-    return fail(kSeedVerb, std::move(state).error().within(settings.data_root));
+    return fail(kSeedVerb, state.error());
   }
   const auto root = sys::open_dir(settings.data_root);
   if (!root) {
     return fail(kSeedVerb, root.error());
   }
   int exit_code = kDone;
+  if (state->containerd_refused) {
+    note(kSeedVerb, state->containerd_refused->why);
+    exit_code = kDoesNotHold;
+  }
   std::size_t borrowed = 0;
   for (const auto& [driver, found] : state->drivers) {
     std::set<Digest> layers;

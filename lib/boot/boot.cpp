@@ -149,8 +149,8 @@ bool has_seeded_graph_layers(const Seeding& seeding) {
 // their cache goes; empty if none do.
 std::string driver_to_promote(const config::Settings& settings, const Seeding& seeding) {
   const std::string& driver = seeding.driver.driver;
-  const bool may_be_borrowed = seeding.driver.means == seed::Means::layers &&
-                               !seed::has_full_trees(driver) && driver != store::kOverlayfs;
+  const bool may_be_borrowed =
+      seeding.driver.means == seed::Means::layers && !seed::has_full_trees(driver);
   const bool wanted = supervise::wants_promotion(settings.promote, seeding.seen.receipt);
   return may_be_borrowed && wanted ? driver : "";
 }
@@ -266,9 +266,6 @@ OrExit<void> complete_images(const config::Settings& settings, const Seeding& se
 
 void report(const config::Settings& settings, const Seeding& seeding, const Engine& engine,
             report::StatusBoard& board) {
-  if (settings.promote == config::Promote::yes && seeding.driver.driver == store::kOverlayfs) {
-    board.warn("DIND_PROMOTE=yes: borrowed layers of the containerd store stay borrowed");
-  }
   report::Status& status = board.status();
   status.driver = seeding.driver.driver;
   status.store = seeding.driver.store.is_containerd() ? "containerd" : "graph";

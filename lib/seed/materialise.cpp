@@ -9,6 +9,8 @@
 #include <sys/file.hpp>
 #include <sys/lock.hpp>
 #include <clone/tree_cloner.hpp>
+#include <containerd/layer_blob.hpp>
+#include <containerd/store_state.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -20,7 +22,6 @@
 namespace dind::seed {
 namespace {
 
-const std::string kDiff = "diff";
 const std::string kTarSplit = store::kTarSplitName;
 
 // One at a time, be it PID 1's promotion or a command. Falls with the process.
@@ -66,11 +67,37 @@ Result<void> own_tar_split(const Fd& data_root, const std::string& driver, const
   return sys::rename_at({staging, name}, {record, kTarSplit});
 }
 
+Result<Fd> open_layer(const Fd& data_root, const std::string& driver, const std::string& id) {
+  return sys::open_beneath(data_root, store::layers_dir(driver) + "/" + id, O_RDONLY | O_DIRECTORY);
+}
+
+// The store's link to where the layer's blob is made when it is read becomes a file.
+Result<void> own_blob(const Fd& data_root, const store::PresentLayer& layer, const Fd& staging) {
+  const Fd cache = TRY(open_cache_of(layer.borrowed_from, layer.diff_id, cache::kTreeName));
+  const Fd tree = TRY(cache::open_tree(cache, layer.diff_id));
+  const Fd tar_split = TRY(cache::open_tar_split(cache, layer.diff_id));
+  const Fd blobs = TRY(sys::open_beneath(data_root, store::kBlobsDir, O_RDONLY | O_DIRECTORY));
+  if (sys::read_link_at({blobs, layer.diff_id.hex()})) {
+    TRY(containerd::write_layer_blob({layer.diff_id, tree, tar_split}, staging, blobs,
+                                     sys::Durable::yes));
+  }
+  const Fd snapshot = TRY(open_layer(data_root, store::kOverlayfs, layer.cache_id));
+  return containerd::keep_tar_split(tar_split, staging, snapshot, sys::Durable::yes);
+}
+
+// What the engine makes the layer's tar of.
+Result<void> own_record(const Fd& data_root, const std::string& driver, const Digest& chain_id,
+                        const store::PresentLayer& layer, const Fd& staging,
+                        const std::string& name) {
+  return driver == store::kOverlayfs
+             ? own_blob(data_root, layer, staging)
+             : own_tar_split(data_root, driver, chain_id, layer.diff_id, staging, name);
+}
+
 Result<void> own_files(const Materialise& what, const Fd& data_root,
                        const store::PresentLayer& layer, const Fd& staging, const std::string& name,
                        clone::CloneProgress& progress) {
-  const Fd dir = TRY(sys::open_beneath(
-      data_root, store::layers_dir(what.driver) + "/" + layer.cache_id, O_RDONLY | O_DIRECTORY));
+  const Fd dir = TRY(open_layer(data_root, what.driver, layer.files_id()));
   const Fd cache = TRY(open_cache_of(layer.borrowed_from, layer.diff_id, cache::kTreeName));
   const Fd from = TRY(cache::open_tree(cache, layer.diff_id));
   TRY(sys::remove_tree_at({staging, name}));
@@ -81,23 +108,19 @@ Result<void> own_files(const Materialise& what, const Fd& data_root,
       {.method = clone::CloneMethod::copy, .jobs = what.jobs, .interrupted = what.interrupted},
       progress));
   TRY(flush(to));
-  return sys::exchange_at({staging, name}, {dir, kDiff});
+  return sys::exchange_at({staging, name}, {dir, store::files_name(what.driver)});
 }
 
 // Whether it still is what the state says: others may have been here, or dockerd has removed it.
 bool is_borrowed(const Fd& data_root, const std::string& driver, const store::PresentLayer& layer) {
-  const auto dir = sys::open_beneath(data_root, store::layers_dir(driver) + "/" + layer.cache_id,
-                                     O_RDONLY | O_DIRECTORY);
-  return dir && sys::read_link_at({*dir, kDiff});
+  const auto dir = open_layer(data_root, driver, layer.files_id());
+  return dir && sys::read_link_at({*dir, store::files_name(driver)});
 }
 
 } // namespace
 
 Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_root,
                                       clone::CloneProgress& progress) {
-  if (what.driver == store::kOverlayfs) {
-    return Error("give layers of the containerd store files of their own", EOPNOTSUPP);
-  }
   const std::string own = store::kOwnDir;
   const Fd own_dir = TRY(sys::open_dir_at({data_root, own}));
   const Fd lock = TRY(take_turn(own_dir, what.interrupted));
@@ -114,8 +137,7 @@ Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_ro
     }
     const std::string name = chain_id.hex();
     // The record first: a link to files that are there is right in any case.
-    auto done =
-        own_tar_split(data_root, what.driver, chain_id, found->second.diff_id, staging, name);
+    auto done = own_record(data_root, what.driver, chain_id, found->second, staging, name);
     if (done) {
       done = own_files(what, data_root, found->second, staging, name, progress);
     }
@@ -134,6 +156,13 @@ Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_ro
     TRY(flush(own_dir)); // the renames
   }
   return report;
+}
+
+Result<store::StoreState> read_living_state(const std::string& data_root) {
+  store::StoreState state = TRY(store::read_state(data_root).within(data_root));
+  return state.has_containerd_images ? containerd::with_containerd_store(
+                                           std::move(state), data_root, containerd::Engine::may_run)
+                                     : std::move(state);
 }
 
 std::set<Digest> layers_of_users(const store::DriverState& state, const Receipt& receipt) {

@@ -20,18 +20,18 @@ constexpr int kWhoProcess = 1;
 constexpr int kNicest = 19;
 
 Result<void> copy_layers(const std::string& data_root, const std::string& driver) {
-  const auto state = store::read_state(data_root);
-  if (!state) {
-    return state.error();
+  const store::StoreState state = TRY(seed::read_living_state(data_root));
+  if (driver == store::kOverlayfs && state.containerd_refused) {
+    return Error(state.containerd_refused->why);
   }
   const Fd root = TRY(sys::open_dir(data_root));
   const std::string own = store::kOwnDir;
   const Fd own_dir = TRY(sys::open_dir_at({root, own}));
   const seed::Receipt receipt = TRY(seed::read_receipt(own_dir));
-  const auto layers = seed::layers_of_users(state->of(driver), receipt);
+  const auto layers = seed::layers_of_users(state.of(driver), receipt);
   clone::CloneProgress progress;
   const auto report = TRY(seed::materialise({.driver = driver,
-                                             .state = state->of(driver),
+                                             .state = state.of(driver),
                                              .layers = layers,
                                              .interrupted = []() { return false; }},
                                             root, progress));

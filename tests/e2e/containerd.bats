@@ -152,6 +152,50 @@ DOCKERFILE
   remove_dind "$dind"
 }
 
+wait_for_log() { # NAME PATTERN
+  local deadline=$((SECONDS + 60))
+  until docker logs "$1" 2>&1 | grep -q "$2"; do ((SECONDS < deadline)); sleep 0.1; done
+}
+
+@test "DIND_PROMOTE: from the second start on, what a user stands on becomes the volume's own, and outlives the cache" {
+  local dind=e2e-containerd-promote-$DIND_TEST_CELL volume=$BATS_TEST_TMPDIR/volume
+  mkdir "$volume"
+  start "$dind" -v "$volume:/var/lib/docker"
+  dockerfile | docker exec -i -e DOCKER_BUILDKIT=0 "$dind" docker build --network none -q -t mine -
+  inner "$dind" create --name mine mine cat /k/built >/dev/null
+  docker stop "$dind" >/dev/null
+  start "$dind" -v "$volume:/var/lib/docker"
+  wait_for_log "$dind" 'promoted [1-9][0-9]* borrowed layers'
+  docker rm -fv "$dind" >/dev/null
+  run_dind "$dind" "$plain" -v "$volume:/var/lib/docker" -e DIND_STORE=containerd
+  wait_until "$dind" 60 dindctl ready
+  [ "$(inner "$dind" start -a mine)" = built ]
+  inner "$dind" save mine | "$e2e/check-saved" mine:latest
+  remove_dind "$dind"
+}
+
+@test "seed --materialise beside the engine: an engine alone has every image, and saves it whole, without the cache" {
+  local dind=e2e-containerd-own-$DIND_TEST_CELL volume=$BATS_TEST_TMPDIR/volume
+  mkdir "$volume"
+  start "$dind" -v "$volume:/var/lib/docker"
+  docker exec "$dind" dindctl seed --materialise
+  [ "$(docker exec "$dind" dindctl seed --materialise)" = "no layer in /var/lib/docker is borrowed" ]
+  inner "$dind" run --rm --network none nasty/kinds:classic true
+  docker rm -fv "$dind" >/dev/null
+  echo '{"features": {"containerd-snapshotter": true}}' >"$BATS_TEST_TMPDIR/daemon.json"
+  start_engine_container "$dind" "$(base_of "$DIND_TEST_CELL")" -v "$volume:/var/lib/docker" \
+    -v "$BATS_TEST_TMPDIR/daemon.json:/etc/docker/daemon.json:ro"
+  compare_images "$dind"
+  inner "$dind" save "${baked_here[@]}" | "$e2e/check-saved" "${baked_here[@]}"
+  # Another kernel finds all of it whole.
+  docker rm -fv "$dind" >/dev/null
+  jq '.boot_id = "of another boot"' "$volume/.dind-init/receipt.json" >"$BATS_TEST_TMPDIR/receipt"
+  cat "$BATS_TEST_TMPDIR/receipt" >"$volume/.dind-init/receipt.json"
+  start "$dind" -v "$volume:/var/lib/docker"
+  [ "$(status_of "$dind" '.layers_by_method.present == .layers')" = true ]
+  remove_dind "$dind"
+}
+
 @test "without /dev/fuse nothing is borrowed, the reason is told, and what is saved is whole" {
   local dind=e2e-containerd-nofuse-$DIND_TEST_CELL
   run_dind "$dind" "$plain" -v "$BATS_FILE_TMPDIR/cache:/var/lib/dind-cache:ro" -e DIND_STORE=containerd \

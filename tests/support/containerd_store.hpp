@@ -62,10 +62,14 @@ public:
   }
 
   void write(const TempDir& data_root) {
-    data_root.write(path_of(containerd::kMetadataDir, containerd::kMetaName),
-                    bolt::make_database(meta_));
-    data_root.write(path_of(containerd::kSnapshotterDir, containerd::kBackendName),
-                    bolt::make_database(backend_));
+    data_root.write(meta_path(), bolt::make_database(meta_));
+    data_root.write(backend_path(), bolt::make_database(backend_));
+  }
+  static std::string meta_path() {
+    return path_of(containerd::kMetadataDir, containerd::kMetaName);
+  }
+  static std::string backend_path() {
+    return path_of(containerd::kSnapshotterDir, containerd::kBackendName);
   }
   static std::string path_of(std::string_view dir, std::string_view name) {
     return std::string(dir).append("/").append(name);

@@ -1,10 +1,14 @@
 #include <archive/sha256.hpp>
+#include <seed/materialise.hpp>
+#include <store/layer_check.hpp>
 #include <support/cache_builder.hpp>
+#include <support/containerd_store.hpp>
 #include <support/expect.hpp>
 #include <support/seeder.hpp>
 #include <support/tar_builder.hpp>
 #include <sys/file.hpp>
 #include <sys/mount.hpp>
+#include <bolt/database.hpp>
 #include <containerd/driver_state.hpp>
 #include <containerd/image_records.hpp>
 #include <containerd/layout.hpp>
@@ -13,7 +17,9 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/filesystem/operations.hpp>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <functional>
 #include <string>
@@ -23,6 +29,7 @@ namespace dind::seed {
 namespace {
 
 using test::CacheBuilder;
+using test::ContainerdStore;
 using test::ok;
 using test::TarBuilder;
 using test::TempDir;
@@ -101,6 +108,42 @@ protected:
     });
   }
 
+  Result<MaterialiseReport> materialise_all() {
+    const store::DriverState now = state();
+    std::set<Digest> layers;
+    for (const auto& [chain_id, layer] : now.layers) {
+      layers.insert(chain_id);
+    }
+    clone::CloneProgress progress;
+    return materialise({.driver = seeder_.driver,
+                        .state = now,
+                        .layers = layers,
+                        .interrupted = [] { return false; }},
+                       root_.fd(), progress);
+  }
+
+  // What is wrong with a layer after a reboot. The cache, if it is there, says what is right.
+  std::string flaw_of(const Digest& chain_id, const cache::Cache* cache) {
+    const store::DriverState now = state();
+    const Digest& diff_id = now.layers.at(chain_id).diff_id;
+    store::LayerTruth truth;
+    if (cache) {
+      truth = {cache->read_skeleton(diff_id).value(), cache->open_tar_split(diff_id).value()};
+    }
+    const auto found = store::find_flaw({root_.fd(), seeder_.driver, now}, chain_id, truth);
+    EXPECT_TRUE(ok(found));
+    return found && *found ? (*found)->why : "";
+  }
+
+  boost::filesystem::path dir_of(const Digest& chain_id) {
+    return root_ / (kSnapshots + "/" + state().layers.at(chain_id).files_id());
+  }
+  Digest top_chain() const { return cache::chain_ids(std::vector{base_, top_}).back(); }
+
+  void lose_cache() {
+    ASSERT_EQ(::rename((builder_.dir() / "layer").c_str(), (builder_.dir() / "gone").c_str()), 0);
+  }
+
   CacheBuilder builder_;
   std::optional<cache::Cache> cache_;
   Digest base_ = Digest::from_hex(std::string(64, '0')).value();
@@ -161,15 +204,12 @@ TEST_F(ContainerdStoreTest, ALayerWithFilesOfItsOwnHasItsTarAsItsBlob) {
 
 TEST_F(ContainerdStoreTest, ASecondSeedingFindsAllAndWritesNothing) {
   ASSERT_TRUE(ok(seed()));
-  const std::string before =
-      root_.read(std::string(containerd::kMetadataDir).append("/").append(containerd::kMetaName));
+  const std::string before = root_.read(ContainerdStore::meta_path());
   const auto again = seed();
   ASSERT_TRUE(ok(again));
   EXPECT_EQ(again->images, 2U);
   EXPECT_EQ(again->layers.at(Method::present), 2U);
-  EXPECT_EQ(
-      root_.read(std::string(containerd::kMetadataDir).append("/").append(containerd::kMetaName)),
-      before);
+  EXPECT_EQ(root_.read(ContainerdStore::meta_path()), before);
 }
 
 TEST_F(ContainerdStoreTest, MakesALayerAnewInItsPlaceWhereItsTargetHasGone) {
@@ -195,9 +235,131 @@ TEST_F(ContainerdStoreTest, ANameThatTheUserGaveToAnotherImageStays) {
   EXPECT_EQ(store().images.at("docker.io/library/app:1").target, theirs.target);
 }
 
+TEST_F(ContainerdStoreTest, MaterialisedLayersAndTheirBlobsOutliveTheCache) {
+  ASSERT_TRUE(ok(seed()));
+  const std::string before = root_.read(ContainerdStore::meta_path());
+  const auto report = materialise_all();
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->done.size(), 2U);
+  EXPECT_TRUE(report->failed.empty());
+  lose_cache();
+  expect_app();
+  for (const Digest& layer : {base_, top_}) {
+    EXPECT_EQ(archive::sha256_of(root_.read(kBlobs + layer.hex())), layer);
+  }
+  for (const auto& [chain_id, layer] : state().layers) {
+    EXPECT_EQ(layer.borrowed_from, "");
+    EXPECT_TRUE(layer.reachable);
+    EXPECT_EQ(flaw_of(chain_id, nullptr), "");
+  }
+  EXPECT_EQ(root_.read(ContainerdStore::meta_path()), before);
+  EXPECT_FALSE(root_.has(".dind-init/materialise"));
+}
+
+// dockerd may run.
+TEST_F(ContainerdStoreTest, MaterialisesBesideAnEngineThatHoldsTheDatabases) {
+  ASSERT_TRUE(ok(seed()));
+  const auto held =
+      bolt::Database::open(root_.fd(), ContainerdStore::meta_path(), bolt::Database::Access::write)
+          .value();
+  const auto found = read_living_state(root_.path().native());
+  ASSERT_TRUE(ok(found));
+  EXPECT_FALSE(found->containerd_refused);
+  EXPECT_EQ(found->of(store::kOverlayfs).layers.size(), 2U);
+}
+
+TEST_F(ContainerdStoreTest, TakesNothingFromWhereAPlantedLinkLeads) {
+  ASSERT_TRUE(ok(seed()));
+  const TempDir outside;
+  outside.write("tree/key.pem", "secret");
+  for (const auto& target :
+       {outside / "tree", builder_.dir() / ("layer/" + top_.hex() + "/tree")}) {
+    const auto link = dir_of(base_) / "fs";
+    ASSERT_EQ(::unlink(link.c_str()), 0);
+    ASSERT_EQ(::symlink(target.c_str(), link.c_str()), 0);
+    const auto report = materialise_all();
+    ASSERT_TRUE(ok(report));
+    EXPECT_EQ(report->failed.size(), 1U);
+    EXPECT_TRUE(S_ISLNK(test::stat_of(link).st_mode));
+  }
+}
+
+TEST_F(ContainerdStoreTest, CopiedLayersAreWholeAfterAReboot) {
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
+  for (const Digest& chain_id : {base_, top_chain()}) {
+    EXPECT_EQ(flaw_of(chain_id, nullptr), "");
+    EXPECT_EQ(flaw_of(chain_id, &cache()), "");
+  }
+}
+
+TEST_F(ContainerdStoreTest, SaysWhatAPowerCutTookFromACopiedLayer) {
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
+  const auto files = dir_of(top_chain()) / "fs";
+  ASSERT_EQ(::truncate((files / "etc/new").c_str(), 0), 0);
+  EXPECT_EQ(flaw_of(top_chain(), nullptr), "etc/new has 0 bytes, not 3");
+  root_.write(sys::fs::relative(files / "etc/new", root_.path()).native(), "new");
+  ASSERT_EQ(::unlink((files / "etc/gone").c_str()), 0);
+  EXPECT_EQ(flaw_of(top_chain(), nullptr), "the whiteout of etc/gone is missing");
+  ASSERT_EQ(::truncate((root_ / (kBlobs + base_.hex())).c_str(), 512), 0);
+  EXPECT_EQ(flaw_of(base_, nullptr),
+            "its blob: has 512 bytes, not " +
+                std::to_string(builder_.manifest().find(base_)->tar_bytes));
+}
+
+TEST_F(ContainerdStoreTest, ADamagedLayerIsMadeAnewInItsPlaceAndSoIsItsBlob) {
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
+  const auto before = store();
+  ASSERT_EQ(::truncate((root_ / (kBlobs + top_.hex())).c_str(), 512), 0);
+  seeder_.flaws = {{top_chain(), flaw_of(top_chain(), nullptr)}};
+  const auto again = seed(config::Strategy::copy);
+  ASSERT_TRUE(ok(again));
+  EXPECT_EQ(again->layers.at(Method::present), 1U);
+  expect_app();
+  EXPECT_EQ(flaw_of(top_chain(), nullptr), "");
+  EXPECT_EQ(archive::sha256_of(root_.read(kBlobs + top_.hex())), top_);
+  const std::string key = top_chain().text();
+  EXPECT_EQ(store().snapshots.at(key).id, before.snapshots.at(key).id);
+}
+
+// Its receipt says of this boot by then, so that the next one would believe what it finds.
+TEST_F(ContainerdStoreTest, ALayerThatIsMadeAnewHasNoFilesUntilItIsWhole) {
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
+  seeder_.flaws = {{top_chain(), "it lacks a file"}};
+  seeder_.interrupted = [] { return true; };
+  ASSERT_TRUE(test::fails_with(ECANCELED, seed(config::Strategy::copy)));
+  EXPECT_FALSE(state().layers.at(top_chain()).reachable);
+  EXPECT_TRUE(state().layers.at(base_).reachable);
+}
+
+// Its blob may be the old one still.
+TEST_F(ContainerdStoreTest, ALayerWhoseMakingWasBrokenOffIsMadeAnewWithItsBlob) {
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
+  ASSERT_EQ(::truncate((root_ / (kBlobs + top_.hex())).c_str(), 512), 0);
+  ASSERT_EQ(::unlink((dir_of(top_chain()) / store::kTarSplitName).c_str()), 0);
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
+  EXPECT_EQ(archive::sha256_of(root_.read(kBlobs + top_.hex())), top_);
+  EXPECT_EQ(flaw_of(top_chain(), nullptr), "");
+}
+
+// One whose directories look otherwise than in its tree is made anew: that costs a link.
+TEST_F(ContainerdStoreTest, ChecksTheMarksOfBorrowedLayers) {
+  const Digest marked =
+      builder_.add_layer(TarBuilder().directory("etc").whiteout("etc/kept").finish(), {"etc/kept"});
+  builder_.add_image("marked:1", {base_, marked});
+  builder_.finish();
+  ASSERT_TRUE(ok(seed()));
+  EXPECT_EQ(flaw_of(base_, &cache()), "");
+  EXPECT_NE(flaw_of(top_chain(), &cache()), "");
+  const Digest chain_id = cache::chain_ids(std::vector{base_, marked}).back();
+  EXPECT_EQ(flaw_of(chain_id, &cache()), "");
+  const auto marks = root_ / (kSnapshots + "/" + *state().layers.at(chain_id).marks_id);
+  ASSERT_EQ(::unlink((marks / "fs/etc/kept").c_str()), 0);
+  EXPECT_EQ(flaw_of(chain_id, &cache()), "the whiteout of etc/kept is missing");
+}
+
 TEST_F(ContainerdStoreTest, ImagesOfACacheThatHasGoneLoseTheirNames) {
   ASSERT_TRUE(ok(seed()));
-  ASSERT_EQ(::rename((builder_.dir() / "layer").c_str(), (builder_.dir() / "gone").c_str()), 0);
+  lose_cache();
   CacheBuilder other;
   other.add_image("other:1", {other.add_layer(TarBuilder().file("other", "other").finish())});
   other.finish();
