@@ -187,7 +187,8 @@ private:
       if (known != decided_.end() && plan_.layers[known->second].method == step.method) {
         continue; // paid for by an earlier image
       }
-      const Room cost = cost_of(step.method, layer_of(input_.caches[step.cache], step.diff_id));
+      const Room cost = cost_of(step.method, layer_of(input_.caches[step.cache], step.diff_id),
+                                input_.driver.driver);
       need.bytes += cost.bytes;
       need.inodes += cost.inodes;
     }

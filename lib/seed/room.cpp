@@ -1,5 +1,7 @@
 #include <seed/room.hpp>
 
+#include <store/layout.hpp>
+
 namespace dind::seed {
 namespace {
 
@@ -8,9 +10,7 @@ constexpr std::uint64_t kRecordInodes = 16;
 constexpr std::uint64_t kBlock = 4096;
 constexpr std::uint64_t kEntriesPerDirectory = 8;
 
-} // namespace
-
-Room cost_of(Method method, const cache::Layer& layer) {
+Room cost_of_files(Method method, const cache::Layer& layer) {
   const std::uint64_t directories = layer.entries / kEntriesPerDirectory;
   switch (method) {
   case Method::present:
@@ -27,6 +27,20 @@ Room cost_of(Method method, const cache::Layer& layer) {
     return {kRecordBytes + layer.bytes + directories * kBlock, kRecordInodes + layer.entries};
   }
   return {};
+}
+
+bool has_own_files(Method method) {
+  return method != Method::present && method != Method::load && method != Method::link;
+}
+
+} // namespace
+
+Room cost_of(Method method, const cache::Layer& layer, const std::string& driver) {
+  Room cost = cost_of_files(method, layer);
+  if (driver == store::kOverlayfs && has_own_files(method)) {
+    cost.bytes += layer.tar_bytes;
+  }
+  return cost;
 }
 
 } // namespace dind::seed

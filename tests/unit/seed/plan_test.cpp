@@ -489,6 +489,19 @@ TEST_F(PlanTest, LeavesOutImagesForWhichThereIsNoRoom) {
   EXPECT_EQ(made.layers.size(), 2U);
 }
 
+// The blob of a layer with files of its own is its tar.
+TEST_F(PlanTest, CountsTheTarsOfCopiedLayersInTheContainerdStore) {
+  settings_.seed = config::Strategy::copy;
+  facts_.free.bytes = 3U << 20U;
+  driver_.driver = "overlayfs";
+  layer(1).tar_bytes = layer(2).tar_bytes = 1U << 20U;
+  image(100, {1});
+  image(101, {2});
+  const SeedPlan made = plan();
+  EXPECT_FALSE(made.images[0].missing);
+  EXPECT_TRUE(made.images[1].missing);
+}
+
 TEST_F(PlanTest, PaysForASharedLayerOnce) {
   settings_.seed = config::Strategy::copy;
   layer(1, 2U << 20U);
