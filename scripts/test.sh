@@ -88,6 +88,8 @@ stage_crash() {
   cmake --build --preset release --target dindctl killat treelist
   tests/crash/kill.sh --every "$([ -n "$full" ] && echo 1 || echo 7)"
   tests/crash/cut.sh --every "$([ -n "$full" ] && echo 3 || echo 20)"
+  tests/crash/kill.sh --store containerd --every "$([ -n "$full" ] && echo 1 || echo 17)"
+  tests/crash/cut.sh --store containerd --every "$([ -n "$full" ] && echo 3 || echo 50)"
 }
 
 stage_world() {

@@ -2,10 +2,10 @@
 # Cuts the power while the release binary seeds, again and again, on ext4 and on XFS: shows that
 # the next boot of the machine ends with what an undisturbed seeding makes.
 #
-#   tests/crash/cut.sh [--every N] [SCENARIO]...
+#   tests/crash/cut.sh [--every N] [--store graph|containerd] [SCENARIO]...
 #
-# --every 1 cuts before every mutating system call of link, copy, hardlink, vfs, two upgrades, and on XFS reflink.
-# Needs root.
+# --every 1 cuts before every mutating system call of link, copy, hardlink, two upgrades, and on XFS reflink; in the
+# graph store (the default) of vfs, and in the containerd store of a seeding into a user's. Needs root.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -14,11 +14,13 @@ if [ -z "${DIND_TEST_NAMESPACE:-}" ]; then
 fi
 
 every=1
+store=graph
 pids=()
 scenarios=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --every) every=$2 && shift ;;
+    --store) store=$2 && shift ;;
     --*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 64 ;;
     *) scenarios+=("$1") ;;
   esac
@@ -48,9 +50,11 @@ for fs in ext4 xfs; do
   umount "$folder/volume"
   chosen=("${scenarios[@]}")
   if [ ${#chosen[@]} -eq 0 ]; then
-    chosen=(link copy hardlink vfs upgrade-link upgrade-copy)
+    chosen=(link copy hardlink upgrade-link upgrade-copy)
+    [ "$store" = containerd ] && chosen+=(living-copy) || chosen+=(vfs)
     [ "$fs" = ext4 ] || chosen+=(reflink)
   fi
+  [ "$store" = graph ] || chosen=("${chosen[@]/#/$store-}")
   python3 tests/crash/cut.py "$folder" "$bin" "$every" "${chosen[@]}" >"$place/$fs.log" 2>&1 &
   pids+=($!)
 done

@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 
+import containerd_store
+
 TIME = re.compile(r" mtime=\S+")
 LINKED = re.compile(r" linked=\S+")
 
@@ -14,7 +16,8 @@ def listing(treelist, root):
     lines = subprocess.run([treelist, root], check=True, capture_output=True, text=True).stdout.splitlines()
     found = dict(line.split(" ", 1) for line in lines)
     # Which layers share their empty file depends on how many boots made them.
-    return {path: LINKED.sub("", line) if path.endswith("/committed") else line for path, line in found.items()}
+    found = {path: LINKED.sub("", line) if path.endswith("/committed") else line for path, line in found.items()}
+    return containerd_store.canonical(root, found)
 
 
 def without_time(line):
@@ -73,6 +76,8 @@ def chain_ids(diff_ids):
 
 def damage(root, driver):
     """Takes a part of every base layer, puts a container on each of those, and lets another kernel run."""
+    if driver == "overlayfs":
+        containerd_store.damage(root)
     for name in names(root, "image", driver, "layerdb", "sha256"):
         record = os.path.join(root, "image", driver, "layerdb", "sha256", name)
         if os.path.exists(os.path.join(record, "parent")):
@@ -92,6 +97,8 @@ def damage(root, driver):
 
 def half_made(root, driver, references, lines):
     """What dockerd would take for whole, and is not. `references` are data roots in which everything is."""
+    if driver == "overlayfs":
+        return containerd_store.half_made(root, references, lines, below, differences)
     wrong = []
     image_dir = os.path.join(root, "image", driver)
     layers = set()

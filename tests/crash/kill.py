@@ -12,16 +12,26 @@ import subprocess
 import sys
 import time
 
-from data_root import Reference, damage, half_made, listing
+from containerd_store import give_to_user
+from data_root import Reference, damage, differences, half_made, listing
 
 # Scenario -> driver, method, and what is killed: the first seeding, that of an upgrade, the repair of a layer that a
-# power cut took a part of and a container stands on, or the materialisation of what is borrowed.
+# power cut took a part of and a container stands on, the materialisation of what is borrowed, or a seeding into a
+# store that a user has filled.
 SCENARIOS = {
     "link": ("overlay2", "link", "first"), "reflink": ("overlay2", "reflink", "first"),
     "hardlink": ("overlay2", "hardlink", "first"), "copy": ("overlay2", "copy", "first"), "vfs": ("vfs", "copy", "first"),
     "upgrade-link": ("overlay2", "link", "upgrade"), "upgrade-copy": ("overlay2", "copy", "upgrade"),
     "repair": ("overlay2", "copy", "repair"),  # a link may become a copy, where layers of others may stand on it
     "materialise": ("overlay2", "link", "materialise"),
+    "containerd-link": ("overlayfs", "link", "first"), "containerd-reflink": ("overlayfs", "reflink", "first"),
+    "containerd-hardlink": ("overlayfs", "hardlink", "first"), "containerd-copy": ("overlayfs", "copy", "first"),
+    "containerd-upgrade-link": ("overlayfs", "link", "upgrade"),
+    "containerd-upgrade-copy": ("overlayfs", "copy", "upgrade"),
+    "containerd-living-link": ("overlayfs", "link", "living"),
+    "containerd-living-copy": ("overlayfs", "copy", "living"),
+    "containerd-repair": ("overlayfs", "copy", "repair"),
+    "containerd-materialise": ("overlayfs", "link", "materialise"),
 }
 KILLED = 137
 
@@ -30,11 +40,14 @@ class Seeder:
     def __init__(self, folder, binaries, scenario):
         self.folder, self.binaries = folder, binaries
         self.driver, self.method, kind = SCENARIOS[scenario]
-        self.upgrade, self.repair, self.materialise = (kind == name for name in ("upgrade", "repair", "materialise"))
+        self.upgrade, self.repair, self.materialise, self.living = (
+            kind == name for name in ("upgrade", "repair", "materialise", "living"))
         self.options = []
         self.root, self.calls = os.path.join(folder, "root"), os.path.join(folder, "calls")
         self.environment = {"PATH": os.environ["PATH"], "DIND_SEED_JOBS": "1", "DIND_SEED": self.method,
                             "DIND_CACHE_DIR": os.path.join(folder, "cache"), "DIND_STORAGE_DRIVER": self.driver}
+        if self.driver == "overlayfs":
+            self.environment["DIND_STORE"] = "containerd"
         self.mounted = None
         self.log = ""
 
@@ -82,11 +95,16 @@ class Seeder:
     def begin(self):
         """The state before the seeding that is to be killed."""
         shutil.rmtree(self.root, ignore_errors=True)
-        if self.upgrade:
+        if self.upgrade or self.living:
             self.use("old")
+            self.environment["DIND_SEED"] = "copy" if self.living else self.method
             self.run()
-        if self.upgrade or self.mounted is None:
-            self.use("new" if self.upgrade else "old")
+            self.environment["DIND_SEED"] = self.method
+        if self.living:
+            give_to_user(self.root)
+            shutil.rmtree(os.path.join(self.root, ".dind-init"))
+        if self.upgrade or self.living or self.mounted is None:
+            self.use("new" if self.upgrade or self.living else "old")
         if self.repair:
             self.run()
             damage(self.root, self.driver)
@@ -113,10 +131,20 @@ class Seeder:
         return Reference(*listings)
 
 
+def check_users(after, before):
+    """All that the user's store had in its databases is there, as it was."""
+    users = {path: line for path, line in before.lines.items() if path.startswith(("meta.db", "metadata.db"))}
+    flaws = differences(users, {path: after.lines.get(path) for path in users}, set())
+    if flaws:
+        raise SystemExit("an undisturbed seeding changes what a user has: " + "; ".join(flaws[:5]))
+
+
 def kill_everywhere(seeder, step, part, parts):
     references = [seeder.reference()]
-    if seeder.upgrade or seeder.materialise:
+    if seeder.upgrade or seeder.materialise or seeder.living:
         references.append(seeder.reference(before=True))
+    if seeder.living:
+        check_users(*references)
     seeder.begin()
     seeder.run(kill_at=0)
     with open(seeder.calls, encoding="ascii") as calls:

@@ -2,10 +2,11 @@
 # Kills the release binary while it seeds, just before each of its mutating system calls, and shows
 # that the next seeding ends as if nothing had happened.
 #
-#   tests/crash/kill.sh [--every N] [SCENARIO]...
+#   tests/crash/kill.sh [--every N] [--store graph|containerd] [SCENARIO]...
 #
-# --every 1 is every call of link, reflink, hardlink, copy, vfs, of two upgrades, a repair and a
-# materialisation. Needs root.
+# --every 1 is every call of link, reflink, hardlink, copy, of two upgrades, a repair and a
+# materialisation; in the graph store (the default) of vfs, and in the containerd store of two
+# seedings into a user's. Needs root.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -14,17 +15,22 @@ if [ -z "${DIND_TEST_NAMESPACE:-}" ]; then
 fi
 
 every=1
+store=graph
 scenarios=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --every) every=$2 && shift ;;
-    --*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 64 ;;
+    --store) store=$2 && shift ;;
+    --*) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2 && exit 64 ;;
     *) scenarios+=("$1") ;;
   esac
   shift
 done
-[ ${#scenarios[@]} -gt 0 ] ||
-  scenarios=(link reflink hardlink copy vfs upgrade-link upgrade-copy repair materialise)
+if [ ${#scenarios[@]} -eq 0 ]; then
+  scenarios=(link reflink hardlink copy upgrade-link upgrade-copy repair materialise)
+  [ "$store" = containerd ] && scenarios+=(living-link living-copy) || scenarios+=(vfs)
+fi
+[ "$store" = graph ] || scenarios=("${scenarios[@]/#/$store-}")
 
 bin=${DIND_BINARIES:-$PWD/build/release/bin}
 place=$(mktemp -d)
