@@ -106,6 +106,30 @@ head -c 20000000 /dev/urandom >"$root/blob"
 (cd "$root" && ld -r -b binary -o blob.o blob && cc -static -z noexecstack -o large a.c blob.o)
 expect 1 'larger than 16 MiB' "$scripts/check-static.sh" "$root/large"
 
+cat >"$root/a.cpp" <<'EOF'
+namespace dind { int sum(const char*); int take(char c) { char room[64] = {c}; return sum(room); } }
+int dind::sum(const char* of) { return of[0]; }
+int main() { return dind::take('a'); }
+EOF
+# hardened NAME OPTION...: a program as the release preset makes them, with one thing different.
+hardened() {
+  name=$1
+  shift
+  (cd "$root" && c++ -O0 -fstack-protector-strong -static-pie -z now -o "$name" a.cpp "$@" 2>/dev/null)
+}
+hardened good
+hardened fixed -fno-pie -no-pie -static
+hardened lazy -z lazy
+hardened writable -z norelro
+hardened executable -z execstack
+hardened unguarded -fno-stack-protector
+expect 0 'good: 1 functions of ours' "$scripts/check-hardening.sh" "$root/good"
+expect 1 'fixed: its addresses are fixed' "$scripts/check-hardening.sh" "$root/fixed"
+expect 1 'lazy: its table of functions stays writable' "$scripts/check-hardening.sh" "$root/lazy"
+expect 1 'writable: relocated data stays writable' "$scripts/check-hardening.sh" "$root/good" "$root/writable"
+expect 1 'executable: its stack is executable' "$scripts/check-hardening.sh" "$root/executable"
+expect 1 'unguarded: no function of ours' "$scripts/check-hardening.sh" "$root/unguarded"
+
 # example FILE SED EXPECTED: what validate.py says to the examples with one of them changed.
 example() {
   rm -rf "$root/examples"
