@@ -32,18 +32,42 @@ Result<gid_t> socket_group(const std::string& name) {
   return ::getegid();
 }
 
+Result<Fd> bind(const daemon::HostAddress& at) {
+  return at.is_dual_stack() ? sys::bind_tcp_everywhere(at.port) : sys::bind_tcp(at.ip, at.port);
+}
+
+bool is_taken_for_ipv6_alone(const daemon::HostAddress& at) {
+  return at.is_dual_stack() && sys::bind_tcp("0.0.0.0", at.port);
+}
+
+// What a user would change to have another address in the place of one that is taken. (A --host
+// beside the defaults does not replace them.)
+std::string_view way_out(const daemon::HostAddress& at) {
+  switch (at.origin) {
+  case daemon::HostAddress::Origin::option:
+    return "name another by --host";
+  case daemon::HostAddress::Origin::file:
+    return "name another in \"hosts\" of daemon.json";
+  case daemon::HostAddress::Origin::defaults:
+    break;
+  }
+  if (at.is_unix()) {
+    return "name another by DOCKER_HOST=unix:///PATH";
+  }
+  return is_taken_for_ipv6_alone(at) ? "set DIND_TCP_BIND=0.0.0.0, since it is taken for IPv6 alone"
+                                     : "write the whole command without it, such as: dockerd "
+                                       "--host=unix:///var/run/docker.sock";
+}
+
 // The failure in words that tell what to do.
 Error obstacle(const daemon::HostAddress& at, Error error) {
   if (!error.is(std::errc::address_in_use)) {
     return error;
   }
   return at.is_unix()
-             ? input_error("another process listens at {}: end it, or give this engine a socket "
-                           "elsewhere by --host",
-                           at.path)
-             : input_error("port {} is taken on {}: end what listens there, or name another port "
-                           "by --host",
-                           at.port, at.ip);
+             ? input_error("another process listens at {}: end it, or {}", at.path, way_out(at))
+             : input_error("port {} is taken on {}: end what listens there, or {}", at.port, at.ip,
+                           way_out(at));
 }
 
 } // namespace
@@ -68,7 +92,7 @@ Result<PublicSockets> PublicSockets::claim(const daemon::ListenerPlan& plan,
       sockets.sockets_.push_back({at, Fd()});
       continue;
     }
-    auto bound = sys::bind_tcp(at.ip, at.port);
+    auto bound = bind(at);
     if (!bound) {
       return obstacle(at, std::move(bound).error());
     }

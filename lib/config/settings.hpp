@@ -38,7 +38,7 @@ struct AddressPool {
 struct EngineSettings {
   Activate activate = Activate::automatic;      // DIND_ACTIVATE
   TlsKey tls_key = TlsKey::p256;                // DIND_TLS_KEY
-  std::string tcp_bind = "0.0.0.0";             // DIND_TCP_BIND
+  std::string tcp_bind;                         // DIND_TCP_BIND; "" = every address
   std::vector<std::string> registry_mirrors;    // DIND_REGISTRY_MIRRORS
   std::vector<std::string> insecure_registries; // DIND_INSECURE_REGISTRIES
   std::vector<std::string> dns;                 // DIND_DNS

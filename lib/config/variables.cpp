@@ -154,7 +154,7 @@ const std::vector<Variable>& table() {
       {"DIND_READY_FILE", "", file_path(in<kSupervision, &S::ready_file>)},
       {"DIND_ACTIVATE", "auto", one_of(in<kEngine, &E::activate>, kActivate)},
       {"DIND_TLS_KEY", "p256", one_of(in<kEngine, &E::tls_key>, kTlsKey)},
-      {"DIND_TCP_BIND", "0.0.0.0",
+      {"DIND_TCP_BIND", "",
        text(in<kEngine, &E::tcp_bind>, is_ip_address, "not an IP address, such as 127.0.0.1")},
       {"DIND_STOP_TIMEOUT", "0", seconds(in<kSupervision, &S::stop_timeout>)},
       {"DIND_DRAIN", "0", seconds(in<kSupervision, &S::drain>)},

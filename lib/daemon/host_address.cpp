@@ -61,10 +61,16 @@ std::optional<std::uint16_t> port_of(std::string_view text) {
                                                                   : std::nullopt;
 }
 
-bool is_ip(const std::string& text) {
+// An IP address in the one form that the kernel writes it in: "::" for "0:0::0".
+std::optional<std::string> canonical_ip(const std::string& text) {
   std::array<unsigned char, sizeof(in6_addr)> bytes{};
-  return ::inet_pton(AF_INET, text.c_str(), bytes.data()) == 1 ||
-         ::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
+  std::array<char, INET6_ADDRSTRLEN> written{};
+  for (const int family : {AF_INET, AF_INET6}) {
+    if (::inet_pton(family, text.c_str(), bytes.data()) == 1) {
+      return ::inet_ntop(family, bytes.data(), written.data(), written.size());
+    }
+  }
+  return std::nullopt;
 }
 
 void take_tcp(std::string_view address, HostAddress& into) {
@@ -73,13 +79,10 @@ void take_tcp(std::string_view address, HostAddress& into) {
   if (!port) {
     return;
   }
-  std::string ip(parts->host);
-  if (ip.empty() || ip == "localhost") {
-    ip = "127.0.0.1";
-  }
-  if (is_ip(ip)) {
+  const bool is_localhost = parts->host.empty() || parts->host == "localhost";
+  if (auto ip = canonical_ip(is_localhost ? "127.0.0.1" : std::string(parts->host))) {
     into.kind = HostAddress::Kind::tcp;
-    into.ip = ip;
+    into.ip = std::move(*ip);
     into.port = *port;
   }
 }
@@ -93,6 +96,10 @@ std::string_view without_old_run(std::string_view path) {
 
 bool HostAddress::is_loopback() const {
   return ip.starts_with("127.") || ip == "::1";
+}
+
+bool HostAddress::is_dual_stack() const {
+  return ip == "::" || (ip == "0.0.0.0" && !only_ipv4);
 }
 
 HostAddress parse_host(std::string_view text) {

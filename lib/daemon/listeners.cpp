@@ -53,20 +53,30 @@ void add_unless_there(std::vector<HostAddress>& hosts, const HostAddress& host) 
   }
 }
 
+HostAddress default_tcp(const std::string& bind, std::uint16_t port) {
+  HostAddress tcp = parse_host(tcp_host(bind.empty() ? "0.0.0.0" : bind, port));
+  tcp.origin = HostAddress::Origin::defaults;
+  tcp.only_ipv4 = !bind.empty(); // who writes 0.0.0.0 there means it
+  return tcp;
+}
+
 // All addresses, each once, the defaults first.
 Result<std::vector<HostAddress>> hosts_of(const ListenerRequest& request, bool tls) {
   std::vector<HostAddress> named;
   const auto in_file = TRY(json::Fields(request.file).texts_or_none("hosts"));
   for (const auto* hosts : {&request.flags.hosts, &in_file}) {
-    for (const std::string& host : *hosts) {
-      add_unless_there(named, parse_host(host));
+    for (const std::string& text : *hosts) {
+      HostAddress host = parse_host(text);
+      host.origin = hosts == &in_file ? HostAddress::Origin::file : HostAddress::Origin::option;
+      add_unless_there(named, host);
     }
   }
   std::vector<HostAddress> all;
   if (request.default_listeners) {
-    const HostAddress socket = parse_host(default_socket(request));
+    HostAddress socket = parse_host(default_socket(request));
+    socket.origin = HostAddress::Origin::defaults;
     const std::uint16_t port = tls ? kTlsPort : kPlainPort;
-    const HostAddress tcp = parse_host(tcp_host(request.settings.tcp_bind, port));
+    const HostAddress tcp = default_tcp(request.settings.tcp_bind, port);
     const bool is_port_named =
         std::any_of(named.begin(), named.end(),
                     [&](const HostAddress& host) { return host.is_tcp() && host.port == port; });

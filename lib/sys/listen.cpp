@@ -170,6 +170,13 @@ Result<Fd> bind_tcp(const std::string& ip, std::uint16_t port) {
   return fd;
 }
 
+Result<Fd> bind_tcp_everywhere(std::uint16_t port) {
+  auto both = bind_tcp("::", port);
+  const bool has_ipv6 = both || !(both.error().is(std::errc::address_family_not_supported) ||
+                                  both.error().is(std::errc::address_not_available));
+  return has_ipv6 ? std::move(both) : bind_tcp("0.0.0.0", port);
+}
+
 Result<void> start_listening(const Fd& socket) {
   if (::listen(socket.get(), kBacklog) == -1) {
     return errno_error("listen");

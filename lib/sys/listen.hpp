@@ -30,8 +30,13 @@ Result<void> clear_socket_at(const fs::path& path);
 Result<Fd> listen_at(const fs::path& path, gid_t group, mode_t mode);
 
 // A TCP socket bound to an address ("0.0.0.0", "::1"), which has the port and refuses
-// connections until `start_listening`. "::" takes IPv4 as well, as Go's listeners do.
+// connections until `start_listening`. "::" takes IPv4 as well.
 Result<Fd> bind_tcp(const std::string& ip, std::uint16_t port);
+
+// The same on every address, as Go's listeners do: of IPv6 and IPv4, or of IPv4 alone where the
+// kernel has no IPv6.
+Result<Fd> bind_tcp_everywhere(std::uint16_t port);
+
 Result<void> start_listening(const Fd& socket); // once more is fine
 
 // Closes listeners, and removes the files of unix sockets, but for those that a child still serves

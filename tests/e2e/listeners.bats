@@ -80,6 +80,24 @@ log_has() { docker logs "$dind" 2>&1 | grep -qE -- "$1"; }
   [ "$(status_of "$dind" '.warnings | map(select(contains("without TLS"))) | length')" = 0 ]
 }
 
+ipv6=(--sysctl net.ipv6.conf.all.disable_ipv6=0)
+
+@test "H3: clients of IPv6 are served as well, unless DIND_TCP_BIND=0.0.0.0" {
+  start_dind "$dind" "$plain" "${no_tls[@]}" "${ipv6[@]}" -- --host=tcp://0.0.0.0:4243
+  over_tcp '[::1]:2375' version >/dev/null
+  over_tcp '[::1]:4243' version >/dev/null
+  docker rm -fv "$dind" >/dev/null
+  start_dind "$dind" "$plain" "${no_tls[@]}" "${ipv6[@]}" -e DIND_TCP_BIND=0.0.0.0
+  over_tcp 127.0.0.1:2375 version >/dev/null
+  run over_tcp '[::1]:2375' version
+  [ "$status" -ne 0 ]
+}
+
+@test "H2: clients of IPv6 find the address in the server's certificate" {
+  start_dind "$dind" "$plain" "${ipv6[@]}"
+  docker exec -e DOCKER_CERT_PATH=/certs/client "$dind" docker -H 'tcp://[::1]:2376' --tlsverify version >/dev/null
+}
+
 @test "H6: the user's --host comes beside the defaults, and one that repeats them counts once" {
   start_dind "$dind" "$plain" "${no_tls[@]}" -- --host=unix:///var/run/docker.sock --host=tcp://0.0.0.0:2375 -H tcp://127.0.0.1:4243
   over_tcp 127.0.0.1:2375 version >/dev/null
@@ -230,7 +248,7 @@ ask_first_thing_by_tcp() { # CONTAINER PORT [options]
 watch_port() { # PID
   nsenter --net --pid --mount --target "$1" sh -c '
     while :; do
-      if grep -qE ": [0-9A-F]*:0947 [0-9A-F:]+ 0A " /proc/net/tcp; then port=open; else port=closed; fi
+      if grep -qE ": [0-9A-F]*:0947 [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6; then port=open; else port=closed; fi
       if grep -qx dockerd /proc/[0-9]*/comm 2>/dev/null; then engine=running; else engine=none; fi
       echo "$port $engine"
       [ ! -e /run/stop-watching ] || exit 0

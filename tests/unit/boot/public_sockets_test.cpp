@@ -4,7 +4,11 @@
 #include <support/temp_dir.hpp>
 #include <sys/listen.hpp>
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <unistd.h>
 
 namespace dind::boot {
 namespace {
@@ -12,6 +16,9 @@ namespace {
 namespace fs = boost::filesystem;
 using test::fails_saying;
 using test::ok;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
 
 class PublicSocketsTest : public testing::Test {
 protected:
@@ -102,6 +109,64 @@ TEST_F(PublicSocketsTest, NameWhatIsInTheWay) {
   group.group = "no-such-group";
   EXPECT_TRUE(
       fails_saying("--group=no-such-group", PublicSockets::claim(group, config::Activate::late)));
+}
+
+// The error of claiming `at` while its port or path is taken.
+std::string complaint_about(daemon::HostAddress at, daemon::HostAddress::Origin origin) {
+  at.origin = origin;
+  daemon::ListenerPlan plan;
+  plan.bound.push_back(std::move(at));
+  const auto claimed = PublicSockets::claim(plan, config::Activate::late);
+  return claimed ? "" : claimed.error().describe();
+}
+
+TEST_F(PublicSocketsTest, NameWhatWouldGiveASocketElsewhere) {
+  using enum daemon::HostAddress::Origin;
+  const Fd other = sys::listen_at(path_, ::getegid(), 0600).value();
+  const daemon::HostAddress at = daemon::parse_host("unix://" + path_.native());
+  EXPECT_THAT(complaint_about(at, defaults), HasSubstr("or name another by DOCKER_HOST=unix://"));
+  EXPECT_THAT(complaint_about(at, option), HasSubstr("or name another by --host"));
+  EXPECT_THAT(complaint_about(at, file), HasSubstr("or name another in \"hosts\" of daemon.json"));
+}
+
+// A port that is taken on `ip`, as an address of every interface.
+class TakenPort {
+public:
+  explicit TakenPort(const std::string& ip) {
+    for (std::uint16_t port = 20000; port < 21000 && !fd_; ++port) {
+      auto bound = sys::bind_tcp(ip, port);
+      if (bound && sys::start_listening(*bound)) {
+        fd_ = std::move(bound).value();
+        at = daemon::parse_host(fmt::format("tcp://0.0.0.0:{}", port));
+      }
+    }
+  }
+  explicit operator bool() const { return bool(fd_); }
+
+  daemon::HostAddress at;
+
+private:
+  Fd fd_;
+};
+
+TEST(TakenPortTest, IsToldWithWhatWouldHelp) {
+  using enum daemon::HostAddress::Origin;
+  const TakenPort taken("127.0.0.1");
+  ASSERT_TRUE(taken);
+  EXPECT_THAT(complaint_about(taken.at, defaults),
+              AllOf(StartsWith(fmt::format("port {} is taken on 0.0.0.0", taken.at.port)),
+                    HasSubstr("write the whole command without it")));
+  EXPECT_THAT(complaint_about(taken.at, option), HasSubstr("or name another by --host"));
+  EXPECT_THAT(complaint_about(taken.at, file), HasSubstr("\"hosts\" of daemon.json"));
+}
+
+TEST(TakenPortTest, IsFreeForIPv4WhereItIsTakenForIPv6Alone) {
+  TakenPort taken("::1");
+  NEEDS(taken, "IPv6");
+  EXPECT_THAT(complaint_about(taken.at, daemon::HostAddress::Origin::defaults),
+              HasSubstr("set DIND_TCP_BIND=0.0.0.0"));
+  taken.at.only_ipv4 = true;
+  EXPECT_EQ(complaint_about(taken.at, daemon::HostAddress::Origin::defaults), "");
 }
 
 } // namespace

@@ -33,6 +33,7 @@ TEST(HostAddressTest, IsReadAsDockerdReadsIt) {
   EXPECT_EQ(read("tcp://[::]:2376"), "tcp :: 2376");
   EXPECT_EQ(read("tcp://[::1]"), "tcp ::1 2375");
   EXPECT_EQ(read("tcp://[::1]:"), "tcp ::1 2375");
+  EXPECT_EQ(read("tcp://[0:0::0]:1"), "tcp :: 1");
 }
 
 TEST(HostAddressTest, IsLeftToDockerdWhereItIsNotUnderstood) {
@@ -56,6 +57,15 @@ TEST(HostAddressTest, KnowsTheSameSocketUnderOtherNames) {
   EXPECT_FALSE(same("tcp://0.0.0.0:2375", "tcp://127.0.0.1:2375"));
   EXPECT_FALSE(same("tcp://0.0.0.0:2375", "unix://"));
   EXPECT_TRUE(same("fd://", "fd://"));
+}
+
+TEST(HostAddressTest, IsOfBothFamiliesWhereGoListensOnBoth) {
+  EXPECT_TRUE(parse_host("tcp://0.0.0.0:1").is_dual_stack());
+  EXPECT_TRUE(parse_host("tcp://[::]:1").is_dual_stack());
+  EXPECT_TRUE(parse_host("tcp://[0::0]:1").is_dual_stack());
+  EXPECT_FALSE(parse_host("tcp://127.0.0.1:1").is_dual_stack());
+  EXPECT_FALSE(parse_host("tcp://[::1]:1").is_dual_stack());
+  EXPECT_FALSE(parse_host("unix://").is_dual_stack());
 }
 
 TEST(HostAddressTest, KnowsLoopback) {

@@ -137,6 +137,28 @@ const Case kCases[] = {
 INSTANTIATE_TEST_SUITE_P(Every, ListenersTest, testing::ValuesIn(kCases),
                          [](const auto& row) { return row.param.name; });
 
+TEST(ListenerPlanTest, ListensOnIPv6AsWellUnlessTheUserSaysOneAddress) {
+  const auto is_dual = [](const Asked& asked) { return plan_for(asked)->bound[1].is_dual_stack(); };
+  EXPECT_TRUE(is_dual({}));
+  EXPECT_TRUE(is_dual({.environment = {"DOCKER_TLS_CERTDIR=/certs"}}));
+  EXPECT_TRUE(is_dual({.arguments = {"--host=tcp://0.0.0.0:2375"}}));
+  EXPECT_TRUE(is_dual({.file = R"({"hosts": ["tcp://0.0.0.0:2375"]})"}));
+  EXPECT_TRUE(is_dual({.settings = bound_to("::")}));
+  EXPECT_FALSE(is_dual({.settings = bound_to("0.0.0.0")}));
+  EXPECT_FALSE(is_dual({.settings = bound_to("127.0.0.1")}));
+}
+
+TEST(ListenerPlanTest, KnowsWhereAnAddressWasNamed) {
+  using enum HostAddress::Origin;
+  const auto plan =
+      plan_for({.arguments = {"-H", "unix:///a"}, .file = R"({"hosts": ["tcp://:1"]})"});
+  ASSERT_EQ(plan->bound.size(), 4U);
+  EXPECT_EQ(plan->bound[0].origin, defaults);
+  EXPECT_EQ(plan->bound[1].origin, defaults);
+  EXPECT_EQ(plan->bound[2].origin, option);
+  EXPECT_EQ(plan->bound[3].origin, file);
+}
+
 TEST(ListenerPlanTest, MakesCertificatesForTheDefaultListenersOnly) {
   const Words with_tls = {"DOCKER_TLS_CERTDIR=/certs"};
   EXPECT_EQ(plan_for({.environment = with_tls})->certificates, "/certs");

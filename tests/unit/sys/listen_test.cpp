@@ -1,15 +1,22 @@
 #include <sys/listen.hpp>
 
+#include <support/child.hpp>
 #include <support/expect.hpp>
 #include <support/temp_dir.hpp>
 #include <sys/file.hpp>
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstddef>
 #include <cstring>
 #include <string>
 
@@ -118,14 +125,43 @@ std::uint16_t port_of(const Fd& socket) {
   return ntohs(address.sin6_port); // where sockaddr_in has it, too
 }
 
+template <typename Address>
+int connect_to(const Address& address, int family) {
+  const Fd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  return ::connect(fd.get(), generic, sizeof address) == 0 ? 0 : errno;
+}
+
 int connect_to(std::uint16_t port) {
-  const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-  return ::connect(fd.get(), generic, sizeof address) == 0 ? 0 : errno;
+  return connect_to(address, AF_INET);
+}
+
+int connect_by_ipv6_to(std::uint16_t port) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(port);
+  address.sin6_addr = in6addr_loopback;
+  return connect_to(address, AF_INET6);
+}
+
+// From here on this process makes no socket of IPv6, as on a kernel that was started with
+// ipv6.disable=1.
+bool lose_ipv6() {
+  std::array<sock_filter, 6> program = {{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
 TEST(BindTcpTest, RefusesConnectionsUntilItListens) {
@@ -149,6 +185,35 @@ TEST(BindTcpTest, TakesIPv4AsWellOnTheUnspecifiedIPv6Address) {
   NEEDS(socket, "IPv6");
   ASSERT_TRUE(ok(start_listening(*socket)));
   EXPECT_EQ(connect_to(port_of(*socket)), 0);
+}
+
+TEST(BindTcpTest, EverywhereTakesClientsOfIPv6AndOfIPv4) {
+  NEEDS(bind_tcp("::1", 0), "IPv6");
+  const auto socket = bind_tcp_everywhere(0);
+  ASSERT_TRUE(ok(socket));
+  ASSERT_TRUE(ok(start_listening(*socket)));
+  EXPECT_EQ(connect_by_ipv6_to(port_of(*socket)), 0);
+  EXPECT_EQ(connect_to(port_of(*socket)), 0);
+}
+
+TEST(BindTcpTest, EverywhereIsIPv4WhereTheKernelHasNoOther) {
+  EXPECT_TRUE(test::holds_in_child([] {
+    ASSERT_TRUE(lose_ipv6());
+    ASSERT_TRUE(fails_with(EAFNOSUPPORT, bind_tcp("::", 0)));
+    const auto socket = bind_tcp_everywhere(0);
+    ASSERT_TRUE(ok(socket));
+    ASSERT_TRUE(ok(start_listening(*socket)));
+    EXPECT_EQ(connect_to(port_of(*socket)), 0);
+  }));
+}
+
+TEST(BindTcpTest, EverywhereNoticesAPortThatIsTakenByEither) {
+  for (const char* ip : {"127.0.0.1", "::1"}) {
+    const auto first = bind_tcp(ip, 0);
+    NEEDS(first, "IPv6");
+    ASSERT_TRUE(ok(start_listening(*first)));
+    EXPECT_TRUE(fails_with(EADDRINUSE, bind_tcp_everywhere(port_of(*first)))) << ip;
+  }
 }
 
 TEST(BindTcpTest, TakesAddressesOnly) {
