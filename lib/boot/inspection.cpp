@@ -51,7 +51,8 @@ Result<host::HostFacts> facts_for(const DataRoot& root, const Caches& caches,
                                   const config::Settings& settings,
                                   const std::vector<std::string>& prior_drivers) {
   const bool is_asked_for = !caches.open.empty() || !settings.allowed_drivers.empty();
-  if (!is_asked_for && host::can_hold_overlays(root.filesystem)) { // and nothing is written
+  if (!is_asked_for && host::can_hold_overlays(root.filesystem) &&
+      !host::path_obstacle(root.path)) { // and nothing is written
     host::HostFacts facts;
     facts.data_root_filesystem = root.filesystem;
     facts.overlay = facts.d_type = {true, "the data root is on " + root.filesystem};

@@ -31,12 +31,13 @@ struct HostFacts {
   // What people should know of that filesystem: a sentence, or nothing.
   std::string filesystem_note;
   sys::FreeSpace free;
-  Fact writable;        // a file can be made and filled in the data root
-  bool is_full = false; // something could not be tried for want of space, inodes or quota
-  Fact overlay;         // an overlay wholly inside the data root, with a whiteout honoured
-  Fact d_type;          // directory entries tell their type, as overlay2 demands
-  Fact reflink;         // inside the data root
-  Fact hardlink;        // inside the data root
+  bool is_noexec = false; // no program can be started from files of the data root itself
+  Fact writable;          // a file can be made and filled in the data root
+  bool is_full = false;   // something could not be tried for want of space, inodes or quota
+  Fact overlay;           // an overlay wholly inside the data root, with a whiteout honoured
+  Fact d_type;            // directory entries tell their type, as overlay2 demands
+  Fact reflink;           // inside the data root
+  Fact hardlink;          // inside the data root
   // Probed only where something asks for them; `why` says if not.
   Fact fuse_overlayfs; // a real mount inside the data root
   Fact btrfs;          // a subvolume and a snapshot inside the data root

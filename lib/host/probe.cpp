@@ -36,7 +36,11 @@ bool is_want_of_room(const Error& error) {
 class Probe {
 public:
   Probe(const Scratch& scratch, const ProbeRequest& request, HostFacts& facts)
-      : scratch_(scratch), request_(request), facts_(facts) {}
+      : scratch_(scratch), request_(request), facts_(facts) {
+    if (const auto path = real_path(scratch.dir())) {
+      path_obstacle_ = path_obstacle(path->native());
+    }
+  }
 
   void climb() {
     for (const std::string& sample : request_.samples) {
@@ -74,6 +78,9 @@ private:
   }
 
   Fact overlay(const std::string& sample, std::string_view success) const {
+    if (path_obstacle_) {
+      return {false, *path_obstacle_};
+    }
     const auto marks = facts_.in_user_namespace ? MarkSpace::user : MarkSpace::trusted;
     return fact_of(try_overlay(scratch_, sample, marks), success);
   }
@@ -139,11 +146,23 @@ private:
     return needs_alternatives() || std::find(named.begin(), named.end(), driver) != named.end();
   }
 
+  Fact loop() const {
+    if (!needs_alternatives()) {
+      return kNotProbed;
+    }
+    if (path_obstacle_) { // it would be mounted at the same path
+      return {false, *path_obstacle_};
+    }
+    return fact_of(try_loop(scratch_), "an ext4 file can be mounted through a loop device");
+  }
+
+  Fact fuse_overlayfs(const std::string& sample, std::string_view success) const {
+    return path_obstacle_ ? Fact{false, *path_obstacle_}
+                          : fact_of(try_fuse_overlayfs(scratch_, sample), success);
+  }
+
   void probe_alternatives() {
-    facts_.loop =
-        needs_alternatives()
-            ? fact_of(try_loop(scratch_), "an ext4 file can be mounted through a loop device")
-            : kNotProbed;
+    facts_.loop = loop();
     facts_.btrfs = is_wanted(kBtrfs)
                        ? fact_of(try_btrfs(scratch_), "subvolumes and snapshots can be made")
                        : kNotProbed;
@@ -152,19 +171,18 @@ private:
       return;
     }
     for (std::size_t i = 0; i < request_.samples.size() && borrows(); ++i) {
-      facts_.caches[i].fuse_borrow =
-          fact_of(try_fuse_overlayfs(scratch_, request_.samples[i]),
-                  "fuse-overlayfs can be mounted over the cache in the data root");
+      facts_.caches[i].fuse_borrow = fuse_overlayfs(
+          request_.samples[i], "fuse-overlayfs can be mounted over the cache in the data root");
     }
     facts_.fuse_overlayfs = implied_or(&CacheFacts::fuse_borrow, [this] {
-      return fact_of(try_fuse_overlayfs(scratch_, ""),
-                     "fuse-overlayfs can be mounted in the data root");
+      return fuse_overlayfs("", "fuse-overlayfs can be mounted in the data root");
     });
   }
 
   const Scratch& scratch_;
   const ProbeRequest& request_;
   HostFacts& facts_;
+  std::optional<std::string> path_obstacle_;
 };
 
 // A data root that nothing can be made in holds none of it.
@@ -193,6 +211,7 @@ Result<HostFacts> probe(const Fd& data_root, const ProbeRequest& request) {
   facts.data_root_filesystem = TRY(sys::filesystem_of(data_root));
   facts.filesystem_note = filesystem_note(facts.data_root_filesystem);
   facts.free = TRY(sys::free_space(data_root));
+  facts.is_noexec = is_noexec(data_root);
   facts.in_user_namespace = is_in_user_namespace();
   facts.cpus = count_cpus();
   const auto parent = sys::open_beneath(data_root, request.scratch_parent, O_RDONLY | O_DIRECTORY);

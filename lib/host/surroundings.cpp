@@ -3,6 +3,10 @@
 #include <host/scratch.hpp>
 #include <sys/file.hpp>
 
+#include <fmt/format.h>
+
+#include <sys/statvfs.h>
+
 #include <algorithm>
 #include <array>
 #include <sstream>
@@ -51,6 +55,21 @@ std::string filesystem_note(std::string_view filesystem) {
 bool can_hold_overlays(std::string_view filesystem) {
   constexpr std::array<std::string_view, 4> kNames = {"ext4", "xfs", "btrfs", "tmpfs"};
   return std::find(kNames.begin(), kNames.end(), filesystem) != kNames.end();
+}
+
+std::optional<std::string> path_obstacle(std::string_view data_root) {
+  const std::size_t at = data_root.find_first_of(",:\\");
+  if (at == std::string_view::npos) {
+    return std::nullopt;
+  }
+  return fmt::format("the data root's path has a '{}', which stands for something else in the "
+                     "options of overlay mounts",
+                     data_root[at]);
+}
+
+bool is_noexec(const Fd& dir) {
+  struct statvfs found {};
+  return ::fstatvfs(dir.get(), &found) == 0 && (found.f_flag & ST_NOEXEC) != 0;
 }
 
 bool is_of_user_namespace(std::string_view uid_map) {

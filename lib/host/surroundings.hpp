@@ -3,6 +3,7 @@
 #include <base/result.hpp>
 #include <sys/mount.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,13 @@ std::string filesystem_note(std::string_view filesystem);
 
 // Whether kernels mount overlays whose upper layers are on such a filesystem. Others are probed.
 bool can_hold_overlays(std::string_view filesystem);
+
+// Why no overlay can be mounted in a data root of this path, if so: engines put it into the
+// kernel's options as it is.
+std::optional<std::string> path_obstacle(std::string_view data_root);
+
+// Whether the kernel starts no program from files of the mount that `dir` is on.
+bool is_noexec(const Fd& dir);
 
 // Whether /proc/self/uid_map is that of a user namespace: anything but all of the numbers
 // onto themselves.

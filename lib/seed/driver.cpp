@@ -23,6 +23,10 @@ constexpr const char* kFullCopies =
     "slow, and large. Mount a volume of ext4 or xfs at the data root, or give the container "
     "/dev/loop-control{}";
 
+constexpr const char* kNoexec =
+    "no container can run a program: storage driver {} gives them files of the data root itself, "
+    "which is mounted noexec. Mount it without";
+
 class Ladder {
 public:
   Ladder(const config::Settings& settings, const host::HostFacts& facts,
@@ -52,6 +56,9 @@ public:
     if ((choice_.driver == kVfs || choice_.driver == kNative) && (has_cache_ || is_fallen_)) {
       choice_.warnings.push_back(fmt::format(kFullCopies, choice_.driver,
                                              choice_.store.is_containerd() ? "" : " or /dev/fuse"));
+    }
+    if (facts_.is_noexec && is_bound(choice_.driver)) {
+      choice_.warnings.push_back(fmt::format(kNoexec, choice_.driver));
     }
     if (!has_cache_) {
       choice_.means = Means::none;
@@ -232,6 +239,11 @@ private:
                              : "the data root is on " + facts_.data_root_filesystem));
     }
     return false;
+  }
+
+  // A container's root is a bind mount, which has the flags of the mount that it is of.
+  static bool is_bound(const std::string& driver) {
+    return driver == kVfs || driver == kNative || driver == kBtrfs;
   }
 
   static bool is_overlay(const std::string& driver) {

@@ -263,6 +263,30 @@ TEST_F(ProbeTest, ADataRootWithNextToNoRoomIsFull) {
   EXPECT_TRUE(facts.is_full);
 }
 
+TEST_F(ProbeTest, NoOverlayIsAtAPathWithSeparatorsOfItsOptions) {
+  const fs_path tmpfs = mount_tmpfs();
+  for (const char* name : {"a:b", "a,b"}) {
+    use(base_.make_dir(std::string("tmpfs/") + name));
+    const HostFacts facts = everything();
+    for (const Fact* fact : {&facts.overlay, &facts.loop, &facts.fuse_overlayfs,
+                             &facts.caches[0].borrow, &facts.caches[0].fuse_borrow}) {
+      EXPECT_TRUE(refuses(*fact, "the data root's path has a")) << name;
+    }
+    EXPECT_TRUE(holds(facts.writable)) << name;
+  }
+  use(base_.make_dir("tmpfs/with blanks and 'quotes'"));
+  EXPECT_TRUE(holds(everything().overlay));
+}
+
+TEST_F(ProbeTest, TellsThatNoProgramCanBeStarted) {
+  use(mount_tmpfs());
+  EXPECT_FALSE(everything().is_noexec);
+  ASSERT_EQ(::mount(nullptr, root_.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_NOEXEC, nullptr), 0);
+  const HostFacts facts = everything();
+  EXPECT_TRUE(facts.is_noexec);
+  EXPECT_TRUE(holds(facts.overlay)); // whose files are of another mount
+}
+
 TEST_F(ProbeTest, DirectoryEntriesOfSomeFilesystemsDoNotTellTheirType) {
   image_.emplace("ext4", std::vector<std::string>{"-O", "^filetype"});
   use(image_->path());

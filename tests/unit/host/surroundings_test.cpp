@@ -1,5 +1,6 @@
 #include <host/surroundings.hpp>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace dind::host {
@@ -12,6 +13,14 @@ TEST(FilesystemNoteTest, WarnsOfWhatHoldsNoUpperOrCostsMuch) {
   for (const char* name : {"ext4", "xfs", "btrfs", "0x1234", ""}) {
     EXPECT_EQ(filesystem_note(name), "") << name;
   }
+}
+
+TEST(PathObstacleTest, IsWhatOverlaysTakeForSomethingElse) {
+  EXPECT_EQ(path_obstacle("/var/lib/docker"), std::nullopt);
+  EXPECT_EQ(path_obstacle("/var/lib/my docker's \t root"), std::nullopt);
+  EXPECT_THAT(path_obstacle("/a,b").value_or(""), testing::HasSubstr("has a ','"));
+  EXPECT_THAT(path_obstacle("/a:b").value_or(""), testing::HasSubstr("has a ':'"));
+  EXPECT_THAT(path_obstacle("/a\\b").value_or(""), testing::HasSubstr("has a '\\'"));
 }
 
 TEST(UserNamespaceTest, IsAnythingButTheWholeIdentity) {

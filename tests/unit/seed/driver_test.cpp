@@ -1,5 +1,6 @@
 #include <seed/plan.hpp>
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -507,6 +508,20 @@ TEST(LadderTest, SaysWhyEachRungWasRefused) {
   EXPECT_EQ(choice.refused[0].why, "the probe of overlay2");
   EXPECT_EQ(choice.refused[1].driver, "overlay2 on a loop device");
   EXPECT_EQ(choice.refused[2].driver, "fuse-overlayfs");
+}
+
+TEST(LadderTest, SaysThatNothingRunsInABindMountOfANoexecDataRoot) {
+  const auto warnings_of = [](std::string_view works) {
+    host::HostFacts facts = facts_of(works);
+    facts.is_noexec = true;
+    const DriverChoice choice = choose_driver({}, facts, {}, Cached::images);
+    return fmt::format("{}", fmt::join(choice.warnings, "\n"));
+  };
+  EXPECT_NE(warnings_of("").find("storage driver vfs gives them files of the data root"),
+            std::string::npos);
+  EXPECT_NE(warnings_of("btrfs").find("mounted noexec"), std::string::npos);
+  EXPECT_EQ(warnings_of("overlay2"), ""); // whose mounts have flags of their own
+  EXPECT_EQ(warnings_of("loop"), "");
 }
 
 TEST(StoreTest, IsTheUsersOrTheDataRootsOrTheEnginesOwn) {
