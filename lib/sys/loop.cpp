@@ -1,5 +1,6 @@
 #include <sys/loop.hpp>
 
+#include <sys/dir.hpp>
 #include <sys/file.hpp>
 
 #include <linux/loop.h>
@@ -73,7 +74,21 @@ DeviceNode::~DeviceNode() {
 LoopDevice::LoopDevice(Fd device, std::string path, DeviceNode node)
     : device_(std::move(device)), path_(std::move(path)), node_(std::move(node)) {}
 
-Result<LoopDevice> LoopDevice::attach(const Fd& file) {
+// Whether the device at `path` was free, and is attached now.
+Result<std::optional<Fd>> LoopDevice::take(const std::string& path, const Fd& file) {
+  Fd device = TRY(open_path(path, O_RDWR));
+  auto configured = configure(device, file, LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO);
+  if (!configured && configured.error().is(std::errc::invalid_argument)) {
+    configured = configure(device, file, LO_FLAGS_AUTOCLEAR); // no direct I/O on that file
+  }
+  if (configured) {
+    return std::optional(std::move(device));
+  }
+  const bool is_in_use = configured.error().is(std::errc::device_or_resource_busy);
+  return is_in_use ? Result<std::optional<Fd>>(std::nullopt) : std::move(configured).error();
+}
+
+Result<LoopDevice> LoopDevice::attach_free(const Fd& file) {
   const DeviceNode control_node =
       TRY(DeviceNode::ensure(kControl, S_IFCHR, ::makedev(kMiscMajor, kControlMinor)));
   const Fd control = TRY(open_path(kControl, O_RDWR));
@@ -84,19 +99,39 @@ Result<LoopDevice> LoopDevice::attach(const Fd& file) {
     }
     std::string path = fmt::format("/dev/loop{}", number);
     DeviceNode node = TRY(DeviceNode::ensure(path, S_IFBLK, device_number(number)));
-    Fd device = TRY(open_path(path, O_RDWR));
-    auto configured = configure(device, file, LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO);
-    if (!configured && configured.error().is(std::errc::invalid_argument)) {
-      configured = configure(device, file, LO_FLAGS_AUTOCLEAR); // no direct I/O on that file
-    }
-    if (configured) {
-      return LoopDevice(std::move(device), std::move(path), std::move(node));
-    }
-    if (!configured.error().is(std::errc::device_or_resource_busy)) {
-      return std::move(configured).error();
+    if (auto device = TRY(take(path, file))) {
+      return LoopDevice(std::move(*device), std::move(path), std::move(node));
     }
   }
   return Error("find a free loop device", EBUSY);
+}
+
+// `refusal` is why no other can be had.
+Result<LoopDevice> LoopDevice::attach_given(const Fd& file, Error refusal) {
+  const auto dev = open_dir("/dev");
+  const auto entries = dev ? list_dir(*dev) : dev.error();
+  std::size_t in_use = 0;
+  for (std::size_t i = 0; entries && i < entries->size(); ++i) {
+    const std::string& name = (*entries)[i].name;
+    if (!name.starts_with("loop") || name.find_first_not_of("0123456789", 4) != name.npos) {
+      continue;
+    }
+    std::string path = "/dev/" + name;
+    auto device = take(path, file);
+    if (device && *device) {
+      return LoopDevice(std::move(**device), std::move(path), DeviceNode());
+    }
+    in_use += device ? 1U : 0U;
+  }
+  return in_use == 0
+             ? std::move(refusal)
+             : std::move(refusal).within(fmt::format(
+                   "{} loop devices are in /dev, all in use, and no other can be had", in_use));
+}
+
+Result<LoopDevice> LoopDevice::attach(const Fd& file) {
+  auto attached = attach_free(file);
+  return attached ? std::move(attached) : attach_given(file, std::move(attached).error());
 }
 
 } // namespace dind::sys

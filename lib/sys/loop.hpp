@@ -3,6 +3,7 @@
 #include <base/fd.hpp>
 #include <base/result.hpp>
 
+#include <optional>
 #include <string>
 
 namespace dind::sys {
@@ -18,8 +19,9 @@ public:
 
   void keep() { made_.clear(); }
 
+  DeviceNode() = default; // of a device that was there
+
 private:
-  DeviceNode() = default;
   std::string made_; // empty if it was there
 };
 
@@ -29,12 +31,17 @@ private:
 // file's filesystem where that can do it.
 class LoopDevice {
 public:
+  // To one that is free, by /dev/loop-control; where a container may not use it, or has no more
+  // than some devices, to one of these.
   static Result<LoopDevice> attach(const Fd& file);
 
   const std::string& path() const { return path_; } // "/dev/loop3"
   void keep_node() { node_.keep(); }                // for those who look at the mount later
 
 private:
+  static Result<std::optional<Fd>> take(const std::string& path, const Fd& file);
+  static Result<LoopDevice> attach_free(const Fd& file);
+  static Result<LoopDevice> attach_given(const Fd& file, Error refusal);
   LoopDevice(Fd device, std::string path, DeviceNode node);
 
   Fd device_;

@@ -9,8 +9,11 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include <optional>
 
 namespace dind::sys {
 namespace {
@@ -75,6 +78,41 @@ TEST_F(LoopTest, MakesTheNodesThatDevLacksAndRemovesThem) {
   EXPECT_TRUE(list_dir(dev)->empty());
   EXPECT_TRUE(ok(unmount("/dev")));
   EXPECT_FALSE(is_attached());
+}
+
+// A /dev in which nothing is a device but what is bound on it.
+class GivenDevices {
+public:
+  explicit GivenDevices(const fs::path& all) : all_(all) {
+    EXPECT_TRUE(ok(bind_mount("/dev", all_)));
+    EXPECT_EQ(::mount("tmpfs", "/dev", "tmpfs", MS_NODEV, nullptr), 0);
+  }
+  ~GivenDevices() {
+    EXPECT_TRUE(ok(unmount("/dev")));
+    EXPECT_TRUE(ok(unmount(all_)));
+  }
+  void give(const std::string& name) const {
+    EXPECT_TRUE(ok(replace_file("/dev/" + name, "", 0644, Durable::no)));
+    EXPECT_TRUE(ok(bind_mount(all_ / name, "/dev/" + name)));
+  }
+
+private:
+  fs::path all_;
+};
+
+TEST_F(LoopTest, TakesADeviceThatTheContainerWasGivenWhereItMayHaveNoOther) {
+  std::optional<LoopDevice> probe(LoopDevice::attach(file_).value());
+  probe->keep_node();
+  const std::string free = fs::path(probe->path()).filename().native();
+  const GivenDevices given(dir_.make_dir("dev"));
+  EXPECT_TRUE(fails_with(EACCES, LoopDevice::attach(file_)));
+  given.give(free);
+  EXPECT_TRUE(
+      test::fails_saying("1 loop devices are in /dev, all in use", LoopDevice::attach(file_)));
+  probe.reset(); // detaches it
+  const auto device = LoopDevice::attach(file_);
+  ASSERT_TRUE(ok(device));
+  EXPECT_EQ(device->path(), "/dev/" + free);
 }
 
 TEST_F(LoopTest, TakesNoNodeThatIsSomethingElse) {
