@@ -30,9 +30,17 @@ bool is_ours(const struct stat& found) {
   return found.st_uid == ::geteuid() || found.st_uid == 0;
 }
 
-Error untrusted(const std::string& what) {
+// What is wrong, and what to set. A pod's fsGroup makes a volume's files its group's, and lets it
+// write them.
+Error untrusted(const std::string& what, const struct stat& found) {
+  constexpr const char* kOfFsGroup =
+      ". If a pod's fsGroup did it, set fsGroupChangePolicy: OnRootMismatch";
+  const bool is_groups = is_ours(found) && (found.st_mode & S_IWGRP) != 0 && found.st_gid != 0;
   return Error(
-      fmt::format("{} must be owned by root or by this user, and writable by no other", what),
+      fmt::format("{} must be owned by root or by this user, and writable by no other, but "
+                  "has owner {}, group {} and mode {:o}: chmod go-w{}",
+                  what, found.st_uid, found.st_gid, found.st_mode & 07777U,
+                  is_groups ? kOfFsGroup : ""),
       EPERM);
 }
 
@@ -51,7 +59,7 @@ public:
     const bool others_can_replace =
         (found.st_mode & kWritableByOthers) != 0 && (found.st_mode & S_ISVTX) == 0;
     if (trust == Trust::secret && (!is_ours(found) || others_can_replace)) {
-      return untrusted(name);
+      return untrusted(name, found);
     }
     return folder;
   }
@@ -67,7 +75,7 @@ public:
     const struct stat found = TRY(sys::stat_of(opened));
     const bool others_write = trust == Trust::secret && (found.st_mode & kWritableByOthers) != 0;
     if (!is_ours(link) || !is_ours(found) || !S_ISREG(found.st_mode) || others_write) {
-      return untrusted(label);
+      return untrusted(label, is_ours(link) ? found : link);
     }
     std::string text = TRY(sys::read_all(opened, kPemLimit).within(label));
     return text.empty() ? std::optional<std::string>() : std::optional(std::move(text));

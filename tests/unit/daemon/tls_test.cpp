@@ -225,6 +225,22 @@ TEST_F(TlsTest, RefusesAKeyThatOthersCouldHaveChanged) {
   }
 }
 
+TEST_F(TlsTest, SaysWhatToSetWhereAPodsFsGroupLetsItsGroupWrite) {
+  NEEDS(::geteuid() == 0, "root");
+  ASSERT_TRUE(ok(prepare()));
+  ASSERT_EQ(::chown(path("ca").c_str(), 0, 1000), 0);
+  ::chmod(path("ca").c_str(), 02775);
+  EXPECT_TRUE(fails_saying("group 1000 and mode 2775: chmod go-w. If a pod's fsGroup did it, set "
+                           "fsGroupChangePolicy: OnRootMismatch",
+                           prepare()));
+  ::chmod(path("ca").c_str(), 02755);
+  ASSERT_EQ(::chown(path("ca/key.pem").c_str(), 0, 1000), 0);
+  ::chmod(path("ca/key.pem").c_str(), 0660);
+  EXPECT_TRUE(fails_saying("ca/key.pem must be owned by root", prepare()));
+  ::chmod(path("ca/key.pem").c_str(), 0640);
+  EXPECT_TRUE(ok(prepare()));
+}
+
 TEST_F(TlsTest, RefusesAKeyThatIsNoRegularFile) {
   certs_.make_dir("ca");
   ASSERT_EQ(::mkfifo(path("ca/key.pem").c_str(), 0600), 0);
