@@ -1,5 +1,7 @@
 #include "boot_plot.hpp"
 
+#include <base/utf8.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -55,7 +57,7 @@ const Kind& kind_of(std::string_view phase) {
 
 std::string escaped(std::string_view text) {
   std::string out;
-  for (const char letter : text) {
+  for (const char letter : printable(text)) {
     switch (letter) {
     case '<':
       out += "&lt;";

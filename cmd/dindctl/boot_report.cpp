@@ -1,5 +1,7 @@
 #include "boot_report.hpp"
 
+#include <base/utf8.hpp>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -83,7 +85,7 @@ std::string layers_of(const report::Status& status) {
 }
 
 void put_line(std::string& out, std::string_view label, std::string_view value) {
-  fmt::format_to(std::back_inserter(out), "{:<10} {}\n", label, value);
+  fmt::format_to(std::back_inserter(out), "{:<10} {}\n", label, printable(value));
 }
 
 void put_phases(std::string& out, const std::vector<report::Phase>& phases) {

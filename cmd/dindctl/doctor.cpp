@@ -1,3 +1,4 @@
+#include "show_line.hpp"
 #include "verbs.hpp"
 
 #include <host/doctor.hpp>
@@ -53,7 +54,7 @@ const char* mark_of(host::Grade grade) {
 int run_doctor(const std::string& data_root) {
   int exit_code = kDone;
   for (const auto& finding : host::judge(host::examine(data_root, environment_of_this()))) {
-    fmt::print("{} {:<12} {}\n", mark_of(finding.grade), finding.about, finding.says);
+    show_line("{} {:<12} {}", mark_of(finding.grade), finding.about, finding.says);
     if (finding.grade == host::Grade::trouble) {
       exit_code = kDoesNotHold;
     }

@@ -1,4 +1,5 @@
 #include "failure.hpp"
+#include "show_line.hpp"
 #include "table.hpp"
 #include "verbs.hpp"
 
@@ -81,8 +82,9 @@ void print_for_people(const cache::Cache& cache, const Facts& facts) {
   for (const cache::Layer& layer : manifest.layers) {
     bytes += layer.bytes;
   }
-  fmt::print("{}: {} images, {} layers, {}\n{}\n\n", cache.path().native(), manifest.images.size(),
-             manifest.layers.size(), readable_size(bytes), cache.digest().text());
+  show_line("{}: {} images, {} layers, {}", cache.path().native(), manifest.images.size(),
+            manifest.layers.size(), readable_size(bytes));
+  fmt::print("{}\n\n", cache.digest().text());
   std::vector<Row> rows = {{"IMAGE", "ID", "SIZE", "LAYERS", "DELETIONS", "AT BOOT"}};
   for (const cache::Image& image : manifest.images) {
     const Sum sum = add_up(image, facts);

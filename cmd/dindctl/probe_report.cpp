@@ -1,5 +1,6 @@
 #include "probe_report.hpp"
 
+#include "show_line.hpp"
 #include "table.hpp"
 
 #include <base/json.hpp>
@@ -104,17 +105,17 @@ json::array caches_to_json(const ProbeReport& report) {
 void print_for_people(const ProbeReport& report) {
   const HostFacts& facts = report.facts;
   const bool is_missing = report.probed_at != report.data_root;
-  fmt::print("{} on {}{}\n", report.data_root, facts.data_root_filesystem,
-             is_missing ? fmt::format(" (it does not exist: {} was probed)", report.probed_at)
-                        : "");
+  show_line("{} on {}{}", report.data_root, facts.data_root_filesystem,
+            is_missing ? fmt::format(" (it does not exist: {} was probed)", report.probed_at) : "");
   if (!facts.filesystem_note.empty()) {
-    fmt::print("  {}\n", facts.filesystem_note);
+    show_line("  {}", facts.filesystem_note);
   }
-  fmt::print("  {} free, {}\n", readable_size(facts.free.bytes),
-             counts_inodes(facts.free) ? fmt::format("{} inodes", facts.free.inodes)
-                                       : "inodes without limit");
-  fmt::print("  {}\n", describe_state(report.state));
-  fmt::print("  {} CPUs{}\n\n", facts.cpus, facts.in_user_namespace ? ", in a user namespace" : "");
+  show_line("  {} free, {}", readable_size(facts.free.bytes),
+            counts_inodes(facts.free) ? fmt::format("{} inodes", facts.free.inodes)
+                                      : "inodes without limit");
+  show_line("  {}", describe_state(report.state));
+  show_line("  {} CPUs{}", facts.cpus, facts.in_user_namespace ? ", in a user namespace" : "");
+  fmt::print("\n");
 
   std::vector<Row> rows = {{"RUNG", "HOLDS", "WHY"}};
   for (const Rung& rung : kRungs) {
@@ -122,8 +123,9 @@ void print_for_people(const ProbeReport& report) {
   }
   print_table(rows);
   for (std::size_t i = 0; i < report.caches.size(); ++i) {
-    fmt::print("\n{}{}\n", report.caches[i],
-               facts.caches[i].on_own_root ? ", on this container's own root" : "");
+    fmt::print("\n");
+    show_line("{}{}", report.caches[i],
+              facts.caches[i].on_own_root ? ", on this container's own root" : "");
     rows = {{"STRATEGY", "HOLDS", "WHY"}};
     for (const CacheRung& rung : kCacheRungs) {
       rows.push_back(row_of(rung.name, facts.caches[i].*rung.fact));
@@ -131,20 +133,22 @@ void print_for_people(const ProbeReport& report) {
     print_table(rows);
   }
   for (const std::string& cache : report.unusable) {
-    fmt::print("\n{}\n", cache);
+    fmt::print("\n");
+    show_line("{}", cache);
   }
 
   const seed::DriverChoice& choice = report.choice;
-  fmt::print("\nstorage driver: {} ({})\n",
-             choice.driver.empty() ? "the engine's choice" : choice.driver, choice.why);
+  fmt::print("\n");
+  show_line("storage driver: {} ({})",
+            choice.driver.empty() ? "the engine's choice" : choice.driver, choice.why);
   for (const seed::Refused& rung : choice.refused) {
-    fmt::print("  not {}: {}\n", rung.driver, rung.why);
+    show_line("  not {}: {}", rung.driver, rung.why);
   }
   for (const std::string& warning : choice.warnings) {
-    fmt::print("  {}\n", warning);
+    show_line("  {}", warning);
   }
   if (choice.refusal) {
-    fmt::print("refused: {}\n", choice.refusal->why);
+    show_line("refused: {}", choice.refusal->why);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "failure.hpp"
 #include "settings.hpp"
+#include "show_line.hpp"
 #include "verbs.hpp"
 
 #include <base/log.hpp>
@@ -57,15 +58,15 @@ void print_removals(const boot::Seeding& seeding) {
   const auto& going = seeding.plan.removals.layers;
   for (const Digest& chain_id : going) {
     const store::PresentLayer& layer = layers.at(chain_id);
-    fmt::print("remove  layer {}  {}\n", layer.diff_id.short_hex(),
-               layer.reachable ? "it stands on one that goes" : seed::why_stale(layer));
+    show_line("remove  layer {}  {}", layer.diff_id.short_hex(),
+              layer.reachable ? "it stands on one that goes" : seed::why_stale(layer));
   }
   for (const Digest& chain_id : seeding.plan.removals.files) {
     if (std::find(going.begin(), going.end(), chain_id) != going.end()) {
       continue;
     }
     const store::PresentLayer& layer = layers.at(chain_id);
-    fmt::print("empty   layer {}  {}\n", layer.diff_id.short_hex(), seed::why_stale(layer));
+    show_line("empty   layer {}  {}", layer.diff_id.short_hex(), seed::why_stale(layer));
   }
 }
 
@@ -91,29 +92,27 @@ Told told(const seed::ImageStep& step, seed::SeedPlan::Kind kind) {
 
 void print_plan(const boot::Seeding& seeding) {
   const seed::DriverChoice& driver = seeding.driver;
-  fmt::print("driver  {}  {}\n", driver.driver.empty() ? "(the engine's choice)" : driver.driver,
-             driver.why);
+  show_line("driver  {}  {}", driver.driver.empty() ? "(the engine's choice)" : driver.driver,
+            driver.why);
   if (driver.on_loop) {
-    fmt::print(
-        "        the data root would be put on a loop device, and the host be probed again\n");
+    show_line("        the data root would be put on a loop device, and the host be probed again");
   }
   for (const seed::Refused& rung : driver.refused) {
-    fmt::print("  not   {}  {}\n", rung.driver, rung.why);
+    show_line("  not   {}  {}", rung.driver, rung.why);
   }
   print_removals(seeding);
   if (seeding.plan.kind == seed::SeedPlan::Kind::nothing ||
       seeding.plan.kind == seed::SeedPlan::Kind::impossible) {
-    fmt::print("nothing would be seeded: {}\n", seeding.plan.why);
+    show_line("nothing would be seeded: {}", seeding.plan.why);
     return;
   }
   for (const seed::LayerStep& step : seeding.plan.layers) {
-    fmt::print("{:<9}layer {}  {}\n", seed::name_of(step.method), step.diff_id.short_hex(),
-               step.why);
+    show_line("{:<9}layer {}  {}", seed::name_of(step.method), step.diff_id.short_hex(), step.why);
   }
   for (const seed::ImageStep& step : seeding.plan.images) {
     const cache::Image& image = seeding.caches.open[step.cache].manifest().images[step.image];
     const auto [what, why] = told(step, seeding.plan.kind);
-    fmt::print("{:<9}image {}  {}\n", what, cache::label_of(image), why);
+    show_line("{:<9}image {}  {}", what, cache::label_of(image), why);
   }
 }
 
@@ -149,8 +148,8 @@ int run_materialise(const config::Settings& settings) {
       return fail(kSeedVerb, report.error());
     }
     if (!report->done.empty()) {
-      fmt::print("{}: {} of {} layers were borrowed and are the volume's own now, {} bytes\n",
-                 driver, report->done.size(), layers.size(), progress.bytes.load());
+      show_line("{}: {} of {} layers were borrowed and are the volume's own now, {} bytes", driver,
+                report->done.size(), layers.size(), progress.bytes.load());
     }
     borrowed += report->done.size() + report->failed.size();
     for (const std::string& failure : report->failed) {
@@ -159,7 +158,7 @@ int run_materialise(const config::Settings& settings) {
     }
   }
   if (borrowed == 0) {
-    fmt::print("no layer in {} is borrowed\n", settings.data_root);
+    show_line("no layer in {} is borrowed", settings.data_root);
   }
   return exit_code;
 }

@@ -1,5 +1,7 @@
 #include "table.hpp"
 
+#include "show_line.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,7 +21,7 @@ void print_table(const std::vector<Row>& rows) {
       line += fmt::format("{:<{}}  ", row[i], widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    fmt::print("{}\n", line);
+    show_line("{}", line);
   }
 }
 

@@ -1,4 +1,5 @@
 #include "failure.hpp"
+#include "show_line.hpp"
 #include "verbs.hpp"
 
 #include <cache/reader.hpp>
@@ -90,7 +91,7 @@ int check_list(const cache::Manifest& manifest, const std::string& path) {
       return fail(kVerifyVerb, Error(found.error()).within(path));
     }
     if (!*found) {
-      fmt::print("{} is not in the cache\n", reference);
+      show_line("{} is not in the cache", reference);
       code = kDoesNotHold;
     }
   }
@@ -120,12 +121,12 @@ int run_verify(const std::string& path, const std::string& list) {
     return fail(kVerifyVerb, Error(flaws.error()).within(path));
   }
   for (const cache::Flaw& flaw : *flaws) {
-    fmt::print("{}: {}\n", flaw.path, flaw.what);
+    show_line("{}: {}", flaw.path, flaw.what);
     code = kDoesNotHold;
   }
   if (code == kDone) {
-    fmt::print("{}: {} images and {} layers are whole\n", path, cache->manifest().images.size(),
-               cache->manifest().layers.size());
+    show_line("{}: {} images and {} layers are whole", path, cache->manifest().images.size(),
+              cache->manifest().layers.size());
   }
   return code;
 }

@@ -47,7 +47,7 @@ using ByMethod = std::vector<std::pair<std::string, std::uint64_t>>;
 json::object print_methods(const ByMethod& counts) {
   json::object members;
   for (const auto& [method, count] : counts) {
-    members[method] = count;
+    members[printable(method)] = count;
   }
   return members;
 }
@@ -55,7 +55,7 @@ json::object print_methods(const ByMethod& counts) {
 json::array phases_of(const Status& status) {
   json::array items;
   for (const Phase& phase : status.phases) {
-    items.push_back({{"name", phase.name},
+    items.push_back({{"name", printable(phase.name)},
                      {"start_ms", tenths(phase.start_ms)},
                      {"duration_ms", tenths(phase.duration_ms)}});
   }
@@ -133,8 +133,8 @@ std::string print_status(const Status& status) {
     result = name_of(*status.result);
   }
   const json::object document = {{"version", kStatusVersion},
-                                 {"dind_init", status.dind_init},
-                                 {"boot_id", status.boot_id},
+                                 {"dind_init", printable(status.dind_init)},
+                                 {"boot_id", printable(status.boot_id)},
                                  {"pid", status.pid},
                                  {"start_ticks", status.start_ticks},
                                  {"state", name_of(status.state)},
@@ -142,10 +142,10 @@ std::string print_status(const Status& status) {
                                  {"state_reason", printable(status.state_reason)},
                                  {"restarts", status.restarts},
                                  {"result", result},
-                                 {"engine", status.engine},
-                                 {"store", status.store},
-                                 {"driver", status.driver},
-                                 {"strategy", status.strategy},
+                                 {"engine", printable(status.engine)},
+                                 {"store", printable(status.store)},
+                                 {"driver", printable(status.driver)},
+                                 {"strategy", printable(status.strategy)},
                                  {"reason", printable(status.reason)},
                                  {"images", status.images},
                                  {"images_missing", texts(status.images_missing)},

@@ -169,6 +169,32 @@ def check_closed_input(typist, scratch):
         typist.fails(IO_ERROR, "standard input: ", *arguments, stdin=None, preexec_fn=lambda: os.close(0))
 
 
+def check_terminal(typist, scratch):
+    """What a terminal would obey reaches it as text only, wherever it is from."""
+    obeyed = "x\x1b]0;pwned\x07\x7f\u009b2J\nFAKE: line"
+    status = reference_test.status_of_this("ready", "degraded")
+    for key in ("dind_init", "state_reason", "engine", "store", "driver", "strategy", "reason", "api"):
+        status[key] = obeyed
+    status["images_missing"] = status["warnings"] = [obeyed]
+    status["phases"] = [{"name": obeyed, "start_ms": 0, "duration_ms": 1}]
+    status["layers_by_method"] = {obeyed: 1}
+    (scratch / "run").mkdir()
+    (scratch / "run/status.json").write_text(json.dumps(status), encoding="ascii")
+    root = scratch / obeyed
+    root.mkdir()
+    by_run_dir = ["--run-dir", f"{scratch}/run"]
+    calls = [["status", *by_run_dir], ["status", "--json", *by_run_dir], ["plot", *by_run_dir], ["live", *by_run_dir],
+             ["ready", "--seeded", *by_run_dir], ["probe", "--data-root", str(root)], ["doctor", "--data-root", str(root)]]
+    if os.geteuid() == 0:
+        calls += [["seed", "--dry-run", "--data-root", str(root)], ["seed", "--materialise", "--data-root", str(root)],
+                  ["inspect", str(root)], ["verify", str(root)]]
+    for call in calls:
+        ran = typist.type(*call)
+        said = ran.stdout + ran.stderr
+        expect(not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", said), f"dindctl {call[0]} prints controls: {said!r}")
+        expect("\nFAKE" not in said, f"dindctl {call[0]} prints a line of another's: {said!r}")
+
+
 def check_completions(typist, scratch):
     """What each shell takes, as far as it is installed, and completes."""
     scripts = {}
@@ -221,6 +247,7 @@ def main():
                 continue
             check_output(typist, verb, lambda verb=verb: [verb, *printing[verb]()])
         check_documented_codes(typist, scratch)
+        check_terminal(typist, scratch)
         check_completions(typist, scratch)
         check_manual(typist, verbs)
         if os.geteuid() == 0:
