@@ -87,6 +87,7 @@ stage_crash() {
   configure release
   cmake --build --preset release --target dindctl killat treelist
   tests/crash/kill.sh --every "$([ -n "$full" ] && echo 1 || echo 7)"
+  tests/crash/faults.sh --every "$([ -n "$full" ] && echo 1 || echo 7)"
   tests/crash/cut.sh --every "$([ -n "$full" ] && echo 3 || echo 20)"
   tests/crash/kill.sh --store containerd --every "$([ -n "$full" ] && echo 1 || echo 17)"
   tests/crash/cut.sh --store containerd --every "$([ -n "$full" ] && echo 3 || echo 50)"

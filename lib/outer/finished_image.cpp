@@ -209,6 +209,11 @@ Result<void> store_oci_layout(const Fd& layout, const Fd& draft, const FinishedI
   const Fd lock = TRY(lock_layout(layout));
   const std::string before = TRY(read_index(layout));
   const std::string index = TRY(add_to_index(before, image));
+  // First, and out of the draft: whatever ends this from here on leaves a layout, which the next
+  // run adds to.
+  const std::string marker = images::kOciLayoutFile;
+  TRY(sys::replace_file_at({draft, marker}, kLayoutText, 0644, sys::Durable::no));
+  TRY(sys::rename_at({draft, marker}, {layout, marker}));
   const std::string blobs_name = "blobs";
   const std::string sha_name = "sha256";
   TRY(sys::ensure_dir_at({layout, blobs_name}, 0755));
@@ -218,7 +223,6 @@ Result<void> store_oci_layout(const Fd& layout, const Fd& draft, const FinishedI
   for (const auto& [digest, size] : blobs_of(image)) {
     TRY(sys::rename_at({draft, digest.hex()}, {sha, digest.hex()}));
   }
-  TRY(sys::replace_file_at({layout, images::kOciLayoutFile}, kLayoutText, 0644, sys::Durable::no));
   return sys::replace_file_at({layout, images::kOciIndex}, index, 0644, sys::Durable::yes);
 }
 

@@ -1,4 +1,5 @@
 // killat N CALLS COMMAND [ARGUMENT]...
+// killat N:ERRNO CALLS COMMAND [ARGUMENT]...
 // killat ask CALLS COMMAND [ARGUMENT]...
 //
 // Runs a command and kills it, all of its threads and children, with SIGKILL just before the N-th
@@ -7,6 +8,8 @@
 // run to its end. The file CALLS gets one line a call, the last one is that of the kill.
 // Exits with 137 if the command was killed so, else as the command did. It has a mount
 // namespace of its own, so that what a killed command has mounted is gone.
+//
+// With an errno, a number, nothing is killed: the N-th call fails with that, and is not made.
 //
 // With `ask` nothing is killed: before each call the command stands still until a byte comes from
 // standard input, so that whoever reads CALLS, a pipe, may do something in between.
@@ -22,6 +25,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -175,10 +179,39 @@ const char* name_of(std::uint64_t number) {
   return "?";
 }
 
+// What is done at which call.
+struct Plan {
+  unsigned long victim = 0;
+  long failure = 0; // an errno; 0: the victim is killed
+  bool asking = false;
+};
+
+Plan parse_plan(const char* text) {
+  Plan plan;
+  char* end = nullptr;
+  plan.asking = std::strcmp(text, "ask") == 0;
+  plan.victim = std::strtoul(text, &end, 10);
+  plan.failure = *end == ':' ? std::strtol(end + 1, nullptr, 10) : 0;
+  return plan;
+}
+
+// The call at which `thread` stands is passed over, and answers with `failure`.
+void refuse(pid_t thread, long failure) {
+  user_regs_struct registers{};
+  if (::ptrace(PTRACE_GETREGS, thread, nullptr, &registers) == -1) {
+    die("killat: read registers");
+  }
+  registers.orig_rax = static_cast<unsigned long long>(-1);
+  registers.rax = static_cast<unsigned long long>(-failure);
+  if (::ptrace(PTRACE_SETREGS, thread, nullptr, &registers) == -1) {
+    die("killat: write registers");
+  }
+}
+
 class Tracer {
 public:
-  Tracer(pid_t command, unsigned long victim, bool asking, std::FILE* calls)
-      : command_(command), victim_(victim), asking_(asking), calls_(calls) {}
+  Tracer(pid_t command, const Plan& plan, std::FILE* calls)
+      : command_(command), plan_(plan), calls_(calls) {}
 
   int run() {
     begin();
@@ -235,11 +268,14 @@ private:
     }
     if (is_mutating(thread, stop)) {
       std::fprintf(calls_, "%s\n", name_of(stop.seccomp.nr));
-      if (++count_ == victim_) {
+      if (++count_ == plan_.victim && plan_.failure == 0) {
         kill_all(); // while it stands before the call, which is then never made
         return;
       }
-      if (asking_) {
+      if (count_ == plan_.victim) {
+        refuse(thread, plan_.failure);
+      }
+      if (plan_.asking) {
         std::fflush(calls_);
         std::ignore = std::getchar(); // at its end, the command goes on without questions
       }
@@ -260,8 +296,7 @@ private:
   }
 
   pid_t command_;
-  unsigned long victim_;
-  bool asking_;
+  Plan plan_;
   std::FILE* calls_;
   std::set<pid_t> threads_;
   unsigned long count_ = 0;
@@ -287,7 +322,6 @@ int main(int argc, char** argv) {
   if (command == 0) {
     become(argv + 3);
   }
-  const bool asking = std::strcmp(argv[1], "ask") == 0;
-  const int exit_code = Tracer(command, std::strtoul(argv[1], nullptr, 10), asking, calls).run();
+  const int exit_code = Tracer(command, parse_plan(argv[1]), calls).run();
   return std::fclose(calls) == 0 ? exit_code : kBroken;
 }

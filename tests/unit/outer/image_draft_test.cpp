@@ -1,5 +1,6 @@
 #include <outer/image_draft.hpp>
 
+#include <archive/sha256.hpp>
 #include <base/json.hpp>
 #include <support/expect.hpp>
 #include <support/layer.hpp>
@@ -111,6 +112,19 @@ TEST_F(ImageDraftTest, SweepsWhatAKilledFirstRunHasLeftAndLeavesTheLivingAlone) 
   EXPECT_TRUE(ok(make("docker-archive", "file")));
   EXPECT_FALSE(dir_.has(".file-0123abcd"));
   EXPECT_TRUE(dir_.has(".file-not-ours"));
+}
+
+TEST_F(ImageDraftTest, AddsToTheLayoutThatAFailedFirstRunHasLeft) {
+  {
+    const auto draft = draft_of("oci", "out");
+    ASSERT_TRUE(ok(draft));
+    FinishedImage image = image_in(**draft, "a:1").value();
+    image.manifest.digest = archive::sha256_of("not in the draft");
+    bake::Progress progress(bake::ProgressStyle::none, STDERR_FILENO);
+    EXPECT_FALSE((*draft)->store(image, progress, stop_));
+  }
+  EXPECT_TRUE(dir_.has("out/blobs"));
+  EXPECT_TRUE(ok(make("oci", "out")));
 }
 
 TEST_F(ImageDraftTest, RefusesATargetItCouldNotAddTo) {
