@@ -187,7 +187,9 @@ std::optional<Reason> seed_layers(const Seeding& seeding, const config::Settings
   auto done = make_layers(seeding, settings);
   if (!done) {
     publish_nothing(seeding.plan, seeding.caches, settings.seed, board);
-    return Reason{std::move(done).error().within("seed " + settings.data_root).describe()};
+    Reason failure{std::move(done).error().within("seed " + settings.data_root).describe()};
+    board.status().reason = failure.why;
+    return failure;
   }
   publish(*done, seeding.plan, seeding.driver, board);
   return seed::failure_of(*done);

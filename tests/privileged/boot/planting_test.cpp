@@ -13,13 +13,16 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace dind::boot {
@@ -87,6 +90,43 @@ const std::vector<Kind>& kinds() {
          ASSERT_EQ(::chown(file.c_str(), 12345, 12345), 0);
        }}};
   return all;
+}
+
+// Does something to a file again and again as long as it lives, as a container does that is still
+// there.
+class Meanwhile {
+public:
+  using Deed = void (*)(const std::string& file);
+  Meanwhile(Deed deed, const path& file)
+      : thread_([this, deed, name = file.native()] {
+          while (!is_over_) {
+            deed(name);
+          }
+        }) {}
+  ~Meanwhile() {
+    is_over_ = true;
+    thread_.join();
+  }
+
+private:
+  std::atomic<bool> is_over_ = false;
+  std::thread thread_;
+};
+
+// It is gone half of the time.
+void come_and_go(const std::string& file) {
+  std::ignore = ::rename(file.c_str(), (file + ".away").c_str());
+  std::ignore = ::rename((file + ".away").c_str(), file.c_str());
+}
+
+// It grows, shrinks, and is something else in between.
+void change(const std::string& file) {
+  const Fd opened(::open(file.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (opened) {
+    std::ignore = ::pwrite(opened.get(), "[[[[[[[[[[[[[[[[", 16, 8);
+    std::ignore = ::ftruncate(opened.get(), 1 << 20);
+    std::ignore = ::ftruncate(opened.get(), 4);
+  }
 }
 
 // A data root as a boot left it, with a container, in which one file is replaced.
@@ -212,6 +252,27 @@ protected:
     }
   }
 
+  void boot_while(const std::string& strategy, Meanwhile::Deed deed) {
+    const auto before = test::list_tree(outside_.path());
+    const auto cache_before = test::list_tree(builder_.dir().path());
+    for (const auto& [file, may_be_cold] : files()) {
+      for (const bool is_rebooted : {false, true}) {
+        SCOPED_TRACE(fmt::format("{}, {}{}", file, strategy, is_rebooted ? ", rebooted" : ""));
+        make_root(strategy);
+        if (is_rebooted) {
+          reboot_kernel();
+        }
+        {
+          const Meanwhile meanwhile(deed, root_ / file);
+          const report::Outcome outcome = boot();
+          EXPECT_TRUE(outcome == report::Outcome::ok || !board_.status().reason.empty());
+        }
+      }
+      EXPECT_EQ(test::list_tree(outside_.path()), before) << file;
+      EXPECT_EQ(test::list_tree(builder_.dir().path()), cache_before) << file;
+    }
+  }
+
   test::CacheBuilder builder_;
   const TempDir dir_;
   const TempDir outside_;
@@ -229,6 +290,16 @@ TEST_F(PlantingTest, NothingInTheVolumeOfBorrowedLayersHoldsABootUpOrLeadsItOut)
 
 TEST_F(PlantingTest, NothingInTheVolumeOfCopiedLayersHoldsABootUpOrLeadsItOut) {
   boot_with_each("copy");
+}
+
+TEST_F(PlantingTest, AFileThatVanishesWhileItIsReadHoldsNoBootUp) {
+  boot_while("link", come_and_go);
+  boot_while("copy", come_and_go);
+}
+
+TEST_F(PlantingTest, AFileThatChangesWhileItIsReadHoldsNoBootUp) {
+  boot_while("link", change);
+  boot_while("copy", change);
 }
 
 } // namespace
