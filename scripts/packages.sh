@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a purpose needs, and that are not there yet:
-#   scripts/packages.sh [build|checks|coverage|images|e2e|valgrind]...     (build)
+#   scripts/packages.sh [build|checks|fuzz|coverage|images|e2e|valgrind]...     (build)
 set -euo pipefail
 
 build=(
@@ -19,6 +19,7 @@ checks=(
   fish groff-base zsh                                # read completions and manual pages
   golang-go golang-github-coreos-bbolt-dev           # bbolt itself, beside lib/bolt
 )
+fuzz=(clang-14 libclang-rt-14-dev bzip2 xz-utils zstd)
 coverage=(clang-14 libclang-rt-14-dev llvm-14)
 images=(debootstrap busybox-static jq iproute2) # stand-ins and an engine to run them
 e2e=(
@@ -31,6 +32,7 @@ for purpose in "${@:-build}"; do
   case "$purpose" in
     build) wanted+=("${build[@]}") ;;
     checks) wanted+=("${checks[@]}") ;;
+    fuzz) wanted+=("${fuzz[@]}") ;;
     coverage) wanted+=("${coverage[@]}") ;;
     images) wanted+=("${images[@]}") ;;
     e2e) wanted+=("${e2e[@]}") ;;

@@ -5,8 +5,9 @@
 #
 #   scripts/test.sh [--full] [STAGE]...
 #
-# Stages: style headers asan release soak crash e2e, which run beside each other; those that are named, one by one.
-# --full adds dev (the same tests without sanitizers), tsan, tidy, valgrind, every kill of crash and every cell of e2e.
+# Stages: style headers asan fuzz release soak crash e2e, which run beside each other; those that are named, one by one.
+# --full adds dev (the same tests without sanitizers), tsan, tidy, valgrind, every kill of crash, every cell of e2e, and
+# a minute for each fuzzer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,9 +16,9 @@ stages=()
 for argument in "$@"; do
   case "$argument" in
     --full) full=1 ;;
-    style | headers | dev | asan | tsan | tidy | valgrind | release | soak | crash | e2e) stages+=("$argument") ;;
+    style | headers | dev | asan | fuzz | tsan | tidy | valgrind | release | soak | crash | e2e) stages+=("$argument") ;;
     *)
-      sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+      sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
       exit 64
       ;;
   esac
@@ -56,6 +57,7 @@ stage_dev() {
 }
 stage_asan() { build_and_test asan 'unit|privileged|lint'; }
 stage_tsan() { build_and_test tsan 'unit|privileged'; }
+stage_fuzz() { scripts/fuzz.sh --seconds "$([ -n "$full" ] && echo 60 || echo 3)"; }
 stage_tidy() {
   configure dev
   scripts/tidy.sh build/dev
@@ -127,8 +129,8 @@ low_lane() {
 
 # The images that end-to-end tests stand on need no program of ours, so they are made while the programs are.
 run_lanes() {
-  local sources=(style headers asan) pid_of_world pid_of_programs
-  if [ -n "$full" ]; then sources=(style headers dev asan tsan tidy valgrind); fi
+  local sources=(style headers asan fuzz) pid_of_world pid_of_programs
+  if [ -n "$full" ]; then sources=(style headers dev asan fuzz tsan tidy valgrind); fi
   low_lane sources "${sources[@]}" &
   lane world world &
   pid_of_world=$!

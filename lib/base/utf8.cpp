@@ -88,8 +88,8 @@ std::string to_utf8(std::string_view text) {
 
 std::string utf16_to_utf8(std::string_view bytes, ByteOrder order) {
   const auto unit_at = [&](std::size_t at) -> std::uint32_t {
-    const auto first = static_cast<unsigned char>(bytes[at]);
-    const auto second = static_cast<unsigned char>(bytes[at + 1]);
+    const std::uint32_t first = static_cast<unsigned char>(bytes[at]);
+    const std::uint32_t second = static_cast<unsigned char>(bytes[at + 1]);
     return order == ByteOrder::big ? first << 8U | second : second << 8U | first;
   };
   std::string out;

@@ -1,16 +1,21 @@
+#include <fuzz/target.hpp>
+
 #include <archive/compression.hpp>
 
-#include <vector>
+#include <array>
 
-extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
-  dind::archive::MemorySource source({reinterpret_cast<const char*>(data), size});
-  const auto stream = dind::archive::decompress(source);
+namespace dind::fuzz {
+namespace {
+
+void run_compression(std::string_view input) {
+  archive::MemorySource source(input);
+  const auto stream = archive::decompress(source);
   if (!stream) {
-    return 0;
+    return;
   }
   // A few bytes may stand for gigabytes.
   constexpr std::size_t kLimit = 16U << 20U;
-  std::vector<std::byte> chunk(4096);
+  std::array<std::byte, 4096> chunk{};
   for (std::size_t total = 0; total < kLimit;) {
     const auto got = stream->source->read(chunk);
     if (!got || *got == 0) {
@@ -18,5 +23,9 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     }
     total += *got;
   }
-  return 0;
 }
+
+const Target kTargetCompression("compression", run_compression);
+
+} // namespace
+} // namespace dind::fuzz
