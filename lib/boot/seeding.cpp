@@ -179,12 +179,22 @@ Result<seed::SeedReport> make_layers(const Seeding& seeding, const config::Setti
   return seed::execute(execution, seeding.root.dir, progress);
 }
 
+// A volume may hold more than there is memory for, and dockerd starts without images.
+template <typename Work>
+auto in_memory(const std::string& doing, const Work& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return Error(doing, ENOMEM);
+  }
+}
+
 // Returns why not all images are there.
 std::optional<Reason> seed_layers(const Seeding& seeding, const config::Settings& settings,
                                   report::StatusBoard& board) {
   board.begin("seed");
   board.enter(report::State::seeding);
-  auto done = make_layers(seeding, settings);
+  auto done = in_memory("make layers", [&] { return make_layers(seeding, settings); });
   if (!done) {
     publish_nothing(seeding.plan, seeding.caches, settings.seed, board);
     Reason failure{std::move(done).error().within("seed " + settings.data_root).describe()};
@@ -233,22 +243,13 @@ Seeding cold(const Error& error, report::StatusBoard& board) {
   return seeding;
 }
 
-// A volume may hold more than there is memory for, and dockerd starts without images.
-Result<Seeding> prepared_in_memory(const config::Settings& settings, Mode mode,
-                                   report::StatusBoard& board) {
-  try {
-    return prepare_seeding(settings, mode, board);
-  } catch (const std::bad_alloc&) {
-    return Error("look at " + settings.data_root, ENOMEM);
-  }
-}
-
 } // namespace
 
 Result<Seeding> seed_data_root(const config::Settings& settings, Mode mode,
                                report::StatusBoard& board, const PlanListener& planned) {
   board.begin("probe");
-  auto prepared = prepared_in_memory(settings, mode, board);
+  auto prepared = in_memory("look at " + settings.data_root,
+                            [&] { return prepare_seeding(settings, mode, board); });
   if (!prepared) {
     return prepared.error().is(std::errc::device_or_resource_busy) ? std::move(prepared)
                                                                    : cold(prepared.error(), board);
