@@ -13,21 +13,22 @@ table='
 base:       | boost/json/.*
 sys:        base | boost/filesystem/.* spawn.cpp=boost/process/.*
 archive:    base sys | boost/filesystem/path.hpp bzlib.h lzma.h zlib.h zstd.h zstd_errors.h openssl/sha.h
+tar_split:  base sys archive |
 init:       base sys |
 bolt:       base sys |
 config:     base sys |
 clone:      base sys |
 host:       base sys | boost/filesystem/path.hpp
-cache:      base sys archive | boost/filesystem/path.hpp
-blobs:      base sys archive cache | boost/filesystem/path.hpp blob_server.cpp=fuse3/fuse_lowlevel.h
-store:      base sys archive clone cache | boost/filesystem/path.hpp
-containerd: base sys bolt archive cache store |
+cache:      base sys archive tar_split | boost/filesystem/path.hpp
+blobs:      base sys archive tar_split cache | boost/filesystem/path.hpp blob_server.cpp=fuse3/fuse_lowlevel.h
+store:      base sys archive tar_split clone cache | boost/filesystem/path.hpp
+containerd: base sys bolt archive tar_split cache store |
 images:     base sys archive cache | boost/filesystem/path.hpp
-bake:       base sys archive cache images | boost/filesystem/path.hpp
+bake:       base sys archive tar_split cache images | boost/filesystem/path.hpp
 outer:      base sys archive cache images bake | boost/filesystem/path.hpp
 report:     base sys host | boost/filesystem/path.hpp
 daemon:     base sys config | boost/filesystem/path.hpp exchange.cpp=boost/(beast|asio|system)/.* certificates.cpp=openssl/.*
-seed:       base sys archive config clone cache host store containerd | boost/filesystem/path.hpp
+seed:       base sys archive tar_split config clone cache host store containerd | boost/filesystem/path.hpp
 supervise:  base sys init config host blobs report store daemon seed | boost/filesystem/path.hpp
 boot:       base sys init config host cache blobs store containerd report daemon seed supervise | boost/filesystem/path.hpp
 dind-init:  base boot |

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <archive/compression.hpp>
-#include <archive/tar_split_writer.hpp>
 #include <base/fd.hpp>
+#include <tar_split/writer.hpp>
 
 namespace dind::bake {
 
-// Compresses what TarSplitWriter says into a file as it comes.
+// Compresses what tar_split::Writer says into a file as it comes.
 class TarSplitFile {
 public:
   explicit TarSplitFile(const Fd& file)
@@ -14,7 +14,7 @@ public:
   TarSplitFile(const TarSplitFile&) = delete;
   TarSplitFile& operator=(const TarSplitFile&) = delete;
 
-  archive::TarSplitWriter& observer() { return split_; }
+  tar_split::Writer& observer() { return split_; }
   Result<void> finish();
 
 private:
@@ -23,7 +23,7 @@ private:
 
   const Fd& file_;
   archive::GzipWriter gzip_;
-  archive::TarSplitWriter split_;
+  tar_split::Writer split_;
 };
 
 } // namespace dind::bake

@@ -22,7 +22,7 @@ Result<std::unique_ptr<LayerBlob>> LayerBlob::open(const Fd& cache, const Digest
 
 LayerBlob::LayerBlob(Fd tree, Fd tar_split, std::uint64_t bytes)
     : tree_(std::move(tree)), tar_split_(std::move(tar_split)), bytes_(bytes),
-      open_payload_(archive::payloads_in(tree_)), checkpoints_(tar_split_) {}
+      open_payload_(tar_split::payloads_in(tree_)), checkpoints_(tar_split_) {}
 
 Result<std::size_t> LayerBlob::read(std::uint64_t offset, std::span<std::byte> into) {
   if (offset >= bytes_) {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <archive/split_payload.hpp>
 #include <base/digest.hpp>
 #include <base/fd.hpp>
 #include <base/result.hpp>
 #include <blobs/tar_cursor.hpp>
+#include <tar_split/payload.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -48,7 +48,7 @@ private:
   const Fd tree_;
   const Fd tar_split_;
   const std::uint64_t bytes_;
-  const archive::OpenPayload open_payload_;
+  const tar_split::OpenPayload open_payload_;
   Checkpoints checkpoints_;
 
   std::mutex mutex_;                                // of what follows

@@ -26,9 +26,9 @@ Result<void> skip(InflatedFile& json, std::uint64_t count) {
   return {};
 }
 
-std::uint64_t size_of(const archive::SplitItem& item) {
-  const auto* segment = std::get_if<archive::SplitSegment>(&item);
-  return segment ? segment->bytes.size() : std::get<archive::SplitFile>(item).size;
+std::uint64_t size_of(const tar_split::Item& item) {
+  const auto* segment = std::get_if<tar_split::Segment>(&item);
+  return segment ? segment->bytes.size() : std::get<tar_split::File>(item).size;
 }
 
 } // namespace
@@ -68,7 +68,7 @@ void Checkpoints::add(Checkpoint checkpoint) {
 }
 
 TarCursor::TarCursor(const Checkpoint& from, std::uint64_t bytes, Checkpoints& checkpoints,
-                     const archive::OpenPayload& open_payload)
+                     const tar_split::OpenPayload& open_payload)
     : json_(from.json), json_start_(json_.offset()), lines_(json_, from.line), bytes_(bytes),
       checkpoints_(checkpoints), open_payload_(open_payload), begin_(from.tar_at),
       end_(from.tar_at) {}
@@ -87,7 +87,7 @@ Result<void> TarCursor::read(std::uint64_t offset, std::span<std::byte> into) {
 }
 
 Result<void> TarCursor::advance() {
-  std::optional<archive::SplitItem> next = TRY(lines_.next());
+  std::optional<tar_split::Item> next = TRY(lines_.next());
   if (!next) {
     return input_error("the tar-split ends at byte {} of {}", end_, bytes_);
   }
@@ -117,13 +117,13 @@ Result<void> TarCursor::lay_checkpoint() {
 }
 
 Result<std::size_t> TarCursor::read_item(std::uint64_t offset, std::span<std::byte> into) {
-  if (const auto* segment = std::get_if<archive::SplitSegment>(&item_)) {
+  if (const auto* segment = std::get_if<tar_split::Segment>(&item_)) {
     std::memcpy(into.data(), segment->bytes.data() + offset, into.size());
     return into.size();
   }
   if (!payload_) {
     payload_.emplace(
-        TRY(archive::SplitPayload::open(std::get<archive::SplitFile>(item_), open_payload_)));
+        TRY(tar_split::Payload::open(std::get<tar_split::File>(item_), open_payload_)));
   }
   return payload_->read(offset, into);
 }

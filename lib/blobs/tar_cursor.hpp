@@ -1,10 +1,10 @@
 #pragma once
 
-#include <archive/split_payload.hpp>
-#include <archive/tar_split_reader.hpp>
 #include <base/fd.hpp>
 #include <base/result.hpp>
 #include <blobs/inflated_file.hpp>
+#include <tar_split/payload.hpp>
+#include <tar_split/reader.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -47,7 +47,7 @@ class TarCursor {
 public:
   // `checkpoints` and `open_payload` must outlive the cursor. The tar has `bytes`.
   TarCursor(const Checkpoint& from, std::uint64_t bytes, Checkpoints& checkpoints,
-            const archive::OpenPayload& open_payload);
+            const tar_split::OpenPayload& open_payload);
 
   // The first byte that can still be read.
   std::uint64_t at() const { return begin_; }
@@ -62,15 +62,15 @@ private:
 
   InflatedFile json_;
   const std::uint64_t json_start_; // where `lines_` began to read
-  archive::TarSplitReader lines_;
+  tar_split::Reader lines_;
   const std::uint64_t bytes_;
   Checkpoints& checkpoints_;
-  const archive::OpenPayload& open_payload_;
+  const tar_split::OpenPayload& open_payload_;
   std::optional<InflatedFile> place_; // of the next checkpoint, once a line ends there or behind it
 
-  archive::SplitItem item_;                      // the one that is read
-  std::optional<archive::SplitPayload> payload_; // of it, once it is read
-  std::uint64_t begin_;                          // of the item, in the tar
+  tar_split::Item item_;                      // the one that is read
+  std::optional<tar_split::Payload> payload_; // of it, once it is read
+  std::uint64_t begin_;                       // of the item, in the tar
   std::uint64_t end_;
 };
 

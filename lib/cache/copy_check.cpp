@@ -3,10 +3,10 @@
 #include <archive/byte_source.hpp>
 #include <archive/compression.hpp>
 #include <archive/sha256.hpp>
-#include <archive/split_payload.hpp>
 #include <archive/tar_reader.hpp>
-#include <archive/tar_split_source.hpp>
 #include <cache/expected_tree.hpp>
+#include <tar_split/payload.hpp>
+#include <tar_split/tar_source.hpp>
 
 #include <string>
 #include <utility>
@@ -18,7 +18,7 @@ namespace {
 Result<Digest> replay(const Fd& tar_split, const Fd& files, ExpectedTree& expected) {
   archive::FdSource file(tar_split);
   const auto json = TRY(archive::decompress(file));
-  archive::TarSplitSource made(*json.source, archive::payloads_in(files));
+  tar_split::TarSource made(*json.source, tar_split::payloads_in(files));
   archive::HashingSource tar(made);
   archive::TarReader reader(tar);
   while (const auto entry = TRY(reader.next())) {

@@ -3,8 +3,6 @@
 #include <archive/compression.hpp>
 #include <archive/member_path.hpp>
 #include <archive/sha256.hpp>
-#include <archive/tar_split_reader.hpp>
-#include <archive/tar_split_source.hpp>
 #include <base/utf8.hpp>
 #include <cache/canary.hpp>
 #include <cache/expected_tree.hpp>
@@ -12,6 +10,8 @@
 #include <sys/file.hpp>
 #include <sys/workers.hpp>
 #include <sys/xattr.hpp>
+#include <tar_split/reader.hpp>
+#include <tar_split/tar_source.hpp>
 
 #include <algorithm>
 #include <array>
@@ -61,7 +61,7 @@ private:
 Result<void> read_through(const Fd& tar_split) {
   archive::FdSource file(tar_split);
   const auto json = TRY(archive::decompress(file));
-  archive::TarSplitReader reader(*json.source);
+  tar_split::Reader reader(*json.source);
   while (TRY(reader.next())) {
   }
   return {};
@@ -163,7 +163,7 @@ private:
     archive::FdSource file(tar_split);
     const auto json = TRY(archive::decompress(file));
     std::string opened;
-    archive::TarSplitSource made(*json.source, [&](const std::string& name) -> Result<Fd> {
+    tar_split::TarSource made(*json.source, [&](const std::string& name) -> Result<Fd> {
       opened = TRY(archive::clean_path(name));
       return sys::open_within(tree, opened, O_RDONLY | O_NONBLOCK);
     });

@@ -2,7 +2,7 @@
 
 #include <archive/compression.hpp>
 #include <archive/sha256.hpp>
-#include <archive/tar_split_source.hpp>
+#include <tar_split/tar_source.hpp>
 #include <store/layout.hpp>
 #include <store/tree.hpp>
 #include <sys/dir.hpp>
@@ -69,7 +69,7 @@ Result<void> make_file(const NewFile& file, const std::function<Result<void>(con
 Result<std::uint64_t> write_tar(const LayerFiles& layer, const Fd& to) {
   archive::FdSource compressed(layer.tar_split);
   const auto json = TRY(archive::decompress(compressed));
-  archive::TarSplitSource tar(*json.source, archive::payloads_in(layer.files));
+  tar_split::TarSource tar(*json.source, tar_split::payloads_in(layer.files));
   archive::HashingSource hashed(tar);
   const std::uint64_t bytes = TRY(copy_to(hashed, to));
   return hashed.finish() == layer.diff_id ? Result<std::uint64_t>(bytes)

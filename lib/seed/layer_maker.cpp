@@ -2,7 +2,7 @@
 
 #include <archive/compression.hpp>
 #include <archive/sha256.hpp>
-#include <archive/tar_split_source.hpp>
+#include <tar_split/tar_source.hpp>
 
 #include <tuple>
 
@@ -81,7 +81,7 @@ Result<void> LayerMaker::unpack(const LayerStep& step,
   const Fd compressed = TRY(cache.open_tar_split(step.diff_id));
   archive::FdSource file(compressed);
   const auto json = TRY(archive::decompress(file));
-  archive::TarSplitSource tar(*json.source, archive::payloads_in(tree));
+  tar_split::TarSource tar(*json.source, tar_split::payloads_in(tree));
   InterruptibleSource stoppable(tar, settings_.interrupted);
   archive::HashingSource hashed(stoppable);
   const auto check = [&]() -> Result<void> {

@@ -2,10 +2,10 @@
 
 #include <archive/compression.hpp>
 #include <archive/sha256.hpp>
-#include <archive/tar_split_source.hpp>
 #include <archive/tar_writer.hpp>
 #include <base/json.hpp>
 #include <sys/file.hpp>
+#include <tar_split/tar_source.hpp>
 
 #include <optional>
 #include <utility>
@@ -36,7 +36,7 @@ public:
     layer->tree_ = TRY(cache.open_tree(diff_id));
     layer->compressed_ = TRY(cache.open_tar_split(diff_id));
     layer->json_ = TRY(archive::decompress(layer->file_));
-    layer->tar_.emplace(*layer->json_.source, archive::payloads_in(layer->tree_));
+    layer->tar_.emplace(*layer->json_.source, tar_split::payloads_in(layer->tree_));
     layer->hashed_.emplace(*layer->tar_);
     return std::unique_ptr<archive::ByteSource>(std::move(layer));
   }
@@ -63,7 +63,7 @@ private:
   Fd compressed_;
   archive::FdSource file_;
   archive::Decompressed json_;
-  std::optional<archive::TarSplitSource> tar_;
+  std::optional<tar_split::TarSource> tar_;
   std::optional<archive::HashingSource> hashed_;
   bool checked_ = false;
 };

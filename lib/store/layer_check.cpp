@@ -1,10 +1,8 @@
 #include <store/layer_check.hpp>
 
 #include <archive/compression.hpp>
-#include <archive/crc64.hpp>
 #include <archive/member_path.hpp>
 #include <archive/sha256.hpp>
-#include <archive/tar_split_reader.hpp>
 #include <cache/manifest.hpp>
 #include <cache/reader.hpp>
 #include <store/layout.hpp>
@@ -13,6 +11,8 @@
 #include <sys/extents.hpp>
 #include <sys/file.hpp>
 #include <sys/xattr.hpp>
+#include <tar_split/crc64.hpp>
+#include <tar_split/reader.hpp>
 
 #include <fmt/format.h>
 
@@ -263,7 +263,7 @@ private:
     const Fd own = TRY(open_tar_split(dir));
     archive::FdSource file(truth_.tar_split ? *truth_.tar_split : own);
     const auto json = TRY(archive::decompress(file));
-    archive::TarSplitReader items(*json.source);
+    tar_split::Reader items(*json.source);
     std::deque<ParentDirs> parents;
     for (const Fd& place : places) {
       parents.emplace_back(place, ParentDirs::Links::follow); // as an engine's layer was unpacked
@@ -275,17 +275,17 @@ private:
       if (!item) {
         return tar_bytes;
       }
-      if (const auto* member = std::get_if<archive::SplitFile>(&*item)) {
+      if (const auto* member = std::get_if<tar_split::File>(&*item)) {
         tar_bytes += member->size;
         TRY(member_in(parents, *member));
       } else {
-        tar_bytes += std::get<archive::SplitSegment>(*item).bytes.size();
+        tar_bytes += std::get<tar_split::Segment>(*item).bytes.size();
       }
     }
   }
 
   // What is wrong in the place that has the most of it.
-  Result<void> member_in(std::deque<ParentDirs>& places, const archive::SplitFile& member) {
+  Result<void> member_in(std::deque<ParentDirs>& places, const tar_split::File& member) {
     std::optional<Error> flaw;
     for (ParentDirs& parents : places) {
       auto found = member_of(parents, member);
@@ -299,7 +299,7 @@ private:
     return flaw ? Result<void>(*std::move(flaw)) : Result<void>();
   }
 
-  Result<void> member_of(ParentDirs& parents, const archive::SplitFile& member) {
+  Result<void> member_of(ParentDirs& parents, const tar_split::File& member) {
     const std::string path = TRY(archive::clean_path(member.name));
     const std::string name = path.substr(path.rfind('/') + 1);
     if (path.empty() || path == ".") {
@@ -333,8 +333,8 @@ private:
   // A file may have its size before its data: blocks that were set aside, and never
   // written, read as zeros. Where there are some, or the filesystem does not tell, all of it is
   // read.
-  Result<void> content_of(const Fd& file, const archive::SplitFile& member) const {
-    archive::Crc64Iso sum;
+  Result<void> content_of(const Fd& file, const tar_split::File& member) const {
+    tar_split::Crc64Iso sum;
     const bool is_read = TRY(read_doubtful(file, member.size, sum));
     return !is_read || sum.value() == member.crc64 ? Result<void>()
                                                    : input_error("its content is not whole");

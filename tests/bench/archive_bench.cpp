@@ -1,11 +1,11 @@
 #include <archive/compression.hpp>
-#include <archive/crc64.hpp>
 #include <archive/sha256.hpp>
-#include <archive/tar_split_reader.hpp>
-#include <archive/tar_split_writer.hpp>
 #include <support/layer.hpp>
 #include <support/tar_builder.hpp>
 #include <support/temp_dir.hpp>
+#include <tar_split/crc64.hpp>
+#include <tar_split/reader.hpp>
+#include <tar_split/writer.hpp>
 
 #include <sys/dir.hpp>
 #include <sys/spawn.hpp>
@@ -50,7 +50,7 @@ const std::string& layer() {
 
 std::string split_of(const std::string& tar) {
   std::string json;
-  archive::TarSplitWriter writer([&json](std::string_view text) -> Result<void> {
+  tar_split::Writer writer([&json](std::string_view text) -> Result<void> {
     json += text;
     return {};
   });
@@ -69,7 +69,7 @@ void set_bytes(benchmark::State& state, std::size_t bytes) {
 void crc64(benchmark::State& state) {
   const std::string data(static_cast<std::size_t>(state.range(0)), 'x');
   for ([[maybe_unused]] auto _ : state) {
-    archive::Crc64Iso crc;
+    tar_split::Crc64Iso crc;
     crc.update(std::as_bytes(std::span(data)));
     benchmark::DoNotOptimize(crc.value());
   }
@@ -120,7 +120,7 @@ void read_tar_split(benchmark::State& state) {
   const std::string json = split_of(layer());
   for ([[maybe_unused]] auto _ : state) {
     archive::MemorySource source(json);
-    archive::TarSplitReader reader(source);
+    tar_split::Reader reader(source);
     while (must(reader.next())) {
     }
   }

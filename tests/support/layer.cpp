@@ -3,9 +3,9 @@
 #include <archive/disk_tree.hpp>
 #include <archive/layer_rules.hpp>
 #include <archive/member_path.hpp>
-#include <archive/tar_split_source.hpp>
-#include <archive/tar_split_writer.hpp>
 #include <sys/xattr.hpp>
+#include <tar_split/tar_source.hpp>
+#include <tar_split/writer.hpp>
 
 namespace dind::test {
 
@@ -49,7 +49,7 @@ Result<void> set_any_xattr(sys::At at, const std::string& /*path*/, const archiv
 Result<std::string> unpack(std::string_view tar, const Fd& root, archive::Marks& marks,
                            const archive::SetXattr& set_xattr) {
   std::string json;
-  archive::TarSplitWriter split([&json](std::string_view text) -> Result<void> {
+  tar_split::Writer split([&json](std::string_view text) -> Result<void> {
     json += text;
     return {};
   });
@@ -64,7 +64,7 @@ Result<std::string> unpack(std::string_view tar, const Fd& root, archive::Marks&
 
 Result<std::string> make_again(std::string_view tar_split, const Fd& root) {
   archive::MemorySource json(tar_split);
-  archive::TarSplitSource tar(json, [&root](const std::string& name) -> Result<Fd> {
+  tar_split::TarSource tar(json, [&root](const std::string& name) -> Result<Fd> {
     const std::string path = TRY(archive::clean_path(name));
     return sys::open_within(root, path, O_RDONLY);
   });

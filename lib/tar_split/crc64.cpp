@@ -1,10 +1,10 @@
-#include <archive/crc64.hpp>
+#include <tar_split/crc64.hpp>
 
 #include <array>
 #include <bit>
 #include <cstring>
 
-namespace dind::archive {
+namespace dind::tar_split {
 namespace {
 
 constexpr std::uint64_t kPolynomial = 0xd800000000000000U; // ISO 3309, reflected
@@ -68,4 +68,4 @@ void Crc64Iso::update(std::span<const std::byte> bytes) {
   state_ = state;
 }
 
-} // namespace dind::archive
+} // namespace dind::tar_split

@@ -1,11 +1,11 @@
-#include <archive/crc64.hpp>
+#include <tar_split/crc64.hpp>
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <string>
 
-namespace dind::archive {
+namespace dind::tar_split {
 namespace {
 
 std::uint64_t crc_of(std::string_view text) {
@@ -39,4 +39,4 @@ TEST(Crc64IsoTest, GivesTheSameInPiecesOfEveryLengthAsByteByByte) {
 }
 
 } // namespace
-} // namespace dind::archive
+} // namespace dind::tar_split

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <archive/crc64.hpp>
-#include <archive/tar_split_reader.hpp>
 #include <base/fd.hpp>
 #include <base/result.hpp>
+#include <tar_split/crc64.hpp>
+#include <tar_split/reader.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include <span>
 #include <string>
 
-namespace dind::archive {
+namespace dind::tar_split {
 
 // Opens the payload of a file by its name in the tar.
 using OpenPayload = std::function<Result<Fd>(const std::string& name)>;
@@ -22,9 +22,9 @@ OpenPayload payloads_in(const Fd& tree);
 // The content of a file that tar-split names. One that is no regular file, or is shorter or longer
 // than tar-split says, is an error, and so is another checksum where all of it is read in order:
 // of the read that reaches the end. Each names the file.
-class SplitPayload {
+class Payload {
 public:
-  static Result<SplitPayload> open(SplitFile file, const OpenPayload& open);
+  static Result<Payload> open(File file, const OpenPayload& open);
 
   std::uint64_t size() const { return file_.size; }
   // Reads at least a byte, and nothing beyond the end; `offset` lies before that, and `into` is
@@ -32,13 +32,13 @@ public:
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into);
 
 private:
-  SplitPayload(SplitFile file, Fd fd) : file_(std::move(file)), fd_(std::move(fd)) {}
+  Payload(File file, Fd fd) : file_(std::move(file)), fd_(std::move(fd)) {}
   Result<void> check(std::uint64_t offset, std::span<const std::byte> bytes);
 
-  SplitFile file_;
+  File file_;
   Fd fd_;
   Crc64Iso checksum_;
   std::uint64_t summed_ = 0; // how far from the start
 };
 
-} // namespace dind::archive
+} // namespace dind::tar_split

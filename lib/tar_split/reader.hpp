@@ -9,29 +9,29 @@
 #include <string>
 #include <variant>
 
-namespace dind::archive {
+namespace dind::tar_split {
 
-struct SplitSegment {
+struct Segment {
   std::string bytes;
 };
-struct SplitFile {
+struct File {
   std::string name; // raw bytes, as the tar spells it
   std::uint64_t size = 0;
   std::uint64_t crc64 = 0; // of the payload; 0 where size is 0
 };
-using SplitItem = std::variant<SplitSegment, SplitFile>;
+using Item = std::variant<Segment, File>;
 
 // Reads tar-split JSON lines (already decompressed). Lines are bounded (8 MiB) and
 // must count their positions from `position` on.
-class TarSplitReader {
+class Reader {
 public:
   // `json` must outlive the reader.
-  explicit TarSplitReader(ByteSource& json, std::uint64_t position = 0);
-  ~TarSplitReader();
-  TarSplitReader(const TarSplitReader&) = delete;
-  TarSplitReader& operator=(const TarSplitReader&) = delete;
+  explicit Reader(archive::ByteSource& json, std::uint64_t position = 0);
+  ~Reader();
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
 
-  Result<std::optional<SplitItem>> next();
+  Result<std::optional<Item>> next();
 
   // Behind the last item: its place in `json`, from where this began to read, and its position.
   std::uint64_t offset() const;
@@ -42,4 +42,4 @@ private:
   std::unique_ptr<State> state_;
 };
 
-} // namespace dind::archive
+} // namespace dind::tar_split

@@ -1,22 +1,22 @@
 #pragma once
 
 #include <archive/byte_source.hpp>
-#include <archive/split_payload.hpp>
 #include <base/result.hpp>
+#include <tar_split/payload.hpp>
 
 #include <cstddef>
 #include <memory>
 #include <span>
 
-namespace dind::archive {
+namespace dind::tar_split {
 
 // The tar itself, made again from tar-split and payloads, which are held against
-// it as SplitPayload says.
-class TarSplitSource final : public ByteSource {
+// it as Payload says.
+class TarSource final : public archive::ByteSource {
 public:
   // `json` must outlive the source.
-  TarSplitSource(ByteSource& json, OpenPayload open_payload);
-  ~TarSplitSource() override;
+  TarSource(archive::ByteSource& json, OpenPayload open_payload);
+  ~TarSource() override;
   // Fills `into` unless the tar ends.
   Result<std::size_t> read(std::span<std::byte> into) override;
 
@@ -25,4 +25,4 @@ private:
   std::unique_ptr<State> state_;
 };
 
-} // namespace dind::archive
+} // namespace dind::tar_split

@@ -1,4 +1,4 @@
-#include <archive/split_payload.hpp>
+#include <tar_split/payload.hpp>
 
 #include <archive/byte_source.hpp>
 #include <archive/member_path.hpp>
@@ -10,16 +10,16 @@
 
 #include <utility>
 
-namespace dind::archive {
+namespace dind::tar_split {
 
 OpenPayload payloads_in(const Fd& tree) {
   return [&tree](const std::string& name) -> Result<Fd> {
-    const std::string path = TRY(clean_path(name));
+    const std::string path = TRY(archive::clean_path(name));
     return sys::open_within(tree, path, O_RDONLY | O_NONBLOCK);
   };
 }
 
-Result<SplitPayload> SplitPayload::open(SplitFile file, const OpenPayload& open) {
+Result<Payload> Payload::open(File file, const OpenPayload& open) {
   auto opened = open(file.name);
   if (!opened) {
     return std::move(opened).error().within(printable(file.name));
@@ -32,11 +32,11 @@ Result<SplitPayload> SplitPayload::open(SplitFile file, const OpenPayload& open)
     return input_error("{}: {} bytes instead of {}", printable(file.name), found.st_size,
                        file.size);
   }
-  return SplitPayload(std::move(file), std::move(opened).value());
+  return Payload(std::move(file), std::move(opened).value());
 }
 
-Result<std::size_t> SplitPayload::read(std::uint64_t offset, std::span<std::byte> into) {
-  RangeSource range(fd_, offset, file_.size - offset);
+Result<std::size_t> Payload::read(std::uint64_t offset, std::span<std::byte> into) {
+  archive::RangeSource range(fd_, offset, file_.size - offset);
   const auto got = range.read(into);
   if (!got) {
     return Error(got.error()).within(printable(file_.name));
@@ -45,7 +45,7 @@ Result<std::size_t> SplitPayload::read(std::uint64_t offset, std::span<std::byte
   return *got;
 }
 
-Result<void> SplitPayload::check(std::uint64_t offset, std::span<const std::byte> bytes) {
+Result<void> Payload::check(std::uint64_t offset, std::span<const std::byte> bytes) {
   if (offset != summed_) {
     return {};
   }
@@ -58,4 +58,4 @@ Result<void> SplitPayload::check(std::uint64_t offset, std::span<const std::byte
   return {};
 }
 
-} // namespace dind::archive
+} // namespace dind::tar_split

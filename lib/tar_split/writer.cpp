@@ -1,13 +1,13 @@
-#include <archive/tar_split_writer.hpp>
+#include <tar_split/writer.hpp>
 
-#include <archive/crc64.hpp>
 #include <archive/member_path.hpp>
 #include <base/base64.hpp>
 #include <base/utf8.hpp>
+#include <tar_split/crc64.hpp>
 
 #include <unordered_set>
 
-namespace dind::archive {
+namespace dind::tar_split {
 namespace {
 
 constexpr std::size_t kOutputSize = 64U << 10U;
@@ -63,7 +63,7 @@ void append_number(std::string& text, std::uint64_t number) {
 
 } // namespace
 
-struct TarSplitWriter::State {
+struct Writer::State {
   explicit State(Output to) : output(std::move(to)) {}
 
   Result<void> write_segment();
@@ -82,7 +82,7 @@ struct TarSplitWriter::State {
   std::unordered_set<std::string> seen;
 };
 
-Result<void> TarSplitWriter::State::end_line() {
+Result<void> Writer::State::end_line() {
   text += ",\"position\":";
   append_number(text, position++);
   text += "}\n";
@@ -93,7 +93,7 @@ Result<void> TarSplitWriter::State::end_line() {
   return {};
 }
 
-Result<void> TarSplitWriter::State::write_segment() {
+Result<void> Writer::State::write_segment() {
   if (segment.empty()) {
     return {};
   }
@@ -104,7 +104,7 @@ Result<void> TarSplitWriter::State::write_segment() {
   return end_line();
 }
 
-Result<void> TarSplitWriter::State::write_file() {
+Result<void> Writer::State::write_file() {
   in_payload = false;
   text += "{\"type\":1";
   if (!is_utf8(name)) {
@@ -132,12 +132,11 @@ Result<void> TarSplitWriter::State::write_file() {
   return end_line();
 }
 
-TarSplitWriter::TarSplitWriter(Output output)
-    : state_(std::make_unique<State>(std::move(output))) {}
+Writer::Writer(Output output) : state_(std::make_unique<State>(std::move(output))) {}
 
-TarSplitWriter::~TarSplitWriter() = default;
+Writer::~Writer() = default;
 
-Result<void> TarSplitWriter::raw(std::span<const std::byte> bytes) {
+Result<void> Writer::raw(std::span<const std::byte> bytes) {
   State& state = *state_;
   if (state.in_payload) {
     TRY(state.write_file());
@@ -154,9 +153,9 @@ Result<void> TarSplitWriter::raw(std::span<const std::byte> bytes) {
   return {};
 }
 
-Result<void> TarSplitWriter::member(const TarEntry& entry) {
+Result<void> Writer::member(const archive::TarEntry& entry) {
   State& state = *state_;
-  if (!state.seen.insert(lexically_clean(entry.name)).second) {
+  if (!state.seen.insert(archive::lexically_clean(entry.name)).second) {
     return input_error("duplicate entry {}", printable(entry.name));
   }
   TRY(state.write_segment());
@@ -167,19 +166,19 @@ Result<void> TarSplitWriter::member(const TarEntry& entry) {
   return state.size == 0 ? state.write_file() : Result<void>();
 }
 
-Result<void> TarSplitWriter::payload(std::span<const std::byte> bytes) {
+Result<void> Writer::payload(std::span<const std::byte> bytes) {
   state_->checksum.update(bytes);
   return {};
 }
 
-Result<void> TarSplitWriter::end() {
+Result<void> Writer::end() {
   TRY(raw({}));
   TRY(state_->write_segment());
   state_->trailing = true;
   return {};
 }
 
-Result<void> TarSplitWriter::finish() {
+Result<void> Writer::finish() {
   TRY(end());
   if (!state_->text.empty()) {
     TRY(state_->output(state_->text));
@@ -188,4 +187,4 @@ Result<void> TarSplitWriter::finish() {
   return {};
 }
 
-} // namespace dind::archive
+} // namespace dind::tar_split

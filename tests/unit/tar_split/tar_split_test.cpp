@@ -1,14 +1,14 @@
-#include <archive/tar_split_reader.hpp>
-#include <archive/tar_split_source.hpp>
-#include <archive/tar_split_writer.hpp>
 #include <support/expect.hpp>
 #include <support/layer.hpp>
 #include <support/tar_builder.hpp>
 #include <support/temp_dir.hpp>
+#include <tar_split/reader.hpp>
+#include <tar_split/tar_source.hpp>
+#include <tar_split/writer.hpp>
 
 #include <gtest/gtest.h>
 
-namespace dind::archive {
+namespace dind::tar_split {
 namespace {
 
 using test::fails_saying;
@@ -22,22 +22,22 @@ using test::unpack;
 // The tar-split of a tar, without unpacking it.
 Result<std::string> split_of(std::string_view tar) {
   std::string json;
-  TarSplitWriter writer([&json](std::string_view text) -> Result<void> {
+  Writer writer([&json](std::string_view text) -> Result<void> {
     json += text;
     return {};
   });
-  MemorySource source(tar);
-  TarReader reader(source, &writer);
+  archive::MemorySource source(tar);
+  archive::TarReader reader(source, &writer);
   while (TRY(reader.next())) {
   }
   TRY(writer.finish());
   return json;
 }
 
-std::vector<SplitItem> items_of(std::string_view json) {
-  MemorySource source(json);
-  TarSplitReader reader(source);
-  std::vector<SplitItem> items;
+std::vector<Item> items_of(std::string_view json) {
+  archive::MemorySource source(json);
+  Reader reader(source);
+  std::vector<Item> items;
   while (auto item = reader.next().value()) {
     items.push_back(*std::move(item));
   }
@@ -45,8 +45,8 @@ std::vector<SplitItem> items_of(std::string_view json) {
 }
 
 Result<void> read_all_items(std::string_view json) {
-  MemorySource source(json);
-  TarSplitReader reader(source);
+  archive::MemorySource source(json);
+  Reader reader(source);
   while (TRY(reader.next())) {
   }
   return {};
@@ -61,7 +61,7 @@ std::string lines_without_payload(std::string json) {
   return json;
 }
 
-TEST(TarSplitWriterTest, WritesWhatDockerdWrites) {
+TEST(WriterTest, WritesWhatDockerdWrites) {
   const std::string tar = TarBuilder()
                               .directory("./dir/")
                               .file("dir/123", "123456789")
@@ -81,31 +81,31 @@ TEST(TarSplitWriterTest, WritesWhatDockerdWrites) {
 )");
 }
 
-TEST(TarSplitWriterTest, PutsPaddingExtensionsAndHeaderOfAMemberIntoOneSegment) {
+TEST(WriterTest, PutsPaddingExtensionsAndHeaderOfAMemberIntoOneSegment) {
   const std::string tar =
       TarBuilder().file("a", "abc").add({.name = "b", .pax = {{"path", "long"}}}).finish();
   const auto items = items_of(split_of(tar).value());
   ASSERT_EQ(items.size(), 5U);
-  EXPECT_EQ(std::get<SplitSegment>(items[0]).bytes, tar.substr(0, 512));
-  EXPECT_EQ(std::get<SplitSegment>(items[2]).bytes, tar.substr(512 + 3, 509 + 3 * 512));
-  EXPECT_EQ(std::get<SplitFile>(items[3]).name, "long");
-  EXPECT_EQ(std::get<SplitSegment>(items[4]).bytes, std::string(1024, '\0'));
+  EXPECT_EQ(std::get<Segment>(items[0]).bytes, tar.substr(0, 512));
+  EXPECT_EQ(std::get<Segment>(items[2]).bytes, tar.substr(512 + 3, 509 + 3 * 512));
+  EXPECT_EQ(std::get<File>(items[3]).name, "long");
+  EXPECT_EQ(std::get<Segment>(items[4]).bytes, std::string(1024, '\0'));
 }
 
-TEST(TarSplitWriterTest, GivesGlobalHeadersAnEntryAndTrailersSegmentsOfAMebibyte) {
+TEST(WriterTest, GivesGlobalHeadersAnEntryAndTrailersSegmentsOfAMebibyte) {
   const std::string tar =
       TarBuilder().pax({{"comment", "x"}}, 'g').finish() + std::string((1U << 20U) + 10, '\0');
   const auto items = items_of(split_of(tar).value());
   ASSERT_EQ(items.size(), 5U);
-  EXPECT_EQ(std::get<SplitFile>(items[1]).name, "pax_global_header");
+  EXPECT_EQ(std::get<File>(items[1]).name, "pax_global_header");
   // dockerd, too, counts the padding of a global header to what follows.
-  EXPECT_EQ(std::get<SplitSegment>(items[0]).bytes.size(), 512U + 13U);
-  EXPECT_EQ(std::get<SplitSegment>(items[2]).bytes.size(), 499U + 1024U);
-  EXPECT_EQ(std::get<SplitSegment>(items[3]).bytes.size(), 1U << 20U);
-  EXPECT_EQ(std::get<SplitSegment>(items[4]).bytes.size(), 10U);
+  EXPECT_EQ(std::get<Segment>(items[0]).bytes.size(), 512U + 13U);
+  EXPECT_EQ(std::get<Segment>(items[2]).bytes.size(), 499U + 1024U);
+  EXPECT_EQ(std::get<Segment>(items[3]).bytes.size(), 1U << 20U);
+  EXPECT_EQ(std::get<Segment>(items[4]).bytes.size(), 10U);
 }
 
-TEST(TarSplitWriterTest, EscapesNamesAsGoDoes) {
+TEST(WriterTest, EscapesNamesAsGoDoes) {
   const std::string tar = TarBuilder()
                               .file("<a>&\"\\\t\n\r\b\f\x01\x7f", "")
                               .file("\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa\xc3\xa9", "")
@@ -120,34 +120,34 @@ TEST(TarSplitWriterTest, EscapesNamesAsGoDoes) {
   EXPECT_NE(json.find(R"("name_raw":"cmF3/w==")"), std::string::npos);
   EXPECT_NE(json.find(R"("name_raw":"aGFsZuKA")"), std::string::npos);
   const auto items = items_of(json);
-  EXPECT_EQ(std::get<SplitFile>(items[1]).name, "<a>&\"\\\t\n\r\b\f\x01\x7f");
-  EXPECT_EQ(std::get<SplitFile>(items[3]).name, "\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa\xc3\xa9");
-  EXPECT_EQ(std::get<SplitFile>(items[5]).name, "raw\xff");
+  EXPECT_EQ(std::get<File>(items[1]).name, "<a>&\"\\\t\n\r\b\f\x01\x7f");
+  EXPECT_EQ(std::get<File>(items[3]).name, "\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa\xc3\xa9");
+  EXPECT_EQ(std::get<File>(items[5]).name, "raw\xff");
 }
 
-TEST(TarSplitWriterTest, RefusesNamesThatAreTheSameOnceCleaned) {
+TEST(WriterTest, RefusesNamesThatAreTheSameOnceCleaned) {
   EXPECT_TRUE(fails_saying("duplicate entry ./a/",
                            split_of(TarBuilder().file("a", "").directory("./a/").finish())));
 }
 
-TEST(TarSplitWriterTest, KeepsTheDataOfWhiteoutsThatShouldHaveNone) {
+TEST(WriterTest, KeepsTheDataOfWhiteoutsThatShouldHaveNone) {
   const std::string tar = TarBuilder().file(".wh.x", "odd").finish();
   const auto items = items_of(split_of(tar).value());
-  EXPECT_EQ(std::get<SplitFile>(items[1]).size, 0U);
+  EXPECT_EQ(std::get<File>(items[1]).size, 0U);
   const TempDir dir;
   EXPECT_EQ(make_again(split_of(tar).value(), dir.fd()).value(), tar);
 }
 
-TEST(TarSplitReaderTest, ReadsWhatOtherJsonWritersMayWrite) {
+TEST(ReaderTest, ReadsWhatOtherJsonWritersMayWrite) {
   const auto items =
       items_of("{ \"position\" : 0, \"type\": 1, \"payload\": null, \"name\": \"a\\u00e9\\/\" }\r\n"
                R"({"type":2,"payload":"YQ==","position":1})");
   ASSERT_EQ(items.size(), 2U);
-  EXPECT_EQ(std::get<SplitFile>(items[0]).name, "a\xc3\xa9/");
-  EXPECT_EQ(std::get<SplitSegment>(items[1]).bytes, "a");
+  EXPECT_EQ(std::get<File>(items[0]).name, "a\xc3\xa9/");
+  EXPECT_EQ(std::get<Segment>(items[1]).bytes, "a");
 }
 
-TEST(TarSplitReaderTest, RefusesWhatIsNoTarSplit) {
+TEST(ReaderTest, RefusesWhatIsNoTarSplit) {
   const char* lines[] = {
       "",
       "x",
@@ -173,12 +173,12 @@ TEST(TarSplitReaderTest, RefusesWhatIsNoTarSplit) {
   }
 }
 
-TEST(TarSplitReaderTest, BoundsItsLines) {
+TEST(ReaderTest, BoundsItsLines) {
   const std::string line = R"({"type":2,"payload":")" + std::string(9U << 20U, 'A');
   EXPECT_TRUE(fails_saying("longer than", read_all_items(line)));
 }
 
-class TarSplitSourceTest : public testing::Test {
+class TarSourceTest : public testing::Test {
 protected:
   void SetUp() override {
     auto unpacked = unpack(tar_, dir_.fd(), marks_);
@@ -197,13 +197,13 @@ protected:
   std::string json_;
 };
 
-TEST_F(TarSplitSourceTest, MakesTheTarAgain) {
+TEST_F(TarSourceTest, MakesTheTarAgain) {
   EXPECT_EQ(make_again(json_, dir_.fd()).value(), tar_);
 }
 
-TEST_F(TarSplitSourceTest, FillsWhatItIsGiven) {
-  MemorySource json(json_);
-  TarSplitSource source(json, [this](const std::string& name) {
+TEST_F(TarSourceTest, FillsWhatItIsGiven) {
+  archive::MemorySource json(json_);
+  TarSource source(json, [this](const std::string& name) {
     return sys::open_beneath(dir_.fd(), name, O_RDONLY);
   });
   std::string all;
@@ -215,18 +215,18 @@ TEST_F(TarSplitSourceTest, FillsWhatItIsGiven) {
   EXPECT_EQ(all, tar_);
 }
 
-TEST_F(TarSplitSourceTest, NamesAFileWhoseContentChanged) {
+TEST_F(TarSourceTest, NamesAFileWhoseContentChanged) {
   dir_.write("d/small", "some CONTENT");
   EXPECT_TRUE(
       fails_saying("d/small: its content has another checksum", make_again(json_, dir_.fd())));
 }
 
-TEST_F(TarSplitSourceTest, NamesAFileWhoseSizeChanged) {
+TEST_F(TarSourceTest, NamesAFileWhoseSizeChanged) {
   dir_.write("d/small", "some content and more");
   EXPECT_TRUE(fails_saying("d/small: 21 bytes instead of 12", make_again(json_, dir_.fd())));
 }
 
-TEST_F(TarSplitSourceTest, NamesAFileThatIsGoneOrNone) {
+TEST_F(TarSourceTest, NamesAFileThatIsGoneOrNone) {
   const std::string small = "d/small";
   ASSERT_TRUE(ok(sys::unlink_at({dir_.fd(), small})));
   EXPECT_TRUE(fails_saying("d/small: ", make_again(json_, dir_.fd())));
@@ -235,4 +235,4 @@ TEST_F(TarSplitSourceTest, NamesAFileThatIsGoneOrNone) {
 }
 
 } // namespace
-} // namespace dind::archive
+} // namespace dind::tar_split

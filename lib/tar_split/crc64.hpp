@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-namespace dind::archive {
+namespace dind::tar_split {
 
 // Go's crc64 with the ISO polynomial (reflected 0xd800000000000000, all ones in
 // and out): what tar-split keeps of each payload. Check value of "123456789":
@@ -18,4 +18,4 @@ private:
   std::uint64_t state_ = ~std::uint64_t{0};
 };
 
-} // namespace dind::archive
+} // namespace dind::tar_split

@@ -1,4 +1,4 @@
-#include <archive/tar_split_reader.hpp>
+#include <tar_split/reader.hpp>
 
 #include <archive/read_buffer.hpp>
 #include <base/base64.hpp>
@@ -6,7 +6,7 @@
 
 #include <charconv>
 
-namespace dind::archive {
+namespace dind::tar_split {
 namespace {
 
 constexpr std::size_t kMaxLine = 8U << 20U;
@@ -139,12 +139,12 @@ Result<Line> LineParser::parse() {
   return line;
 }
 
-Result<SplitItem> to_segment(const Line& line) {
-  return SplitItem(SplitSegment{TRY(base64_decode(line.payload.value_or("")))});
+Result<Item> to_segment(const Line& line) {
+  return Item(Segment{TRY(base64_decode(line.payload.value_or("")))});
 }
 
-Result<SplitItem> to_file(Line line) {
-  SplitFile file;
+Result<Item> to_file(Line line) {
+  File file;
   file.name = std::move(line.name);
   if (!line.name_raw.empty()) {
     file.name = TRY(base64_decode(line.name_raw));
@@ -160,10 +160,10 @@ Result<SplitItem> to_file(Line line) {
   for (const char byte : checksum) {
     file.crc64 = file.crc64 << 8U | static_cast<unsigned char>(byte);
   }
-  return SplitItem(std::move(file));
+  return Item(std::move(file));
 }
 
-Result<SplitItem> to_item(std::string_view text, std::uint64_t position) {
+Result<Item> to_item(std::string_view text, std::uint64_t position) {
   Line line = TRY(LineParser(text).parse());
   if (line.position < 0 || static_cast<std::uint64_t>(line.position) != position) {
     return input_error("position {} is out of order", line.position);
@@ -180,23 +180,23 @@ Result<SplitItem> to_item(std::string_view text, std::uint64_t position) {
 
 } // namespace
 
-struct TarSplitReader::State {
-  State(ByteSource& json, std::uint64_t first) : input(json), position(first) {}
+struct Reader::State {
+  State(archive::ByteSource& json, std::uint64_t first) : input(json), position(first) {}
 
   Result<std::optional<std::string_view>> read_line();
 
-  ReadBuffer input;
+  archive::ReadBuffer input;
   std::size_t used = 0; // of the input, by the line handed out last
   std::string joined;   // a line that is in more than one piece
   std::uint64_t position;
 };
 
 // The next line without its newline. It stays valid until the next call.
-Result<std::optional<std::string_view>> TarSplitReader::State::read_line() {
+Result<std::optional<std::string_view>> Reader::State::read_line() {
   joined.clear();
   for (;;) {
     input.use(std::exchange(used, 0));
-    const std::span<const std::byte> bytes = TRY(input.peek_some(kReadSize));
+    const std::span<const std::byte> bytes = TRY(input.peek_some(archive::kReadSize));
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const std::size_t newline = text.find('\n');
     const std::string_view piece = text.substr(0, newline);
@@ -217,23 +217,23 @@ Result<std::optional<std::string_view>> TarSplitReader::State::read_line() {
   }
 }
 
-TarSplitReader::TarSplitReader(ByteSource& json, std::uint64_t position)
+Reader::Reader(archive::ByteSource& json, std::uint64_t position)
     : state_(std::make_unique<State>(json, position)) {}
 
-TarSplitReader::~TarSplitReader() = default;
+Reader::~Reader() = default;
 
-std::uint64_t TarSplitReader::offset() const {
+std::uint64_t Reader::offset() const {
   return state_->input.offset() + state_->used;
 }
 
-std::uint64_t TarSplitReader::position() const {
+std::uint64_t Reader::position() const {
   return state_->position;
 }
 
-Result<std::optional<SplitItem>> TarSplitReader::next() {
+Result<std::optional<Item>> Reader::next() {
   const std::optional<std::string_view> line = TRY(state_->read_line());
   if (!line) {
-    return std::optional<SplitItem>();
+    return std::optional<Item>();
   }
   const std::uint64_t position = state_->position++;
   auto item = to_item(*line, position);
@@ -243,4 +243,4 @@ Result<std::optional<SplitItem>> TarSplitReader::next() {
   return std::optional(std::move(item).value());
 }
 
-} // namespace dind::archive
+} // namespace dind::tar_split
