@@ -42,6 +42,7 @@ struct BakeArguments {
   std::vector<std::string> copies;
   std::string platform = images::host_platform();
   std::string progress = "auto";
+  bool blobs = false;
   bool strict = false;
 };
 
@@ -93,7 +94,8 @@ int run_bake(const BakeArguments& arguments) {
     }
   }
   const auto report =
-      bake::bake(**writer, *collection, progress, stop_flag(), on_refusal(arguments.strict));
+      bake::bake(**writer, *collection, progress, stop_flag(), on_refusal(arguments.strict),
+                 arguments.blobs ? bake::Blobs::carried : bake::Blobs::left_out);
   progress.finish();
   if (!report) {
     for (const std::string& warning : collection->warnings()) {
@@ -132,6 +134,7 @@ void add_bake(CLI::App& app, int& exit_code) {
                    "which image to take where there are several, such as linux/arm64")
       ->type_name("PLATFORM")
       ->capture_default_str();
+  add_blobs_option(*verb, arguments->blobs);
   add_strict_option(*verb, arguments->strict);
   add_progress_option(*verb, arguments->progress);
   verb->callback([arguments, &exit_code] {

@@ -58,6 +58,7 @@ Result<ImageJob> parse_arguments(const ImageArguments& arguments) {
   job.platform = TRY(images::parse_platform(arguments.platform).within("--platform"));
   job.options.platform = job.platform;
   job.options.place = TRY(parse_cache_dir(arguments.cache_dir));
+  job.options.blobs = arguments.blobs ? bake::Blobs::carried : bake::Blobs::left_out;
   job.options.names = TRY(parse_tags(arguments.tags));
   job.options.reference = job.target.reference;
   job.options.compression = !job.target.compressed()          ? archive::Compression::none

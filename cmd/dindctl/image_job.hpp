@@ -22,6 +22,7 @@ struct ImageArguments {
   std::string compression = "zstd";
   std::string platform = images::host_platform();
   std::string progress = "auto";
+  bool blobs = false;
   bool strict = false;
 };
 

@@ -167,6 +167,7 @@ json::object to_json(const LayerFacts& fact) {
     form["bytes"] = blob.size;
     form["media_type"] = blob.media_type;
     form["repositories"] = to_json(blob.repositories);
+    form["carried"] = blob.carried;
     blobs.push_back(std::move(form));
   }
   object["blobs"] = std::move(blobs);

@@ -74,6 +74,12 @@ void add_strict_option(CLI::App& verb, bool& strict) {
                 "exit code is 1");
 }
 
+void add_blobs_option(CLI::App& verb, bool& blobs) {
+  verb.add_flag("--blobs", blobs,
+                "carry compressed layers as well, as they came: in the containerd image store "
+                "images then have the digests of their registry, and can be saved by them");
+}
+
 bake::OnRefusal on_refusal(bool strict) {
   return strict ? bake::OnRefusal::refuse_all : bake::OnRefusal::go_on;
 }

@@ -40,6 +40,7 @@ bake::ProgressStyle progress_style(const std::string& name);
 // --strict, and what it means.
 void add_strict_option(CLI::App& verb, bool& strict);
 bake::OnRefusal on_refusal(bool strict);
+void add_blobs_option(CLI::App& verb, bool& blobs);
 
 // The engine of DOCKER_HOST.
 Result<daemon::EngineApi> open_engine();

@@ -1,5 +1,6 @@
 #include <bake/bake.hpp>
 
+#include <bake/carried_blobs.hpp>
 #include <bake/layer_pool.hpp>
 #include <bake/layer_writer.hpp>
 #include <base/readable.hpp>
@@ -30,9 +31,9 @@ Result<void> check_room(const CacheWriter& writer, std::uint64_t needed) {
 
 class Baker {
 public:
-  Baker(CacheWriter& writer, const images::Collection& collection, Progress& progress,
+  Baker(CacheWriter& writer, const images::Collection& collection, Blobs blobs, Progress& progress,
         const StopFlag& stop)
-      : writer_(writer), collection_(collection), progress_(progress), stop_(stop) {}
+      : writer_(writer), collection_(collection), blobs_(blobs), progress_(progress), stop_(stop) {}
 
   // Until all layers of the images that are left are there.
   Result<void> write_layers(OnRefusal on_refusal) {
@@ -57,9 +58,15 @@ public:
       return std::move(report_);
     }
     TRY(remove_unused_layers());
+    if (blobs_ == Blobs::carried) {
+      TRY(write_blobs());
+    }
     for (const images::PlannedLayer& planned : collection_.layers()) {
       cache::Layer& layer = written_.at(planned.diff_id);
       layer.blobs = planned.blobs;
+      if (blobs_ == Blobs::carried) {
+        mark_carried(layer, planned);
+      }
       report_.bytes += layer.bytes;
       report_.manifest.layers.push_back(std::move(layer));
     }
@@ -67,6 +74,10 @@ public:
       TRY(writer_.write_config(planned.image.id, planned.config));
       report_.layer_uses += planned.image.layers.size();
       report_.manifest.images.push_back(planned.image);
+    }
+    for (const auto& [digest, document] : collection_.documents()) {
+      TRY(writer_.write_document(digest, document.text));
+      report_.manifest.documents.push_back(document.facts);
     }
     if (stop_) {
       return stopped();
@@ -110,6 +121,19 @@ private:
     return std::move(layers->failed);
   }
 
+  Result<void> write_blobs() {
+    const auto forms = compressed_forms(collection_);
+    report_.blob_bytes = bytes_of(forms);
+    progress_.begin("blobs", report_.blob_bytes);
+    TRY(check_room(writer_, report_.blob_bytes));
+    for (const images::LayerOrigin* const form : forms) {
+      TRY(read_form(*form, progress_, stop_, [&](archive::ByteSource& bytes) {
+        return writer_.write_blob(form->blob->digest, bytes);
+      }));
+    }
+    return {};
+  }
+
   // Those of images that were refused for another layer.
   Result<void> remove_unused_layers() {
     std::unordered_set<Digest> used;
@@ -126,6 +150,7 @@ private:
 
   CacheWriter& writer_;
   images::Collection collection_; // what is left of it
+  const Blobs blobs_;
   Progress& progress_;
   const StopFlag& stop_;
   std::unordered_map<Digest, cache::Layer> written_;
@@ -135,8 +160,9 @@ private:
 } // namespace
 
 Result<BakeReport> bake(CacheWriter& writer, const images::Collection& collection,
-                        Progress& progress, const StopFlag& stop, OnRefusal on_refusal) {
-  Baker baker(writer, collection, progress, stop);
+                        Progress& progress, const StopFlag& stop, OnRefusal on_refusal,
+                        Blobs blobs) {
+  Baker baker(writer, collection, blobs, progress, stop);
   TRY(baker.write_layers(on_refusal));
   return baker.finish(on_refusal);
 }

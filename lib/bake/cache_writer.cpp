@@ -1,5 +1,6 @@
 #include <bake/cache_writer.hpp>
 
+#include <archive/byte_sink.hpp>
 #include <bake/target.hpp>
 #include <cache/canary.hpp>
 #include <cache/reader.hpp>
@@ -22,6 +23,8 @@ namespace fs = boost::filesystem;
 const std::string kLayers = "layer";
 const std::string kConfigs = "config";
 const std::string kShortNames = cache::kShortNamesDir;
+const std::string kDocuments = cache::kDocumentsDir;
+const std::string kBlobs = cache::kBlobsDir;
 const std::string kManifest = cache::kManifestName;
 
 // Where an open directory is, as the kernel names it.
@@ -50,6 +53,12 @@ Result<void> check_text(const fs::path& plain) {
 Result<void> settle(const Fd& dir, const std::string& name, mode_t mode) {
   TRY(sys::set_mode_at({dir, name}, mode));
   return sys::set_times_at({dir, name}, cache::kFileTime, cache::kFileTime);
+}
+
+Result<void> write_json(const Fd& dir, const Digest& digest, std::string_view bytes) {
+  const std::string name = digest.hex() + ".json";
+  TRY(sys::create_file_at({dir, name}, bytes, 0644));
+  return settle(dir, name, 0644);
 }
 
 // The same by its descriptor: who may write to the parent can have put another in its place.
@@ -106,8 +115,12 @@ Result<std::unique_ptr<CacheWriter>> CacheWriter::create(const fs::path& target)
   TRY(sys::make_dir_at({writer->root_, kLayers}, 0755));
   TRY(sys::make_dir_at({writer->root_, kConfigs}, 0755));
   TRY(sys::make_dir_at({writer->root_, kShortNames}, 0755));
+  TRY(sys::make_dir_at({writer->root_, kDocuments}, 0755));
+  TRY(sys::make_dir_at({writer->root_, kBlobs}, 0755));
   writer->layers_ = TRY(sys::open_dir_at({writer->root_, kLayers}));
   writer->configs_ = TRY(sys::open_dir_at({writer->root_, kConfigs}));
+  writer->documents_ = TRY(sys::open_dir_at({writer->root_, kDocuments}));
+  writer->blobs_ = TRY(sys::open_dir_at({writer->root_, kBlobs}));
   return writer;
 }
 
@@ -139,9 +152,19 @@ Result<void> CacheWriter::remove_layer_dir(const Digest& diff_id) const {
 }
 
 Result<void> CacheWriter::write_config(const Digest& image_id, std::string_view bytes) const {
-  const std::string name = image_id.hex() + ".json";
-  TRY(sys::create_file_at({configs_, name}, bytes, 0644));
-  return settle(configs_, name, 0644);
+  return write_json(configs_, image_id, bytes);
+}
+
+Result<void> CacheWriter::write_document(const Digest& digest, std::string_view bytes) const {
+  return write_json(documents_, digest, bytes);
+}
+
+Result<void> CacheWriter::write_blob(const Digest& digest, archive::ByteSource& bytes) const {
+  const std::string& name = digest.hex();
+  const Fd file = TRY(sys::open_at({blobs_, name}, O_WRONLY | O_CREAT | O_EXCL, 0644));
+  archive::FdSink sink(file);
+  TRY(archive::pour(bytes, sink));
+  return settle(blobs_, name, 0644);
 }
 
 Result<void> CacheWriter::finish(cache::Manifest& manifest) {
@@ -151,6 +174,8 @@ Result<void> CacheWriter::finish(cache::Manifest& manifest) {
   TRY(settle(root_, kLayers, 0755));
   TRY(settle(root_, kConfigs, 0755));
   TRY(settle(root_, kShortNames, 0755));
+  TRY(settle(root_, kDocuments, 0755));
+  TRY(settle(root_, kBlobs, 0755));
   TRY(settle_root(root_));
   TRY(check_is(root_, {parent_, draft_name_}));
   auto renamed = sys::rename_new_at({parent_, draft_name_}, {parent_, target_name_});

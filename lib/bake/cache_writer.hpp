@@ -1,5 +1,6 @@
 #pragma once
 
+#include <archive/byte_source.hpp>
 #include <base/digest.hpp>
 #include <base/fd.hpp>
 #include <base/result.hpp>
@@ -32,6 +33,8 @@ public:
   // Takes it away with all that is in it.
   Result<void> remove_layer_dir(const Digest& diff_id) const;
   Result<void> write_config(const Digest& image_id, std::string_view bytes) const;
+  Result<void> write_document(const Digest& digest, std::string_view bytes) const;
+  Result<void> write_blob(const Digest& digest, archive::ByteSource& bytes) const;
 
   // Adds the canary, whose state it notes in `manifest`, and cache.json, and gives
   // the cache its name.
@@ -47,6 +50,8 @@ private:
   Fd root_;
   Fd layers_;
   Fd configs_;
+  Fd documents_;
+  Fd blobs_;
   bool finished_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include <sys/confinement.hpp>
 #include <sys/file.hpp>
 #include <sys/workers.hpp>
+#include <blobs/carried_blob.hpp>
 #include <blobs/layer_blob.hpp>
 
 #define FUSE_USE_VERSION 35
@@ -21,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <utility>
+#include <variant>
 
 namespace dind::blobs {
 namespace {
@@ -36,9 +38,22 @@ constexpr std::uint64_t kSector = 512;
 // What an open file is.
 struct OpenBlob {
   std::string name;
-  std::unique_ptr<LayerBlob> layer;
+  // Nothing: its bytes cannot be had.
+  std::variant<std::monostate, std::unique_ptr<LayerBlob>, CarriedBlob> content;
   std::atomic_flag told = ATOMIC_FLAG_INIT; // that it cannot be read
 };
+
+Result<std::size_t> read(OpenBlob& blob, std::uint64_t offset, std::span<std::byte> into) {
+  if (auto* const layer = std::get_if<std::unique_ptr<LayerBlob>>(&blob.content)) {
+    return (*layer)->read(offset, into);
+  }
+  if (auto* const carried = std::get_if<CarriedBlob>(&blob.content)) {
+    return carried->read(offset, into);
+  }
+  return input_error(
+      "no cache carries this compressed layer, so an image cannot be saved or pushed "
+      "by the digest of its registry; `dindctl bake --blobs` carries them");
+}
 
 OpenBlob& open_blob(const fuse_file_info& info) {
   return *std::bit_cast<OpenBlob*>(info.fh);
@@ -50,7 +65,7 @@ public:
   explicit BlobDir(std::vector<BlobSource> sources);
 
   std::size_t size() const { return sources_.size(); }
-  const std::string& name(std::size_t at) const { return sources_[at].diff_id.hex(); }
+  const std::string& name(std::size_t at) const { return sources_[at].digest.hex(); }
   std::optional<fuse_ino_t> find(std::string_view name) const;
   std::optional<struct stat> attributes(fuse_ino_t number) const;
   Result<std::unique_ptr<OpenBlob>> open(fuse_ino_t number) const;
@@ -70,9 +85,9 @@ struct Session {
 
 BlobDir::BlobDir(std::vector<BlobSource> sources) : sources_(std::move(sources)) {
   const auto before = [](const BlobSource& a, const BlobSource& b) {
-    return a.diff_id.hex() < b.diff_id.hex();
+    return a.digest.hex() < b.digest.hex();
   };
-  const auto same = [](const BlobSource& a, const BlobSource& b) { return a.diff_id == b.diff_id; };
+  const auto same = [](const BlobSource& a, const BlobSource& b) { return a.digest == b.digest; };
   std::stable_sort(sources_.begin(), sources_.end(), before);
   sources_.erase(std::unique(sources_.begin(), sources_.end(), same), sources_.end());
   for (const BlobSource& source : sources_) {
@@ -85,8 +100,8 @@ BlobDir::BlobDir(std::vector<BlobSource> sources) : sources_(std::move(sources))
 std::optional<fuse_ino_t> BlobDir::find(std::string_view name) const {
   const auto found = std::lower_bound(
       sources_.begin(), sources_.end(), name,
-      [](const BlobSource& source, std::string_view hex) { return source.diff_id.hex() < hex; });
-  if (found == sources_.end() || found->diff_id.hex() != name) {
+      [](const BlobSource& source, std::string_view hex) { return source.digest.hex() < hex; });
+  if (found == sources_.end() || found->digest.hex() != name) {
     return std::nullopt;
   }
   return kFirstFile + static_cast<fuse_ino_t>(found - sources_.begin());
@@ -126,13 +141,20 @@ Result<std::unique_ptr<OpenBlob>> BlobDir::open(fuse_ino_t number) const {
   if (!cache) {
     return cache.error();
   }
-  auto layer = LayerBlob::open(*cache, source->diff_id, source->bytes);
-  if (!layer) {
-    return std::move(layer).error().within(source->cache);
-  }
   auto blob = std::make_unique<OpenBlob>();
-  blob->name = source->diff_id.hex();
-  blob->layer = std::move(layer).value();
+  blob->name = source->digest.hex();
+  switch (source->form) {
+  case BlobSource::Form::tar:
+    blob->content =
+        TRY(LayerBlob::open(*cache, source->digest, source->bytes).within(source->cache));
+    break;
+  case BlobSource::Form::carried:
+    blob->content =
+        TRY(CarriedBlob::open(*cache, source->digest, source->bytes).within(source->cache));
+    break;
+  case BlobSource::Form::left_out:
+    break;
+  }
   return blob;
 }
 
@@ -190,14 +212,13 @@ void read_file(fuse_req_t request, fuse_ino_t /*number*/, std::size_t size, off_
                fuse_file_info* info) {
   OpenBlob& blob = open_blob(*info);
   const auto bytes = std::make_unique_for_overwrite<std::byte[]>(size);
-  const auto got =
-      blob.layer->read(static_cast<std::uint64_t>(offset), std::span(bytes.get(), size));
+  const auto got = read(blob, static_cast<std::uint64_t>(offset), std::span(bytes.get(), size));
   if (got) {
     ::fuse_reply_buf(request, reinterpret_cast<const char*>(bytes.get()), *got);
     return;
   }
   if (!blob.told.test_and_set()) {
-    log::warn("the blob of layer {} cannot be read: {}", blob.name, got.error().describe());
+    log::warn("the blob {} cannot be read: {}", blob.name, got.error().describe());
   }
   ::fuse_reply_err(request, EIO);
 }

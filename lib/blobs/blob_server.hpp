@@ -10,11 +10,17 @@
 
 namespace dind::blobs {
 
-// A layer whose blob is served, as a file that is named by the hex digits of its diff ID.
+// A blob that is served, as a file that is named by the hex digits of its digest.
 struct BlobSource {
-  Digest diff_id;
-  std::uint64_t bytes = 0; // of its tar: cache::Layer::tar_bytes
+  enum class Form {
+    tar,     // of the layer with this diff ID, made of its files
+    carried, // a compressed layer, as it came
+    left_out // one that the cache does not carry: reading it is EIO, and a line in the log
+  };
+  Digest digest;
+  std::uint64_t bytes = 0; // cache::Layer::tar_bytes, or cache::Blob::size
   std::string cache;       // the path of the one that has it
+  Form form = Form::tar;
 
   bool operator==(const BlobSource&) const = default;
 };

@@ -181,6 +181,23 @@ std::set<fs::path> caches_of_blobs(const Seeding& seeding) {
   return paths;
 }
 
+void add_blobs_of(const cache::Cache& cache, std::set<Digest>& known,
+                  std::vector<blobs::BlobSource>& sources) {
+  using Form = blobs::BlobSource::Form;
+  const std::string& path = cache.path().native();
+  for (const cache::Layer& layer : cache.manifest().layers) {
+    if (known.insert(layer.diff_id).second) {
+      sources.push_back({layer.diff_id, layer.tar_bytes, path, Form::tar});
+    }
+    for (const cache::Blob& blob : layer.blobs) {
+      if (known.insert(blob.digest).second) {
+        sources.push_back(
+            {blob.digest, blob.size, path, blob.carried ? Form::carried : Form::left_out});
+      }
+    }
+  }
+}
+
 // The blobs that symlinks of the containerd store lead to. All layers of a cache, since it does not
 // show which of them a user's image has.
 std::vector<blobs::BlobSource> blobs_to_serve(const Seeding& seeding) {
@@ -192,11 +209,7 @@ std::vector<blobs::BlobSource> blobs_to_serve(const Seeding& seeding) {
       log::warn("layers cannot be saved or pushed: {}", cache.error().describe());
       continue;
     }
-    for (const cache::Layer& layer : cache->manifest().layers) {
-      if (known.insert(layer.diff_id).second) {
-        sources.push_back({layer.diff_id, layer.tar_bytes, path.native()});
-      }
-    }
+    add_blobs_of(*cache, known, sources);
   }
   return sources;
 }

@@ -62,6 +62,17 @@ json::object to_json(const Blob& blob) {
   object["size"] = blob.size;
   object["media_type"] = blob.media_type;
   object["repositories"] = texts(blob.repositories);
+  if (blob.carried) {
+    object["carried"] = true;
+  }
+  return object;
+}
+
+json::object to_json(const Document& document) {
+  json::object object;
+  object["digest"] = document.digest.text();
+  object["size"] = document.size;
+  object["media_type"] = document.media_type;
   return object;
 }
 
@@ -180,7 +191,16 @@ Result<Blob> parse_blob(const json::value& item) {
   blob.size = TRY(fields.number("size"));
   blob.media_type = TRY(fields.text("media_type"));
   blob.repositories = TRY(fields.texts_or_none("repositories"));
+  blob.carried = TRY(fields.flag_or("carried", false));
   return blob;
+}
+
+Result<Document> parse_document(const json::value& item) {
+  const auto fields = TRY(json::Fields::of(item));
+  Document document{.digest = TRY(digest_of(fields, "digest"))};
+  document.size = TRY(fields.number("size"));
+  document.media_type = TRY(fields.text("media_type"));
+  return document;
 }
 
 Result<Layer> parse_layer(const json::value& item) {
@@ -223,7 +243,12 @@ Result<void> check_consistency(const Manifest& manifest) {
       }
     }
   }
-  return {};
+  // Each once, so that one is found by its digest.
+  const bool is_sorted = std::adjacent_find(manifest.documents.begin(), manifest.documents.end(),
+                                            [](const Document& one, const Document& next) {
+                                              return !(one.digest < next.digest);
+                                            }) == manifest.documents.end();
+  return is_sorted ? Result<void>() : input_error("its documents are not sorted by digest");
 }
 
 } // namespace
@@ -238,12 +263,20 @@ const Layer* Manifest::find(const Digest& diff_id) const {
   return found == layers.end() ? nullptr : &*found;
 }
 
+const Document* Manifest::find_document(const Digest& digest) const {
+  const auto found = std::lower_bound(
+      documents.begin(), documents.end(), digest,
+      [](const Document& document, const Digest& wanted) { return document.digest < wanted; });
+  return found == documents.end() || found->digest != digest ? nullptr : &*found;
+}
+
 std::string print_manifest(const Manifest& manifest) {
   json::object object;
   object["version"] = kFormatVersion;
   object["canary_capability"] = manifest.canary_capability;
   object["images"] = list_to_json(manifest.images);
   object["layers"] = list_to_json(manifest.layers);
+  object["documents"] = list_to_json(manifest.documents);
   return json::print(object, json::Style::pretty);
 }
 
@@ -272,6 +305,15 @@ Result<Manifest> parse_manifest(std::string_view text) {
   }
   for (const json::value& layer : *layers) {
     manifest.layers.push_back(TRY(parse_layer(layer).within("layers")));
+  }
+  // Caches of earlier versions have none.
+  if (const json::array* const documents = TRY(fields.list_or_none("documents"))) {
+    if (documents->size() > kMaxDocuments) {
+      return input_error("{} documents; at most {} are possible", documents->size(), kMaxDocuments);
+    }
+    for (const json::value& item : *documents) {
+      manifest.documents.push_back(TRY(parse_document(item).within("documents")));
+    }
   }
   TRY(check_consistency(manifest));
   return manifest;

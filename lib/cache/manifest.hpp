@@ -26,6 +26,7 @@ inline constexpr std::size_t kManifestLimit = 64U << 20U; // bytes
 inline constexpr std::size_t kManifestValues = 4'000'000; // of its JSON
 inline constexpr std::size_t kMaxImages = 10'000;
 inline constexpr std::size_t kMaxLayers = 100'000;
+inline constexpr std::size_t kMaxDocuments = 20'000;
 inline constexpr std::size_t kMaxDepth =
     125; // layers of one image: moby layer/layer_store.go, maxLayerDepth
 
@@ -50,6 +51,7 @@ struct Blob {
   std::uint64_t size = 0;
   std::string media_type;
   std::vector<std::string> repositories; // "docker.io/library/alpine", sorted
+  bool carried = false;                  // its bytes are in the cache
 
   bool operator==(const Blob&) const = default;
 };
@@ -84,15 +86,26 @@ struct Image {
   bool operator==(const Image&) const = default;
 };
 
+// A manifest or an index as it came, of which the cache has the bytes.
+struct Document {
+  Digest digest;
+  std::uint64_t size = 0;
+  std::string media_type;
+
+  bool operator==(const Document&) const = default;
+};
+
 // The name by which people know an image.
 std::string label_of(const Image& image);
 
 struct Manifest {
-  std::vector<Image> images;     // in the order in which they are seeded
-  std::vector<Layer> layers;     // each diff ID once, in the order of first use
-  bool canary_capability = true; // whether the canary could be given its capability
+  std::vector<Image> images;            // in the order in which they are seeded
+  std::vector<Layer> layers;            // each diff ID once, in the order of first use
+  std::vector<Document> documents = {}; // sorted by digest, each once
+  bool canary_capability = true;        // whether the canary could be given its capability
 
   const Layer* find(const Digest& diff_id) const;
+  const Document* find_document(const Digest& digest) const;
 
   bool operator==(const Manifest&) const = default;
 };

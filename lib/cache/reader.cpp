@@ -7,6 +7,7 @@ namespace dind::cache {
 namespace {
 
 constexpr std::size_t kConfigLimit = 16U << 20U;
+constexpr std::size_t kDocumentLimit = 4U << 20U; // what registries take of a manifest
 
 Result<Skeleton> read_skeleton_at(const Fd& root, const std::string& path) {
   const auto text = sys::read_file_beneath(root, path, kSkeletonLimit);
@@ -42,6 +43,14 @@ std::string config_file(const Digest& image_id) {
   return "config/" + image_id.hex() + ".json";
 }
 
+std::string document_file(const Digest& digest) {
+  return fmt::format("{}/{}.json", kDocumentsDir, digest.hex());
+}
+
+std::string blob_file(const Digest& digest) {
+  return fmt::format("{}/{}", kBlobsDir, digest.hex());
+}
+
 std::string short_name(const Digest& diff_id) {
   return fmt::format("{}/{}", kShortNamesDir, digits_of(diff_id));
 }
@@ -60,6 +69,16 @@ Result<Fd> open_tar_split(const Fd& root, const Digest& diff_id) {
   if (found.st_size > kTarSplitLimit) {
     return input_error("{} has {} bytes, more than the {} that are allowed",
                        tar_split_file(diff_id), found.st_size, kTarSplitLimit);
+  }
+  return fd;
+}
+
+Result<Fd> open_blob(const Fd& root, const Digest& digest, std::uint64_t size) {
+  const std::string path = blob_file(digest);
+  Fd fd = TRY(sys::open_regular_beneath(root, path));
+  const struct stat found = TRY(sys::stat_of(fd));
+  if (static_cast<std::uint64_t>(found.st_size) != size) {
+    return input_error("{} has {} bytes, not {}", path, found.st_size, size);
   }
   return fd;
 }
@@ -121,6 +140,15 @@ Result<std::string> Cache::read_config(const Digest& image_id) const {
     return input_error("{} does not hash to its name", path);
   }
   return config;
+}
+
+Result<std::string> Cache::read_document(const Document& document) const {
+  const std::string path = document_file(document.digest);
+  std::string text = TRY(sys::read_file_beneath(root_, path, kDocumentLimit));
+  if (text.size() != document.size || archive::sha256_of(text) != document.digest) {
+    return input_error("{} is not what {} says", path, kManifestName);
+  }
+  return text;
 }
 
 } // namespace dind::cache

@@ -114,6 +114,19 @@ std::string compare_skeletons(const Skeleton& found, const Skeleton& wanted) {
   return xattr_paths(found) == xattr_paths(wanted) ? "" : "lost_xattrs";
 }
 
+Verdict check_blob(const Cache& cache, const Blob& blob) {
+  const std::string path = blob_file(blob.digest);
+  const auto file = open_blob(cache.root(), blob.digest, blob.size);
+  if (!file) {
+    return judge(file.error(), path);
+  }
+  archive::FdSource bytes(*file);
+  archive::HashingSource hashed(bytes);
+  TRY(archive::drain(hashed).within(path));
+  const Digest found = hashed.finish();
+  return found == blob.digest ? good() : flaw(path, "its digest is " + found.text());
+}
+
 class LayerCheck {
 public:
   LayerCheck(const Cache& cache, const Layer& layer)
@@ -141,7 +154,10 @@ public:
     if (const auto list = compare_skeletons(*skeleton, wanted); !list.empty()) {
       return flaw(skeleton_path, fmt::format("\"{}\" is not what the layer says", list));
     }
-    return check_facts(*tree, wanted);
+    if (auto verdict = check_facts(*tree, wanted); !verdict || *verdict) {
+      return verdict;
+    }
+    return check_blobs();
   }
 
 private:
@@ -212,6 +228,15 @@ private:
     return good();
   }
 
+  Verdict check_blobs() const {
+    for (const Blob& blob : layer_.blobs) {
+      if (auto verdict = blob.carried ? check_blob(cache_, blob) : good(); !verdict || *verdict) {
+        return verdict;
+      }
+    }
+    return good();
+  }
+
   const Cache& cache_;
   const Layer& layer_;
   const std::string dir_;
@@ -254,6 +279,11 @@ Verdict check_config(const Cache& cache, const Image& image) {
                     fmt::format("has {} bytes, not {}", config->size(), image.config_bytes));
 }
 
+Verdict check_document(const Cache& cache, const Document& document) {
+  const auto text = cache.read_document(document);
+  return text ? good() : judge(text.error(), document_file(document.digest));
+}
+
 Result<void> collect(Verdict verdict, std::vector<Flaw>& flaws) {
   auto found = TRY(std::move(verdict));
   if (found) {
@@ -268,6 +298,9 @@ Result<std::vector<Flaw>> verify(const Cache& cache, const VerifyProgress& progr
   std::vector<Flaw> flaws;
   for (const Image& image : cache.manifest().images) {
     TRY(collect(check_config(cache, image), flaws));
+  }
+  for (const Document& document : cache.manifest().documents) {
+    TRY(collect(check_document(cache, document), flaws));
   }
   for (Verdict& verdict : check_layers(cache, progress)) {
     TRY(collect(std::move(verdict), flaws));

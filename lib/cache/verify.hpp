@@ -18,7 +18,8 @@ struct Flaw {
 // Called as layers are done, by one thread at a time. May be empty.
 using VerifyProgress = std::function<void(std::size_t layers_done, std::size_t layers_in_all)>;
 
-// Proves that a cache is whole: every configuration hashes to its image's ID;
+// Proves that a cache is whole: every configuration hashes to its image's ID, every document and
+// every blob that is carried to its digest;
 // every layer's tar, made again from tree and tar-split, hashes to its diff ID;
 // owners, modes, links, capabilities and times (whole seconds) of the tree are those of the
 // headers; the tree holds nothing else; the skeleton says what the tar says; the

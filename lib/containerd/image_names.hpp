@@ -8,11 +8,17 @@
 
 namespace dind::containerd {
 
+// containerd's own, of manifests and indexes that it parses.
+inline constexpr std::size_t kManifestLimit = 4U << 20U; // bytes
+
 // By which containerd's collection follows what a blob refers to.
 inline constexpr const char* kConfigLabel = "containerd.io/gc.ref.content.config";
 inline constexpr const char* kLayerLabel = "containerd.io/gc.ref.content.l."; // and a number
 inline constexpr const char* kManifestLabel = "containerd.io/gc.ref.content.m.";
 inline constexpr const char* kSnapshotLabel = "containerd.io/gc.ref.snapshot.overlayfs";
+// Of a compressed layer: its diff ID, and the repositories that have it, after a registry's name.
+inline constexpr const char* kUncompressedLabel = "containerd.io/uncompressed";
+inline constexpr const char* kSourceLabel = "containerd.io/distribution.source.";
 
 // The ID that graph drivers give to an image, the digest of its configuration, by its target: a
 // manifest, or an index, of whose manifests the first one counts that is there.

@@ -91,6 +91,20 @@ Result<std::uint64_t> write_layer_blob(const LayerFiles& layer, const Fd& stagin
   return bytes;
 }
 
+Result<void> copy_carried_blob(const Digest& digest, const Fd& content, const Fd& staging,
+                               const Fd& blobs, sys::Durable durable) {
+  const std::string& name = digest.hex();
+  const auto fill = [&](const Fd& to) -> Result<void> {
+    archive::FdSource source(content);
+    archive::HashingSource hashed(source);
+    std::ignore = TRY(copy_to(hashed, to));
+    return hashed.finish() == digest ? Result<void>()
+                                     : input_error("it does not hash to its digest");
+  };
+  return make_file({{staging, name}, {blobs, name}, kTarMode, durable}, fill)
+      .within("blob " + digest.short_hex());
+}
+
 Result<void> keep_tar_split(const Fd& tar_split, const Fd& staging, const Fd& snapshot,
                             sys::Durable durable) {
   const std::string name = store::kTarSplitName;

@@ -22,6 +22,10 @@ struct LayerFiles {
 Result<std::uint64_t> write_layer_blob(const LayerFiles& layer, const Fd& staging, const Fd& blobs,
                                        sys::Durable durable);
 
+// The same of a compressed layer that a cache carries, whose bytes are `content`.
+Result<void> copy_carried_blob(const Digest& digest, const Fd& content, const Fd& staging,
+                               const Fd& blobs, sys::Durable durable);
+
 // Puts a copy of the tar-split into the directory of the layer's snapshot: by that a later boot
 // knows whether the layer is whole.
 Result<void> keep_tar_split(const Fd& tar_split, const Fd& staging, const Fd& snapshot,

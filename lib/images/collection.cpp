@@ -145,6 +145,9 @@ Result<void> Collection::add(const std::vector<SourceImage>& sources) {
     add_layers(source);
     take_names(source.image);
     add_image(source);
+    for (const SourceDocument& document : source.documents) {
+      documents_.emplace(document.facts.digest, document);
+    }
   }
   if (images_.size() > cache::kMaxImages || layers_.size() > cache::kMaxLayers) {
     return input_error("{} images with {} layers, and a cache holds {} with {}", images_.size(),

@@ -3,6 +3,7 @@
 #include <images/image.hpp>
 #include <images/source.hpp>
 
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -22,6 +23,9 @@ struct PlannedImage {
   std::string config;
 };
 
+// By digest.
+using PlannedDocuments = std::map<Digest, SourceDocument>;
+
 // A layer that cannot be had from one of its places.
 struct LayerFailure {
   Digest diff_id;
@@ -36,6 +40,8 @@ public:
   const std::vector<PlannedImage>& images() const { return images_; }
   // In the order of first use.
   const std::vector<PlannedLayer>& layers() const { return layers_; }
+  // Manifests and indexes of the images, as they came.
+  const PlannedDocuments& documents() const { return documents_; }
   const Warnings& warnings() const { return warnings_; }
   // Images that cannot be had, each with its name, in the order found.
   const std::vector<Error>& refused() const { return refused_; }
@@ -61,6 +67,7 @@ private:
   std::vector<SourceImage> sources_;
   std::vector<PlannedImage> images_;
   std::vector<PlannedLayer> layers_;
+  PlannedDocuments documents_;
   std::unordered_map<Digest, std::size_t> image_index_;
   std::unordered_map<Digest, std::size_t> layer_index_;
   Warnings warnings_;

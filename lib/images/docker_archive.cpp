@@ -120,6 +120,7 @@ void adopt_digests(SourceContent& content, const std::shared_ptr<const Bundle>& 
         image.image.manifest = known.image.manifest;
         image.image.index = known.image.index;
         image.layers = known.layers;
+        image.documents = known.documents;
       }
     }
   }

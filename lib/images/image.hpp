@@ -25,12 +25,19 @@ struct LayerOrigin {
   std::optional<cache::Blob> blob;
 };
 
+// A manifest or an index as it came.
+struct SourceDocument {
+  cache::Document facts;
+  std::string text;
+};
+
 // An image as a source describes it. Documents have been verified, layers have not.
 struct SourceImage {
   cache::Image image;
   std::string config; // byte for byte
   bool says_platform = true;
-  std::vector<LayerOrigin> layers; // of image.layers, one each
+  std::vector<LayerOrigin> layers;            // of image.layers, one each
+  std::vector<SourceDocument> documents = {}; // image.manifest, and the indexes that lead to it
 };
 
 // What a source turned out to hold.

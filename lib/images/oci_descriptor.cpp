@@ -9,11 +9,11 @@ namespace {
 constexpr std::size_t kMaxDescriptors = 10'000;
 
 constexpr std::array<std::string_view, 2> kIndexTypes = {
-    "application/vnd.oci.image.index.v1+json",
+    kOciIndexType,
     "application/vnd.docker.distribution.manifest.list.v2+json",
 };
 constexpr std::array<std::string_view, 2> kManifestTypes = {
-    "application/vnd.oci.image.manifest.v1+json",
+    kOciManifestType,
     "application/vnd.docker.distribution.manifest.v2+json",
 };
 constexpr std::array<std::string_view, 9> kLayerTypes = {

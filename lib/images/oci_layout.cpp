@@ -128,40 +128,43 @@ public:
 
   Result<std::vector<Descriptor>> read_top() const {
     const std::string text = TRY(bundle_->read_document(kOciIndex));
-    return parse_index(text).within(kOciIndex);
+    const json::value document = TRY(json::parse(text).within(kOciIndex));
+    return parse_index(document).within(kOciIndex);
   }
 
   // Follows indexes down to the manifest for the platform.
   Result<Found> read(const Offer& offer) const {
     std::vector<Descriptor> choices = offer.descriptors;
     std::optional<Digest> index;
+    std::vector<SourceDocument> documents;
     for (int nesting = 0; nesting < kMaxNesting; ++nesting) {
       choices = images_among(std::move(choices));
       if (choices.empty()) {
         return Found(NoImage{"an index without an image"});
       }
       const Descriptor at = TRY(choose(choices));
-      const std::string text = TRY(read_blob(at));
+      std::string text = TRY(read_blob(at));
       const json::value document = TRY(json::parse(text).within(blob_file(at.digest)));
+      documents.push_back({facts_of(at, document), std::move(text)});
       if (!is_index(at, document)) {
         auto found = TRY(read_manifest(at, document).within(at.digest.text()));
         if (auto* const made = std::get_if<SourceImage>(&found)) {
           made->image.manifest = at.digest;
           made->image.index = index;
+          made->documents = std::move(documents);
         }
         return found;
       }
       if (!index) {
         index = at.digest;
       }
-      choices = TRY(parse_index(text).within(at.digest.text()));
+      choices = TRY(parse_index(document).within(at.digest.text()));
     }
     return input_error("more than {} indexes within each other", kMaxNesting);
   }
 
 private:
-  static Result<std::vector<Descriptor>> parse_index(const std::string& text) {
-    const json::value document = TRY(json::parse(text));
+  static Result<std::vector<Descriptor>> parse_index(const json::value& document) {
     const auto fields = TRY(json::Fields::of(document));
     const json::array* const manifests = TRY(fields.list("manifests"));
     return parse_descriptors(*manifests);
@@ -213,6 +216,19 @@ private:
                          platform_, platforms_of(here));
     }
     return chosen;
+  }
+
+  // A descriptor need not say the media type, nor does a document of OCI.
+  static cache::Document facts_of(const Descriptor& at, const json::value& document) {
+    std::string type = at.media_type;
+    if (const auto fields = json::Fields::of(document); type.empty() && fields) {
+      auto own = fields->text_or("mediaType", "");
+      type = own ? std::move(own).value() : type;
+    }
+    if (type.empty()) {
+      type = is_index(at, document) ? kOciIndexType : kOciManifestType;
+    }
+    return {at.digest, at.size, std::move(type)};
   }
 
   static bool is_index(const Descriptor& descriptor, const json::value& document) {

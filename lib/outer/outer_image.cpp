@@ -1,7 +1,9 @@
 #include <outer/outer_image.hpp>
 
 #include <archive/member_header.hpp>
+#include <bake/carried_blobs.hpp>
 #include <bake/layer_pool.hpp>
+#include <cache/reader.hpp>
 #include <sys/file.hpp>
 #include <images/oci_descriptor.hpp>
 #include <images/spool.hpp>
@@ -12,7 +14,9 @@
 #include <outer/shared_layers.hpp>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
@@ -77,6 +81,7 @@ public:
     TRY(choose_layers());
     progress_.begin("layers", TRY(bake::bytes_to_read(collection_, known())));
     TRY(add_inner_layers());
+    TRY(add_blobs());
     progress_.done();
     TRY(add_index());
     return finish();
@@ -170,8 +175,58 @@ private:
                          "that an image gets here",
                          report_.layers_of_base, kMostOuterLayers);
     }
-    shared_ = TRY(choose_shared(collection_, kMostOuterLayers - used));
+    if (options_.blobs == bake::Blobs::carried) {
+      forms_ = bake::compressed_forms(collection_);
+    }
+    const std::size_t room = kMostOuterLayers - used;
+    const std::size_t for_blobs = std::min(forms_.size(), room / 2);
+    shared_ = TRY(choose_shared(collection_, room - for_blobs));
     return {};
+  }
+
+  // Compressed layers as they came, each in an outer layer of its own as far as there is room: the
+  // large ones. They are not compressed again.
+  Result<void> add_blobs() {
+    progress_.begin("blobs", bake::bytes_of(forms_));
+    const std::size_t room = kMostOuterLayers - 1 - report_.image.layers.size();
+    auto by_size = forms_;
+    std::stable_sort(by_size.begin(), by_size.end(),
+                     [](const auto* a, const auto* b) { return a->blob->size > b->blob->size; });
+    const std::size_t alone = by_size.size() > room ? room - 1 : by_size.size();
+    for (std::size_t i = 0; i < alone; ++i) {
+      TRY(add_blob(*by_size[i]));
+    }
+    if (by_size.size() > alone) {
+      put(TRY(make_blob_layer(std::span(by_size).subspan(alone))),
+          fmt::format("dindctl image: {} small blobs", by_size.size() - alone), std::nullopt);
+    }
+    for (std::size_t i = 0; i < manifest_.layers.size() && !forms_.empty(); ++i) {
+      bake::mark_carried(manifest_.layers[i], collection_.layers()[i]);
+    }
+    report_.blobs_carried = forms_.size();
+    return {};
+  }
+
+  Result<void> add_blob(const images::LayerOrigin& form) {
+    const Digest& digest = form.blob->digest;
+    const KeptLayer* const kept = previous_.find_blob(digest);
+    const std::array forms = {&form};
+    OuterLayer layer = TRY(kept ? previous_.take_over(*kept, draft_) : make_blob_layer(forms));
+    layer.annotations.emplace_back(kBlobAnnotation, digest.text());
+    put(std::move(layer), "dindctl image: blob " + digest.text(), std::nullopt);
+    return {};
+  }
+
+  Result<OuterLayer> make_blob_layer(std::span<const images::LayerOrigin* const> forms) {
+    const auto blob = TRY(LayerBlobWriter::create(draft_, nullptr, stop_));
+    TRY(write_blob_parents(options_.place, *blob));
+    for (const images::LayerOrigin* const form : forms) {
+      TRY(bake::read_form(*form, progress_, stop_, [&](archive::ByteSource& bytes) {
+        return write_blob_file(options_.place, *form->blob, bytes, *blob);
+      }));
+    }
+    TRY(blob->write_text(archive::tar_trailer()));
+    return blob->finish();
   }
 
   Result<void> add_inner_layers() {
@@ -240,18 +295,22 @@ private:
   }
 
   Result<void> add_index() {
-    std::vector<NamedConfig> configs;
+    std::vector<NamedText> texts;
     std::string names;
     for (const images::PlannedImage& planned : collection_.images()) {
       manifest_.images.push_back(planned.image);
-      configs.push_back({planned.image.id, planned.config});
+      texts.push_back({cache::config_file(planned.image.id), planned.config});
       for (const std::string& name : planned.image.names) {
         names += (names.empty() ? "" : " ") + name;
       }
     }
+    for (const auto& [digest, document] : collection_.documents()) {
+      texts.push_back({cache::document_file(digest), document.text});
+      manifest_.documents.push_back(document.facts);
+    }
     const auto blob = TRY(LayerBlobWriter::create(draft_, pool(), stop_));
     const auto above = TRY(dirs_above(options_.place, files()));
-    TRY(write_index_layer(above, options_.place, manifest_, configs, *blob));
+    TRY(write_index_layer(above, options_.place, manifest_, texts, *blob));
     put(TRY(blob->finish()), "dindctl image: index of " + names, std::nullopt);
     return {};
   }
@@ -292,7 +351,8 @@ private:
   PreviousLayers previous_;
   std::optional<OuterBase> brought_;  // once it is there
   std::unordered_set<Digest> shared_; // inner layers without an outer layer of their own
-  std::mutex mutex_;                  // of what threads make:
+  std::vector<const images::LayerOrigin*> forms_; // that the cache is to carry
+  std::mutex mutex_;                              // of what threads make:
   std::unordered_map<Digest, OuterLayer> made_;
   std::unordered_map<Digest, Fd> folders_;
   std::vector<images::LayerFailure> failures_;

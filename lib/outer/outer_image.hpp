@@ -21,8 +21,9 @@ struct OuterImageOptions {
   archive::Compression compression = archive::Compression::zstd; // none: plain tars
   std::optional<std::string> created;                            // RFC 3339
   boost::filesystem::path programs;                              // the directory of ours
-  std::vector<std::string> names;                                // familiar, "ci-dind:1"
-  std::string reference;                                         // of the target
+  bake::Blobs blobs = bake::Blobs::left_out;
+  std::vector<std::string> names; // familiar, "ci-dind:1"
+  std::string reference;          // of the target
   // An OCI layout of an earlier run; empty if there is none.
   boost::filesystem::path previous;
 };
@@ -36,8 +37,9 @@ struct OuterImageReport {
   std::size_t layers_made = 0;
   std::size_t layers_taken_over = 0;
   std::size_t layers_shared = 0; // small ones, in one outer layer
-  Lacking added;                 // of our programs
-  std::uint64_t bytes = 0;       // of all layers' blobs
+  std::size_t blobs_carried = 0;
+  Lacking added;           // of our programs
+  std::uint64_t bytes = 0; // of all layers' blobs
   // Why nothing could be taken from the earlier run where that is no flaw; else empty.
   std::string nothing_to_reuse;
   images::Warnings warnings;  // those of the collection, too

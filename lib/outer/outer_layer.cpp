@@ -98,18 +98,36 @@ Result<bake::WrittenLayer> write_folder(archive::ByteSource& stored,
   return std::move(layer.written);
 }
 
+Result<void> write_blob_parents(const CachePlace& place, archive::ByteSink& tar) {
+  for (const std::string& path : places_down_to(place / cache::kBlobsDir)) {
+    TRY(put_dir(tar, {.path = path}));
+  }
+  return {};
+}
+
+Result<void> write_blob_file(const CachePlace& place, const cache::Blob& blob,
+                             archive::ByteSource& bytes, archive::ByteSink& tar) {
+  TRY(tar.write_text(
+      archive::print_member_header({.name = in_cache(place, cache::blob_file(blob.digest)),
+                                    .mode = kMemberMode,
+                                    .size = blob.size})));
+  TRY(archive::pour(bytes, tar));
+  return tar.write_text(archive::member_padding(blob.size));
+}
+
 Result<void> write_index_layer(const std::vector<OuterDir>& parents, const CachePlace& place,
-                               const cache::Manifest& manifest,
-                               const std::vector<NamedConfig>& configs, archive::ByteSink& tar) {
+                               const cache::Manifest& manifest, const std::vector<NamedText>& texts,
+                               archive::ByteSink& tar) {
   for (const OuterDir& dir : parents) {
     TRY(put_dir(tar, dir));
   }
   const std::string root = place.relative_path().native();
-  for (const std::string& path : {root, root + "/config", root + "/l", root + "/layer"}) {
+  for (const std::string& path :
+       {root, root + "/blob", root + "/config", root + "/l", root + "/layer", root + "/manifest"}) {
     TRY(put_dir(tar, {.path = path}));
   }
-  for (const NamedConfig& config : configs) {
-    TRY(put_file(tar, in_cache(place, cache::config_file(config.id)), config.text));
+  for (const NamedText& text : texts) {
+    TRY(put_file(tar, in_cache(place, text.file), text.text));
   }
   for (const cache::CanaryMember& member : cache::canary_members()) {
     archive::TarEntry entry = member.entry;

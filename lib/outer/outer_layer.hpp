@@ -33,6 +33,12 @@ Result<bake::WrittenLayer> write_folder(archive::ByteSource& stored,
                                         const bake::LayerDigests& expected, const CachePlace& place,
                                         const Fd& scratch, archive::ByteSink& tar);
 
+// One outer layer for compressed layers that the cache carries: the directories above them, and
+// each as a file. A trailer ends the tar.
+Result<void> write_blob_parents(const CachePlace& place, archive::ByteSink& tar);
+Result<void> write_blob_file(const CachePlace& place, const cache::Blob& blob,
+                             archive::ByteSource& bytes, archive::ByteSink& tar);
+
 // A directory above the cache, as the base has it; or one that the base lacks.
 struct OuterDir {
   std::string path; // "var/lib"
@@ -43,16 +49,17 @@ struct OuterDir {
   std::uint32_t mtime_ns = 0;
 };
 
-struct NamedConfig {
-  Digest id;
+// A file of the cache, named as cache/reader.hpp says: a configuration, a manifest, an index.
+struct NamedText {
+  std::string file;
   std::string text;
 };
 
 // Writes the outer layer that has everything else: `parents`, the cache's own directories,
-// configurations, canary and cache.json. `manifest` must be complete.
+// `texts`, canary and cache.json. `manifest` must be complete.
 Result<void> write_index_layer(const std::vector<OuterDir>& parents, const CachePlace& place,
-                               const cache::Manifest& manifest,
-                               const std::vector<NamedConfig>& configs, archive::ByteSink& tar);
+                               const cache::Manifest& manifest, const std::vector<NamedText>& texts,
+                               archive::ByteSink& tar);
 
 // "var/lib/dind-cache" and its parents, "var" first.
 std::vector<std::string> places_down_to(const CachePlace& place);

@@ -99,6 +99,9 @@ Result<void> PreviousLayers::add_image(const images::Bundle& bundle, const json:
     }
     const KeptLayer kept{{parsed.diff_ids[i], {at.digest, at.size}, at.media_type, {}}, *bytes};
     all_.emplace(kept.layer.diff_id, kept);
+    if (const auto blob = Digest::parse(annotation(members, kBlobAnnotation))) {
+      blobs_.emplace(*blob, kept);
+    }
     const auto diff_id = Digest::parse(annotation(members, kLayerAnnotation));
     const cache::Layer* const facts = diff_id ? cached.find(*diff_id) : nullptr;
     if (facts) {
@@ -164,6 +167,11 @@ PreviousLayers PreviousLayers::read(const boost::filesystem::path& layout,
 const KeptInnerLayer* PreviousLayers::find_inner(const Digest& diff_id) const {
   const auto found = inner_.find(diff_id);
   return found == inner_.end() ? nullptr : &found->second;
+}
+
+const KeptLayer* PreviousLayers::find_blob(const Digest& digest) const {
+  const auto found = blobs_.find(digest);
+  return found == blobs_.end() ? nullptr : &found->second;
 }
 
 const KeptLayer* PreviousLayers::find(const Digest& diff_id) const {

@@ -17,6 +17,8 @@ namespace dind::outer {
 // bytes were made, which is the same wherever they may be taken over.
 inline constexpr const char* kLayerAnnotation = "dind-init.layer";
 inline constexpr const char* kRecipeAnnotation = "dind-init.recipe";
+// The digest of the compressed layer that an outer layer carries.
+inline constexpr const char* kBlobAnnotation = "dind-init.blob";
 
 // A layer that an earlier run made, and its blob.
 struct KeptLayer {
@@ -40,6 +42,8 @@ public:
   bool empty() const { return all_.empty(); }
   // By the diff ID of the inner layer; nullptr if there is none.
   const KeptInnerLayer* find_inner(const Digest& diff_id) const;
+  // By the digest of the compressed layer that it carries.
+  const KeptLayer* find_blob(const Digest& digest) const;
   // By the layer's own diff ID.
   const KeptLayer* find(const Digest& diff_id) const;
 
@@ -60,6 +64,7 @@ private:
 
   boost::filesystem::path layout_;
   std::unordered_map<Digest, KeptInnerLayer> inner_;
+  std::unordered_map<Digest, KeptLayer> blobs_;
   std::unordered_map<Digest, KeptLayer> all_;
   images::Warnings warnings_;
   std::string absence_;

@@ -110,11 +110,9 @@ Result<void> ImageWriter::make(const ImageStep& step, const cache::Image& image,
 }
 
 Result<void> ImageWriter::write(const ImageStep& step, const cache::Image& image) {
-  const cache::Cache& cache = *what_.caches[step.cache];
-  const std::string config = TRY(cache.read_config(image.id));
   const bool has_parent = image.parent && (added_.contains(*image.parent) ||
                                            what_.state.images.contains(*image.parent));
-  return metadata_.add_image(image, cache.manifest(), config,
+  return metadata_.add_image(image, *what_.caches[step.cache],
                              has_parent ? image.parent : std::nullopt);
 }
 

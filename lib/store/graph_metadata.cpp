@@ -187,9 +187,9 @@ Result<void> GraphMetadata::add_distribution(const cache::Layer& layer) {
                                   : sys::replace_file_at(at, sources, 0644, sys::Durable::no);
 }
 
-Result<void> GraphMetadata::add_image(const cache::Image& image, const cache::Manifest&,
-                                      const std::string& config,
+Result<void> GraphMetadata::add_image(const cache::Image& image, const cache::Cache& cache,
                                       const std::optional<Digest>& parent) {
+  const std::string config = TRY(cache.read_config(image.id));
   const std::string name = image.id.hex();
   TRY(sys::ensure_dir_at({metadata_, name}, 0700));
   const Fd dir = TRY(sys::open_dir_at({metadata_, name}));

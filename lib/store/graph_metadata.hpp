@@ -23,8 +23,8 @@ public:
 
   Result<void> add_layer(const LayerRecord& record) override;
   Result<void> add_distribution(const cache::Layer& layer) override;
-  Result<void> add_image(const cache::Image& image, const cache::Manifest& manifest,
-                         const std::string& config, const std::optional<Digest>& parent) override;
+  Result<void> add_image(const cache::Image& image, const cache::Cache& cache,
+                         const std::optional<Digest>& parent) override;
   Result<void> flush() override { return {}; } // each call's work is seen at once
   // Merges into repositories.json.
   Result<std::size_t> add_references(const std::map<std::string, Digest>& references,

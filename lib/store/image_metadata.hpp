@@ -3,7 +3,7 @@
 #include <base/digest.hpp>
 #include <base/fd.hpp>
 #include <base/result.hpp>
-#include <cache/manifest.hpp>
+#include <cache/reader.hpp>
 
 #include <map>
 #include <optional>
@@ -36,10 +36,8 @@ public:
   // Lets a pull of a newer tag find the layer by the digest of its compressed
   // form, and a push skip what the repository already has.
   virtual Result<void> add_distribution(const cache::Layer& layer) = 0;
-  // The configuration must hash to the image's ID, and `manifest` list its layers. `parent` is the
-  // image's, if the engine has it.
-  virtual Result<void> add_image(const cache::Image& image, const cache::Manifest& manifest,
-                                 const std::string& config,
+  // An image of `cache`. `parent` is the image's, if the engine has it.
+  virtual Result<void> add_image(const cache::Image& image, const cache::Cache& cache,
                                  const std::optional<Digest>& parent) = 0;
   // The layers and images that were added are there from here on, in dockerd's view too, and have
   // no names yet.

@@ -71,7 +71,8 @@ public:
     put(key, fmt::format("{} {}", value.first, value.second));
   }
   void operator()(const char* key, const blobs::BlobSource& blob) {
-    put(key, fmt::format("{} {} {}", blob.diff_id.hex(), blob.bytes, blob.cache));
+    put(key, fmt::format("{} {} {} {}", blob.digest.hex(), blob.bytes, static_cast<int>(blob.form),
+                         blob.cache));
   }
   void operator()(const char* key, const config::FileLimit& limit) {
     put(key, fmt::format("{} {}", limit.soft, limit.hard));
@@ -129,16 +130,18 @@ std::pair<T, T> numbers_in(std::string_view text) {
   return {number_in<T>(first), number_in<T>(second)};
 }
 
-// Of "<digits> <bytes> <path>".
+// Of "<digits> <bytes> <form> <path>".
 std::optional<blobs::BlobSource> blob_in(std::string_view text) {
   const auto [digits, rest] = cut_at_blank(text);
-  const auto [bytes, cache] = cut_at_blank(rest);
-  auto diff_id = Digest::from_hex(digits);
-  if (!diff_id) {
+  const auto [bytes, more] = cut_at_blank(rest);
+  const auto [form, cache] = cut_at_blank(more);
+  auto digest = Digest::from_hex(digits);
+  if (!digest) {
     return std::nullopt;
   }
-  return blobs::BlobSource{std::move(diff_id).value(), number_in<std::uint64_t>(bytes),
-                           std::string(cache)};
+  return blobs::BlobSource{std::move(digest).value(), number_in<std::uint64_t>(bytes),
+                           std::string(cache),
+                           static_cast<blobs::BlobSource::Form>(number_in<int>(form))};
 }
 
 Fd adopt(std::string_view text) {

@@ -66,6 +66,7 @@ Digest CacheBuilder::add_layer(const std::string& tar, const std::vector<std::st
   layer.marks = skeleton.marks();
   layer.mark_dirs = skeleton.mark_dirs().size();
   manifest_.layers.push_back(std::move(layer));
+  tars_.emplace(diff_id, tar);
   return diff_id;
 }
 
@@ -88,6 +89,56 @@ Digest CacheBuilder::add_image(const std::string& name, const std::vector<Digest
   dir_.write(cache::config_file(image.id), config);
   manifest_.images.push_back(image);
   return image.id;
+}
+
+Digest CacheBuilder::add_document(const std::string& text, const std::string& media_type) {
+  const Digest digest = archive::sha256_of(text);
+  dir_.write(cache::document_file(digest), text);
+  auto& documents = manifest_.documents;
+  documents.push_back({digest, text.size(), media_type});
+  std::sort(documents.begin(), documents.end(),
+            [](const auto& a, const auto& b) { return a.digest < b.digest; });
+  return digest;
+}
+
+void CacheBuilder::came_from_registry(const Digest& image_id, Compressed compressed) {
+  cache::Image& image =
+      *std::find_if(manifest_.images.begin(), manifest_.images.end(),
+                    [&](const cache::Image& each) { return each.id == image_id; });
+  std::string layers;
+  for (const Digest& diff_id : image.layers) {
+    archive::GzipWriter gzip;
+    gzip.write(tars_.at(diff_id));
+    gzip.finish();
+    const std::string bytes = gzip.take();
+    const Digest digest = archive::sha256_of(bytes);
+    layers += fmt::format(R"({}{{"digest":"{}","size":{}}})", layers.empty() ? "" : ",",
+                          digest.text(), bytes.size());
+    auto& layer = *std::find_if(manifest_.layers.begin(), manifest_.layers.end(),
+                                [&](const cache::Layer& each) { return each.diff_id == diff_id; });
+    const bool is_carried = compressed == Compressed::carried;
+    layer.blobs = {{.digest = digest,
+                    .size = bytes.size(),
+                    .media_type = "application/vnd.oci.image.layer.v1.tar+gzip",
+                    .repositories = {"docker.io/library/app"},
+                    .carried = is_carried}};
+    if (is_carried) {
+      dir_.write(cache::blob_file(digest), bytes);
+    }
+  }
+  image.manifest = add_document(fmt::format(R"({{"schemaVersion":2,"config":{{"digest":"{}"}},)"
+                                            R"("layers":[{}]}})",
+                                            image_id.text(), layers),
+                                "application/vnd.oci.image.manifest.v1+json");
+  image.index = add_document(
+      fmt::format(
+          R"({{"schemaVersion":2,"manifests":[{{"digest":"{}"}},{{"digest":"sha256:{}"}}]}})",
+          image.manifest->text(), std::string(64, 'e')),
+      "application/vnd.oci.image.index.v1+json");
+  for (const Digest& digest : {*image.manifest, *image.index}) {
+    image.digests.push_back(image.names.front().substr(0, image.names.front().find(':')) + "@" +
+                            digest.text());
+  }
 }
 
 void CacheBuilder::finish() {

@@ -3,6 +3,7 @@
 #include <cache/manifest.hpp>
 #include <support/temp_dir.hpp>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,10 @@ public:
   Digest add_image(const std::string& name, const std::vector<Digest>& layers);
   Digest add_image(const std::string& name, const std::vector<Digest>& layers,
                    const std::string& config);
+  // The image came from a registry, with a manifest of compressed layers and an index, which the
+  // cache has; and the compressed layers as well, if they are `carried`.
+  enum class Compressed { carried, left_out };
+  void came_from_registry(const Digest& image_id, Compressed compressed);
   // Writes cache.json with all that was added.
   void finish();
 
@@ -23,7 +28,10 @@ public:
   const TempDir& dir() const { return dir_; }
 
 private:
+  Digest add_document(const std::string& text, const std::string& media_type);
+
   TempDir dir_;
+  std::map<Digest, std::string> tars_; // by diff ID
   cache::Manifest manifest_;
 };
 

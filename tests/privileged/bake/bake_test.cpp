@@ -62,7 +62,8 @@ protected:
   Result<BakeReport> bake_some(const boost::filesystem::path& target,
                                const std::vector<std::string>& sources,
                                const std::vector<std::string>& copies = {},
-                               OnRefusal on_refusal = OnRefusal::go_on) {
+                               OnRefusal on_refusal = OnRefusal::go_on,
+                               Blobs blobs = Blobs::left_out) {
     std::vector<images::SourceSpec> specs;
     for (const std::string& source : sources) {
       specs.push_back(images::parse_source_spec(source).value());
@@ -74,7 +75,7 @@ protected:
       TRY(collection.mark_copy(reference));
     }
     Progress progress(ProgressStyle::none, STDERR_FILENO);
-    return bake(*writer, collection, progress, stop_, on_refusal);
+    return bake(*writer, collection, progress, stop_, on_refusal, blobs);
   }
   // Where one image is refused and none is left, that is the error.
   Result<BakeReport> bake_to(const boost::filesystem::path& target,
@@ -175,6 +176,28 @@ TEST_F(BakeTest, GivesTheSameCacheTwice) {
   list_tree(sys::open_dir(dir_ / "two").value(), "", two);
   EXPECT_EQ(one, two);
   EXPECT_EQ(test::stat_of(dir_ / "one").st_mode, S_IFDIR | 0755U);
+}
+
+// Whole by its own digests, and verified with the rest.
+TEST_F(BakeTest, CarriesCompressedLayersAsTheyCame) {
+  const std::string layer = TarBuilder().file("a", "a").finish();
+  dir_.write("in", test::oci_layout({{"a:1", {layer}}}, Packing::zstd).tar());
+  const auto report =
+      bake_some(dir_ / "cache", {(dir_ / "in").native()}, {}, OnRefusal::go_on, Blobs::carried);
+  ASSERT_TRUE(ok(report));
+  const std::string blob = pack(layer, Packing::zstd);
+  const Digest digest = archive::sha256_of(blob);
+  EXPECT_EQ(dir_.read("cache/" + cache::blob_file(digest)), blob);
+  EXPECT_EQ(report->blob_bytes, blob.size());
+  const auto cache = cache::Cache::open(dir_ / "cache").value();
+  EXPECT_TRUE(cache.manifest().layers.at(0).blobs.at(0).carried);
+  EXPECT_NE(cache.manifest().find_document(*cache.manifest().images.at(0).manifest), nullptr);
+  EXPECT_TRUE(cache::verify(cache, {})->empty());
+  dir_.write("cache/" + cache::blob_file(digest), std::string(blob.size(), 'x'));
+  const auto flaws = cache::verify(cache, {});
+  ASSERT_TRUE(ok(flaws));
+  ASSERT_EQ(flaws->size(), 1U);
+  EXPECT_EQ(flaws->front().path, cache::blob_file(digest));
 }
 
 TEST_F(BakeTest, MergesSourcesAndMarksCopies) {

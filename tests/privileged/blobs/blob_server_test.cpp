@@ -83,7 +83,7 @@ protected:
     return test::exit_code_of(server);
   }
 
-  sys::fs::path file(std::size_t layer) const { return mounted_ / sources_[layer].diff_id.hex(); }
+  sys::fs::path file(std::size_t layer) const { return mounted_ / sources_[layer].digest.hex(); }
 
   const TempDir dir_;
   const sys::fs::path mounted_ = dir_.path() / "blobs";
@@ -161,7 +161,7 @@ TEST_F(BlobServerTest, IsReadByManyAtOnce) {
 }
 
 TEST_F(BlobServerTest, AFileThatChangedIsAnErrorOfItsLayerAlone) {
-  cache_.dir().write(cache::tree_dir(sources_[2].diff_id) + "/d/7", "short");
+  cache_.dir().write(cache::tree_dir(sources_[2].digest) + "/d/7", "short");
   serve();
   EXPECT_TRUE(fails_with(EIO, sys::read_file(file(2), kLimit)));
   EXPECT_EQ(sys::read_file(file(3), kLimit).value(), tars_[3]);
@@ -172,6 +172,34 @@ TEST_F(BlobServerTest, ACacheThatHasGoneIsAnErrorOfItsLayersAlone) {
   serve();
   EXPECT_TRUE(fails_with(EIO, sys::open_path(file(1), O_RDONLY)));
   EXPECT_EQ(sys::read_file(file(0), kLimit).value(), tars_[0]);
+}
+
+TEST_F(BlobServerTest, ServesCompressedLayersThatTheCacheCarries) {
+  const std::string bytes(3'000'000, 'z');
+  const Digest digest = archive::sha256_of(bytes);
+  cache_.dir().write(cache::blob_file(digest), bytes);
+  sources_.push_back(
+      {digest, bytes.size(), cache_.dir().path().native(), BlobSource::Form::carried});
+  serve();
+  EXPECT_EQ(sys::read_file(mounted_ / digest.hex(), kLimit).value(), bytes);
+}
+
+TEST_F(BlobServerTest, ACarriedBlobThatBecameShorterIsAnError) {
+  const Digest digest = archive::sha256_of("whole");
+  cache_.dir().write(cache::blob_file(digest), "who");
+  sources_.push_back({digest, 5, cache_.dir().path().native(), BlobSource::Form::carried});
+  serve();
+  EXPECT_TRUE(fails_with(EIO, sys::read_file(mounted_ / digest.hex(), kLimit)));
+}
+
+// The engine opens the blobs of all images, and reads those of the one that it saves.
+TEST_F(BlobServerTest, ACompressedLayerThatIsLeftOutCanBeOpenedAndNotRead) {
+  const Digest digest = archive::sha256_of("left out");
+  sources_.push_back({digest, 8, cache_.dir().path().native(), BlobSource::Form::left_out});
+  serve();
+  EXPECT_EQ(test::stat_of(mounted_ / digest.hex()).st_size, 8);
+  EXPECT_TRUE(ok(sys::open_path(mounted_ / digest.hex(), O_RDONLY)));
+  EXPECT_TRUE(fails_with(EIO, sys::read_file(mounted_ / digest.hex(), kLimit)));
 }
 
 TEST_F(BlobServerTest, ServesWithTheThreadsThatItGets) {

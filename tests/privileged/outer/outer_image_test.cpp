@@ -13,6 +13,7 @@
 #include <support/temp_dir.hpp>
 #include <support/tree_listing.hpp>
 #include <outer/image_draft.hpp>
+#include <outer/shared_layers.hpp>
 
 #include <boost/filesystem/operations.hpp>
 #include <gtest/gtest.h>
@@ -62,6 +63,7 @@ protected:
     options.compression = parsed.compressed() ? compression_ : archive::Compression::none;
     options.previous = previous.empty() ? "" : (dir_ / previous).native();
     options.programs = dir_ / "programs";
+    options.blobs = blobs_;
     bake::Progress progress(bake::ProgressStyle::none, STDERR_FILENO);
     auto report = TRY(make_outer_image(base, collection, options, draft->dir(), progress, stop_));
     if (report.images == 0) { // where one is refused, and none is left
@@ -112,7 +114,8 @@ protected:
         specs, {.scratch = (*writer)->root(), .stop = stop_, .progress = [](std::uint64_t) {}});
     ASSERT_TRUE(ok(collection));
     bake::Progress progress(bake::ProgressStyle::none, STDERR_FILENO);
-    ASSERT_TRUE(ok(bake::bake(**writer, *collection, progress, stop_)));
+    ASSERT_TRUE(
+        ok(bake::bake(**writer, *collection, progress, stop_, bake::OnRefusal::go_on, blobs_)));
   }
 
   void write_images(const std::string& name, const std::vector<ImageSpec>& images) const {
@@ -128,6 +131,7 @@ protected:
   StopFlag stop_{false};
   std::string base_;
   archive::Compression compression_ = archive::Compression::zstd;
+  bake::Blobs blobs_ = bake::Blobs::left_out;
   const std::vector<std::string> layers_ = test::nasty_layers();
 };
 
@@ -160,6 +164,36 @@ TEST_F(OuterImageTest, UnpacksToExactlyTheCacheThatBakeMakes) {
   for (const auto& [path, line] : found) {
     EXPECT_TRUE(expected.contains(path)) << path;
   }
+}
+
+TEST_F(OuterImageTest, CarriesCompressedLayersAsBakeDoes) {
+  NEEDS(::geteuid() == 0, "root");
+  blobs_ = bake::Blobs::carried;
+  dir_.write("in", test::oci_layout({{"a:1", layers_}}, Packing::gzip).tar());
+  bake_to("cache", {"in"});
+  const auto report = make("oci:{}/out", {"in"});
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->blobs_carried, layers_.size());
+  EXPECT_EQ(unpacked("out", report->image), test::list_tree(dir_ / "cache"));
+  const std::string blob = test::pack(layers_[0], Packing::gzip);
+  EXPECT_EQ(dir_.read("cache/" + cache::blob_file(archive::sha256_of(blob))), blob);
+  const auto again = make("oci:{}/again", {"in"}, "out");
+  ASSERT_TRUE(ok(again));
+  EXPECT_EQ(again->image.manifest.digest, report->image.manifest.digest);
+}
+
+// The room of a layer is shared by what is smallest.
+TEST_F(OuterImageTest, PutsTheSmallestBlobsTogetherWhereEnginesTakeNoMore) {
+  blobs_ = bake::Blobs::carried;
+  std::vector<std::string> layers;
+  for (std::size_t i = 0; i < kMostOuterLayers; ++i) {
+    layers.push_back(layer_of(fmt::format("{}", i)));
+  }
+  dir_.write("in", test::oci_layout({{"a:1", layers}}, Packing::gzip).tar());
+  const auto report = make("oci:{}/out", {"in"});
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->image.layers.size(), kMostOuterLayers);
+  EXPECT_EQ(report->blobs_carried, layers.size());
 }
 
 TEST_F(OuterImageTest, TakesABaseWithAbsoluteNames) {

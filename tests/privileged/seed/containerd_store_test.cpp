@@ -10,6 +10,7 @@
 #include <sys/mount.hpp>
 #include <bolt/database.hpp>
 #include <containerd/driver_state.hpp>
+#include <containerd/image_names.hpp>
 #include <containerd/image_records.hpp>
 #include <containerd/layout.hpp>
 #include <containerd/made_manifest.hpp>
@@ -60,6 +61,20 @@ protected:
     app_ = builder_.add_image("app:1", {base_, top_});
     builder_.finish();
     seeder_.driver = store::kOverlayfs;
+  }
+
+  // The second one has the digests that a registry knows.
+  const cache::Image& pulled(CacheBuilder::Compressed compressed) {
+    builder_.came_from_registry(app_, compressed);
+    builder_.finish();
+    return builder_.manifest().images[1];
+  }
+  const cache::Blob& blob_of(const Digest& layer) {
+    return builder_.manifest().find(layer)->blobs.front();
+  }
+  std::string link_at(const std::string& blob) {
+    const Fd blobs = sys::open_dir(root_ / kBlobs).value();
+    return sys::read_link_at({blobs, blob}).value();
   }
 
   const cache::Cache& cache() {
@@ -183,6 +198,81 @@ TEST_F(ContainerdStoreTest, EveryBlobThatARecordNamesIsThere) {
               std::string(containerd::kMadeBlobs) + "/" + layer.hex());
     EXPECT_EQ(held.blobs.at(layer).size, builder_.manifest().find(layer)->tar_bytes);
   }
+}
+
+// Whose blobs nothing can serve: the tag leads to the manifest of uncompressed layers.
+TEST_F(ContainerdStoreTest, AnImageIsThereByTheDigestsOfItsRegistry) {
+  const cache::Image& image = pulled(CacheBuilder::Compressed::left_out);
+  ASSERT_TRUE(ok(seed()));
+  const containerd::State held = store();
+  const std::string made = containerd::made_manifest(image, builder_.manifest());
+  EXPECT_EQ(held.images.at("docker.io/library/app:1").target, archive::sha256_of(made).text());
+  for (const Digest& digest : {*image.manifest, *image.index}) {
+    EXPECT_EQ(held.images.at("docker.io/library/app@" + digest.text()).target, digest.text());
+    EXPECT_EQ(archive::sha256_of(root_.read(kBlobs + digest.hex())), digest);
+    EXPECT_EQ(held.blobs.at(digest).labels.at("containerd.io/distribution.source.docker.io"),
+              "library/app"); // BuildKit takes no other
+  }
+  EXPECT_EQ(containerd::image_id_of(held, image.index->text()), app_);
+  const containerd::Blob& blob = held.blobs.at(blob_of(top_).digest);
+  EXPECT_EQ(blob.labels.at(containerd::kUncompressedLabel), top_.text());
+  EXPECT_EQ(blob.labels.at("containerd.io/distribution.source.docker.io"), "library/app");
+}
+
+TEST_F(ContainerdStoreTest, TheLabelOfARegistryHasNoPort) {
+  pulled(CacheBuilder::Compressed::left_out);
+  cache::Image& image = builder_.manifest().images[1];
+  image.digests = {"127.0.0.1:5000/team/app@" + image.manifest->text()};
+  builder_.finish();
+  ASSERT_TRUE(ok(seed()));
+  const containerd::State held = store();
+  const auto& labels = held.blobs.at(*image.manifest).labels;
+  EXPECT_EQ(labels.at("containerd.io/distribution.source.127.0.0.1"), "team/app");
+}
+
+TEST_F(ContainerdStoreTest, ATagLeadsToWhatTheRegistryHasWhereAllBlobsAreCarried) {
+  const cache::Image& image = pulled(CacheBuilder::Compressed::carried);
+  ASSERT_TRUE(ok(seed()));
+  const containerd::State held = store();
+  EXPECT_EQ(held.images.at("docker.io/library/app:1").target, image.index->text());
+  // The engine finds it by the tag's record.
+  EXPECT_FALSE(held.images.contains("docker.io/library/app@" + image.index->text()));
+  EXPECT_TRUE(held.images.contains("docker.io/library/app@" + image.manifest->text()));
+  const Digest& blob = blob_of(top_).digest;
+  EXPECT_EQ(link_at(blob.hex()), std::string(containerd::kMadeBlobs) + "/" + blob.hex());
+}
+
+TEST_F(ContainerdStoreTest, ACarriedBlobOfALayerWithFilesOfItsOwnIsAFileToo) {
+  pulled(CacheBuilder::Compressed::carried);
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
+  for (const Digest& layer : {base_, top_}) {
+    const Digest& blob = blob_of(layer).digest;
+    EXPECT_EQ(archive::sha256_of(root_.read(kBlobs + blob.hex())), blob);
+  }
+}
+
+TEST_F(ContainerdStoreTest, ADamagedCarriedBlobIsNotCopied) {
+  pulled(CacheBuilder::Compressed::carried);
+  const std::string file = cache::blob_file(blob_of(top_).digest);
+  std::string bytes = builder_.dir().read(file);
+  bytes.back() = static_cast<char>(~bytes.back());
+  builder_.dir().write(file, bytes);
+  const auto report = seed(config::Strategy::copy);
+  ASSERT_TRUE(ok(report));
+  EXPECT_EQ(report->images_missing, std::vector<std::string>{"app:1"});
+}
+
+// Of a cache that was put together wrongly.
+TEST_F(ContainerdStoreTest, AManifestThatIsNotTheImagesIsNotUsed) {
+  cache::Image& image = builder_.manifest().images[1];
+  builder_.came_from_registry(builder_.manifest().images[0].id, CacheBuilder::Compressed::left_out);
+  image.manifest = builder_.manifest().images[0].manifest;
+  image.digests = {"app@" + image.manifest->text()};
+  builder_.finish();
+  ASSERT_TRUE(ok(seed()));
+  EXPECT_FALSE(store().images.contains("docker.io/library/app@" + image.manifest->text()));
+  EXPECT_TRUE(store().images.contains("docker.io/library/app:1"));
+  expect_app();
 }
 
 // A killed seeding by copy may have left it.

@@ -30,7 +30,8 @@ Manifest sample_manifest() {
   layer.blobs = {{.digest = digest('c'),
                   .size = 17,
                   .media_type = "application/x",
-                  .repositories = {"docker.io/library/app"}}};
+                  .repositories = {"docker.io/library/app"},
+                  .carried = true}};
   Image image{.id = digest('a'), .names = {"app:1"}};
   image.digests = {"app@" + digest('d').text()};
   image.manifest = digest('d');
@@ -43,6 +44,7 @@ Manifest sample_manifest() {
   Manifest manifest;
   manifest.images = {image};
   manifest.layers = {layer};
+  manifest.documents = {{digest('d'), 12, "application/y"}, {digest('e'), 13, "application/z"}};
   manifest.canary_capability = false;
   return manifest;
 }
@@ -59,6 +61,20 @@ TEST(ManifestTest, ReadsBackWhatItPrints) {
   const auto parsed = parse_manifest(print_manifest(sample_manifest()));
   ASSERT_TRUE(ok(parsed));
   EXPECT_EQ(*parsed, sample_manifest());
+}
+
+TEST(ManifestTest, FindsADocumentByItsDigest) {
+  const Manifest manifest = sample_manifest();
+  ASSERT_NE(manifest.find_document(digest('e')), nullptr);
+  EXPECT_EQ(manifest.find_document(digest('e'))->size, 13U);
+  EXPECT_EQ(manifest.find_document(digest('a')), nullptr);
+}
+
+TEST(ManifestTest, RefusesDocumentsThatItCouldNotFindAgain) {
+  const std::string text = "\"digest\": \"" + digest('e').text() + "\",\n      \"size\": 13";
+  EXPECT_TRUE(fails_saying("not sorted",
+                           parse_manifest(altered(text, "\"digest\": \"" + digest('a').text() +
+                                                            "\",\n      \"size\": 13"))));
 }
 
 TEST(ManifestTest, SaysThatANewerFormatNeedsANewerProgram) {

@@ -96,6 +96,22 @@ const Naming kNamings[] = {
     {R"({"dev.ggcr.image.name":"quay.io/a/b:1"})", "quay.io/a/b:1", {"quay.io/a/b:1"}},
 };
 
+TEST_F(OciLayoutTest, KeepsTheManifestAndTheIndexAsTheyCame) {
+  Files files;
+  const std::string type = "application/vnd.oci.image.index.v1+json";
+  const std::string index = index_of({add_manifest(files, one_layer_image(""), Packing::gzip)});
+  files.contents["index.json"] = index_of({files.add_blob(index, type)});
+  const auto images = read(files);
+  ASSERT_TRUE(ok(images));
+  const SourceImage& made = images->at(0);
+  ASSERT_EQ(made.documents.size(), 2U);
+  EXPECT_EQ(made.documents[0].text, index);
+  EXPECT_EQ(made.documents[0].facts.digest, made.image.index);
+  EXPECT_EQ(made.documents[0].facts.media_type, type);
+  EXPECT_EQ(made.documents[1].facts.digest, made.image.manifest);
+  EXPECT_EQ(archive::sha256_of(made.documents[1].text), made.image.manifest);
+}
+
 TEST_F(OciLayoutTest, NamesAnImageByAnnotationOrReference) {
   for (const Naming& naming : kNamings) {
     const auto images = read(named(naming.annotations), naming.reference);

@@ -1,5 +1,6 @@
 #include <store/graph_metadata.hpp>
 
+#include <support/cache_builder.hpp>
 #include <support/digest.hpp>
 #include <support/expect.hpp>
 #include <support/temp_dir.hpp>
@@ -73,12 +74,16 @@ TEST_F(GraphMetadataTest, GivesALayerOfItsOwnATarSplitOfItsOwn) {
 }
 
 TEST_F(GraphMetadataTest, WritesImagesAsBuiltHereWithTheirParentIfItIsThere) {
-  const cache::Image image{.id = digest('a'), .parent = digest('b')};
-  ASSERT_TRUE(ok(metadata().add_image(image, {}, "{}", std::nullopt)));
-  const std::string dir = "image/overlay2/imagedb/metadata/sha256/" + digest('a').hex();
+  test::CacheBuilder builder;
+  const Digest id = builder.add_image("app:1", {});
+  builder.finish();
+  const auto cache = cache::Cache::open(builder.dir().path()).value();
+  const cache::Image image{.id = id, .parent = digest('b')};
+  ASSERT_TRUE(ok(metadata().add_image(image, cache, std::nullopt)));
+  const std::string dir = "image/overlay2/imagedb/metadata/sha256/" + id.hex();
   EXPECT_EQ(root_.read(dir + "/builtLocally"), "\x01");
   EXPECT_FALSE(root_.has(dir + "/parent"));
-  ASSERT_TRUE(ok(metadata().add_image(image, {}, "{}", image.parent)));
+  ASSERT_TRUE(ok(metadata().add_image(image, cache, image.parent)));
   EXPECT_EQ(root_.read(dir + "/parent"), digest('b').text());
 }
 
