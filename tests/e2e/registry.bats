@@ -47,7 +47,8 @@ teardown() {
   run inner "$dind" pull 127.0.0.1:5000/app:2
   [ "$status" = 0 ]
   [ "$(grep -c 'Pull complete' <<<"$output")" = 1 ]
-  [ "$(grep -c 'Already exists' <<<"$output")" -ge 4 ]
+  # An engine with the containerd store has no line for a layer that it has.
+  [ "$(status_of "$dind" .store)" = containerd ] || [ "$(grep -c 'Already exists' <<<"$output")" -ge 4 ]
   # The configuration and the layer.
   [ "$(grep -c '"GET /v2/app/blobs/' "$registry_data.log")" = 2 ]
   run inner "$dind" run --rm --network none 127.0.0.1:5000/app:2 cat /newer

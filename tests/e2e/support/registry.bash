@@ -42,8 +42,10 @@ make_app() {
   inner "$maker" push -q "$app:1" >/dev/null
   mkdir -p "$BATS_FILE_TMPDIR/context"
   nsenter --net --target "$pid" skopeo copy -q --src-tls-verify=false "docker://$app:1" "oci:$BATS_FILE_TMPDIR/context/app:$app:1"
-  # The layout's manifest and configuration are rewritten ones; back they go, so that both sides have the same image.
-  nsenter --net --target "$pid" skopeo copy -q --dest-tls-verify=false "oci:$BATS_FILE_TMPDIR/context/app:$app:1" "docker://$app:1"
+  # The layout's manifest and configuration are rewritten ones; back they go, so that both sides have the same image. An
+  # engine with the containerd store pushed uncompressed layers, which are not to be taken for these.
+  nsenter --net --target "$pid" skopeo copy -q --preserve-digests --dest-tls-verify=false "oci:$BATS_FILE_TMPDIR/context/app:$app:1" "docker://$app:1"
+  inner "$maker" pull -q "$app:1" >/dev/null
   printf 'FROM %s:1\nRUN echo newer >/newer\n' "$app" |
     docker exec -i -e DOCKER_BUILDKIT=0 "$maker" docker build --network none -q -t "$app:2" - >/dev/null
   inner "$maker" push -q "$app:2" >/dev/null
