@@ -1,5 +1,6 @@
 #include <containerd/driver_state.hpp>
 
+#include <archive/sha256.hpp>
 #include <cache/manifest.hpp>
 #include <store/layout.hpp>
 #include <sys/file.hpp>
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <string>
 
 namespace dind::containerd {
@@ -28,6 +30,9 @@ public:
       const auto familiar = familiar_name(name);
       if (id && familiar) {
         result_.references.emplace(*familiar, *id);
+        if (!is_whole(image.target)) {
+          result_.images.erase(*id);
+        }
       }
     }
     for (const auto& [key, snapshot] : state_.snapshots) {
@@ -42,19 +47,20 @@ public:
 
 private:
   Result<void> read_images() {
-    const auto dir = sys::open_beneath(root_, std::string(kContentDir) + "/blobs/sha256",
-                                       O_RDONLY | O_DIRECTORY);
+    auto dir = sys::open_beneath(root_, std::string(kContentDir) + "/blobs/sha256",
+                                 O_RDONLY | O_DIRECTORY);
     if (!dir && dir.error().is(std::errc::no_such_file_or_directory)) {
       return {};
     }
     if (!dir) {
       return dir.error();
     }
+    blobs_ = std::move(dir).value();
     for (const auto& [digest, blob] : state_.blobs) {
       if (!blob.labels.contains(kSnapshotLabel)) {
         continue;
       }
-      const auto config = read_config(*dir, digest);
+      const auto config = read_blob(digest, kConfigLimit);
       auto diff_ids = store::diff_ids_of(config ? *config : "");
       if (diff_ids) { // else dockerd cannot use it
         TRY(add_layers(*diff_ids));
@@ -64,13 +70,33 @@ private:
     return {};
   }
 
-  static Result<std::string> read_config(const Fd& blobs, const Digest& digest) {
-    const Fd file = TRY(sys::open_beneath(blobs, digest.hex(), O_RDONLY | O_NONBLOCK));
+  // containerd hashes nothing that it has: what a job wrote into such a file would be the
+  // configuration of later jobs' containers.
+  Result<std::string> read_blob(const Digest& digest, std::size_t limit) const {
+    const Fd file = TRY(sys::open_beneath(blobs_, digest.hex(), O_RDONLY | O_NONBLOCK));
     const struct stat status = TRY(sys::stat_of(file));
     if (!S_ISREG(status.st_mode)) {
       return input_error("it is no file");
     }
-    return sys::read_all(file, kConfigLimit);
+    std::string content = TRY(sys::read_all(file, limit));
+    return archive::sha256_of(content) == digest
+               ? Result<std::string>(std::move(content))
+               : input_error("{} is not what its name says", digest.text());
+  }
+
+  // Whether a manifest is what its digest says, or an index and those of its manifests that are
+  // there. Else the image is made again.
+  bool is_whole(const std::string& target) const {
+    const auto digest = Digest::parse(target);
+    if (!digest || !read_blob(*digest, kManifestLimit)) {
+      return false;
+    }
+    const auto& labels = state_.blobs.at(*digest).labels;
+    return std::all_of(labels.begin(), labels.end(), [this](const auto& label) {
+      const auto listed =
+          Digest::parse(label.first.starts_with(kManifestLabel) ? label.second : "");
+      return !listed || !state_.blobs.contains(*listed) || read_blob(*listed, kManifestLimit);
+    });
   }
 
   Result<void> add_layers(const std::vector<Digest>& diff_ids) {
@@ -143,6 +169,7 @@ private:
 
   const State& state_;
   const Fd& root_;
+  Fd blobs_;
   store::DriverState result_;
 };
 

@@ -15,6 +15,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+#include <map>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -71,8 +74,31 @@ Result<Fd> open_layer(const Fd& data_root, const std::string& driver, const std:
   return sys::open_beneath(data_root, store::layers_dir(driver) + "/" + id, O_RDONLY | O_DIRECTORY);
 }
 
-// The store's link to where the layer's blob is made when it is read becomes a file.
-Result<void> own_blob(const Fd& data_root, const store::PresentLayer& layer, const Fd& staging) {
+// The compressed layers that caches carry. Each cache is read once.
+class CarriedBlobs {
+public:
+  Result<std::vector<cache::Blob>> of(const store::PresentLayer& layer) {
+    const std::string path = cache::cache_of(layer.borrowed_from, layer.diff_id)->native();
+    auto known = manifests_.find(path);
+    if (known == manifests_.end()) {
+      auto cache = TRY(cache::Cache::open(path));
+      known = manifests_.emplace(path, cache.manifest()).first;
+    }
+    std::vector<cache::Blob> carried;
+    if (const cache::Layer* const facts = known->second.find(layer.diff_id)) {
+      std::copy_if(facts->blobs.begin(), facts->blobs.end(), std::back_inserter(carried),
+                   [](const cache::Blob& blob) { return blob.carried; });
+    }
+    return carried;
+  }
+
+private:
+  std::map<std::string, cache::Manifest> manifests_; // by the cache's path
+};
+
+// The store's links to where the layer's blobs are served become files.
+Result<void> own_blobs(const Fd& data_root, const store::PresentLayer& layer, const Fd& staging,
+                       CarriedBlobs& carried) {
   const Fd cache = TRY(open_cache_of(layer.borrowed_from, layer.diff_id, cache::kTreeName));
   const Fd tree = TRY(cache::open_tree(cache, layer.diff_id));
   const Fd tar_split = TRY(cache::open_tar_split(cache, layer.diff_id));
@@ -81,6 +107,12 @@ Result<void> own_blob(const Fd& data_root, const store::PresentLayer& layer, con
     TRY(containerd::write_layer_blob({layer.diff_id, tree, tar_split}, staging, blobs,
                                      sys::Durable::yes));
   }
+  for (const cache::Blob& blob : TRY(carried.of(layer))) {
+    if (sys::read_link_at({blobs, blob.digest.hex()})) {
+      const Fd content = TRY(cache::open_blob(cache, blob.digest, blob.size));
+      TRY(containerd::copy_carried_blob(blob.digest, content, staging, blobs, sys::Durable::yes));
+    }
+  }
   const Fd snapshot = TRY(open_layer(data_root, store::kOverlayfs, layer.cache_id));
   return containerd::keep_tar_split(tar_split, staging, snapshot, sys::Durable::yes);
 }
@@ -88,9 +120,9 @@ Result<void> own_blob(const Fd& data_root, const store::PresentLayer& layer, con
 // What the engine makes the layer's tar of.
 Result<void> own_record(const Fd& data_root, const std::string& driver, const Digest& chain_id,
                         const store::PresentLayer& layer, const Fd& staging,
-                        const std::string& name) {
+                        const std::string& name, CarriedBlobs& carried) {
   return driver == store::kOverlayfs
-             ? own_blob(data_root, layer, staging)
+             ? own_blobs(data_root, layer, staging, carried)
              : own_tar_split(data_root, driver, chain_id, layer.diff_id, staging, name);
 }
 
@@ -129,6 +161,7 @@ Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_ro
   TRY(sys::make_dir_at({own_dir, folder}, 0700));
   const Fd staging = TRY(sys::open_dir_at({own_dir, folder}));
   MaterialiseReport report;
+  CarriedBlobs carried;
   for (const Digest& chain_id : what.layers) {
     const auto found = what.state.layers.find(chain_id);
     if (found == what.state.layers.end() || found->second.borrowed_from.empty() ||
@@ -137,7 +170,7 @@ Result<MaterialiseReport> materialise(const Materialise& what, const Fd& data_ro
     }
     const std::string name = chain_id.hex();
     // The record first: a link to files that are there is right in any case.
-    auto done = own_record(data_root, what.driver, chain_id, found->second, staging, name);
+    auto done = own_record(data_root, what.driver, chain_id, found->second, staging, name, carried);
     if (done) {
       done = own_files(what, data_root, found->second, staging, name, progress);
     }

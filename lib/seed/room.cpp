@@ -39,6 +39,9 @@ Room cost_of(Method method, const cache::Layer& layer, const std::string& driver
   Room cost = cost_of_files(method, layer);
   if (driver == store::kOverlayfs && has_own_files(method)) {
     cost.bytes += layer.tar_bytes;
+    for (const cache::Blob& blob : layer.blobs) {
+      cost.bytes += blob.carried ? blob.size : 0;
+    }
   }
   return cost;
 }

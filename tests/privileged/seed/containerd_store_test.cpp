@@ -275,6 +275,29 @@ TEST_F(ContainerdStoreTest, AManifestThatIsNotTheImagesIsNotUsed) {
   expect_app();
 }
 
+TEST_F(ContainerdStoreTest, ACarriedBlobBecomesAFileWithItsLayer) {
+  pulled(CacheBuilder::Compressed::carried);
+  ASSERT_TRUE(ok(seed()));
+  ASSERT_TRUE(ok(materialise_all()));
+  for (const Digest& layer : {base_, top_}) {
+    const Digest& blob = blob_of(layer).digest;
+    EXPECT_EQ(archive::sha256_of(root_.read(kBlobs + blob.hex())), blob);
+  }
+}
+
+// containerd does not hash what it has, so a job can change what later jobs run.
+TEST_F(ContainerdStoreTest, AConfigurationOrManifestThatWasChangedIsWrittenAgain) {
+  const cache::Image& image = pulled(CacheBuilder::Compressed::carried);
+  ASSERT_TRUE(ok(seed()));
+  for (const Digest& digest : {image.id, *image.manifest, *image.index}) {
+    const std::string right = root_.read(kBlobs + digest.hex());
+    root_.write(kBlobs + digest.hex(), "{\"config\": {\"Entrypoint\": [\"/planted\"]}}");
+    ASSERT_TRUE(ok(seed()));
+    EXPECT_EQ(root_.read(kBlobs + digest.hex()), right);
+    EXPECT_TRUE(state().references.contains("app:1"));
+  }
+}
+
 // A killed seeding by copy may have left it.
 TEST_F(ContainerdStoreTest, ABlobWithoutARecordIsNotTakenForOne) {
   root_.write(kBlobs + top_.hex(), "what is left");

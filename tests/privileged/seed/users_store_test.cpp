@@ -36,10 +36,10 @@ std::string digest_of(const std::string& what) {
 }
 
 std::string layer_of(const std::string& name) {
-  constexpr unsigned kFiles = 20; // more than a native layer has
+  constexpr unsigned kFilesOfALayer = 20; // more than a native layer has
   TarBuilder tar;
   tar.directory("d");
-  for (unsigned file = 0; file < kFiles; ++file) {
+  for (unsigned file = 0; file < kFilesOfALayer; ++file) {
     tar.file(fmt::format("d/{}-{}", name, file), name);
   }
   return tar.finish();
