@@ -23,6 +23,7 @@ cache:      base sys archive tar_split | boost/filesystem/path.hpp
 blobs:      base sys archive tar_split cache | boost/filesystem/path.hpp blob_server.cpp=fuse3/fuse_lowlevel.h
 store:      base sys archive tar_split clone cache | boost/filesystem/path.hpp
 containerd: base sys bolt archive tar_split cache store |
+registry:   base sys archive tar_split cache blobs containerd | http_server.cpp=boost/(beast|asio|system)/.*
 images:     base sys archive cache | boost/filesystem/path.hpp
 bake:       base sys archive tar_split cache images | boost/filesystem/path.hpp
 outer:      base sys archive cache images bake | boost/filesystem/path.hpp

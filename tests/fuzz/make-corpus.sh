@@ -144,3 +144,9 @@ images='[{"Id": "'"$a"'", "RepoTags": ["alpine:3.20"], "RepoDigests": ["alpine@'
 printf '%s' '[{"Id": "x", "Labels": {"ci.helper": "1"}}]' | seed engine_activity containers
 printf '%s' '{"Type": "container", "Actor": {"Attributes": {"ci.helper": "1"}}}' | seed engine_activity events
 printf 'goroutine profile: total 2\n1 @ 0x1 0x2\n#\t0x1\tnet/http.HandlerFunc.ServeHTTP+0x1\t/x.go:1\n\n1 @ 0x3\n' | seed engine_activity goroutines
+
+layer_digest=$(printf layer | sha256sum | cut -d' ' -f1)
+printf '/v2/alpine/manifests/3.20?ns=docker.io' | seed registry_request tag
+printf '/v2/ghcr.io/a/b/blobs/sha256:%s\nbytes=10-19' "$layer_digest" | seed registry_request blob
+printf '/v2/a/b/tags/list?n=1&last=0&ns=ghcr.io' | seed registry_request tags
+printf '/v2/_catalog?n=1' | seed registry_request catalog

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <base/digest.hpp>
+#include <cache/manifest.hpp>
+#include <cache/reference.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace dind::registry {
+
+// What a digest names, and where its bytes come from.
+struct Content {
+  enum class Form {
+    made_manifest, // printed where it is asked for (containerd::made_manifest)
+    config,        // a file of the cache
+    made_layer     // the layer's tar, made again from tree and tar-split (blobs::LayerBlob)
+  };
+  Form form = Form::config;
+  std::uint64_t size = 0;
+  std::size_t cache = 0; // which of them has it, in the order in which they were added
+  std::size_t image = 0; // of a made manifest: which of the catalogue's
+
+  bool is_manifest() const { return form == Form::made_manifest; }
+  std::string_view media_type() const;
+  bool operator==(const Content&) const = default;
+};
+
+// What a registry of these caches has: tags lead to manifests, and manifests to blobs. Knows
+// nothing of files and of HTTP, and is not changed any more once it is served.
+class Catalogue {
+public:
+  // What an earlier cache has counts.
+  void add(const cache::Manifest& manifest);
+
+  const Content* find(const Digest& digest) const;
+  // By tag or by digest; null if it is not there, or is no manifest.
+  std::optional<Digest> find_manifest(const cache::Reference& reference) const;
+  // The text of a manifest that is made, whose hash is its digest.
+  std::string made_manifest(const Content& content) const;
+
+  using Tags = std::map<std::string, Digest>;
+  // Null if none of its tags is here. "docker.io/library/alpine".
+  const Tags* tags_of(const std::string& repository) const;
+  const std::map<std::string, Tags>& repositories() const { return repositories_; }
+
+private:
+  struct MadeImage {
+    Digest config;
+    std::uint64_t config_bytes = 0;
+    std::vector<Digest> layers;
+  };
+  std::string print(const MadeImage& image) const;
+
+  std::vector<MadeImage> images_;
+  std::unordered_map<Digest, Content> contents_;
+  std::map<std::string, Tags> repositories_;
+  std::size_t caches_ = 0;
+};
+
+} // namespace dind::registry

@@ -1,0 +1,389 @@
+#include <registry/http_server.hpp>
+
+#include <archive/sha256.hpp>
+#include <base/json.hpp>
+#include <support/cache_builder.hpp>
+#include <support/child.hpp>
+#include <support/expect.hpp>
+#include <support/tar_builder.hpp>
+#include <sys/listen.hpp>
+
+#include <boost/filesystem/operations.hpp>
+
+#include <gtest/gtest.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+namespace dind::registry {
+namespace {
+
+using test::ok;
+using test::TarBuilder;
+
+struct Reply {
+  int status = 0;
+  std::string head;
+  std::string body;
+  bool is_whole = false; // as long as it says
+};
+
+std::string noise(std::size_t size) {
+  std::string bytes(size, '\0');
+  std::uint32_t state = 1;
+  for (char& byte : bytes) {
+    state = state * 1'664'525 + 1'013'904'223;
+    byte = static_cast<char>(state >> 24U);
+  }
+  return bytes;
+}
+
+// A cache, served on loopback by a child of this process.
+class HttpServerTest : public testing::Test {
+protected:
+  HttpServerTest() {
+    TarBuilder tar;
+    tar.directory("d").file("d/small", "small").file("large", noise(3'000'000)).file("z", "end");
+    tar_ = tar.finish();
+    diff_id_ = cache_.add_layer(tar_);
+    image_ = cache_.add_image("alpine:3.20", {*diff_id_});
+    cache_.finish();
+  }
+  ~HttpServerTest() override {
+    if (server_ > 0) {
+      ::kill(server_, SIGKILL);
+      test::exit_code_of(server_);
+    }
+  }
+
+  void serve() {
+    const Fd listener = sys::bind_tcp("127.0.0.1", 0).value();
+    ASSERT_TRUE(ok(sys::start_listening(listener)));
+    sockaddr_in bound{};
+    socklen_t size = sizeof bound;
+    ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&bound), &size), 0);
+    port_ = ntohs(bound.sin_port);
+    server_ = test::fork_into([&] {
+      Shelf shelf;
+      const auto cache = cache::Cache::open(cache_.dir().path());
+      if (!cache || !shelf.add(*cache)) {
+        return 1;
+      }
+      Missed missed(
+          sys::open_path(missed_.path() / "missed", O_RDWR | O_APPEND | O_CREAT, 0600).value());
+      std::vector<Fd> listeners;
+      listeners.emplace_back(::dup(listener.get()));
+      return registry::serve(listeners, shelf, missed) ? 0 : 2;
+    });
+    at_first_ = of_server("VmRSS:");
+  }
+
+  Fd connect() const {
+    Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port_);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+  // Of the client: what the kernel takes for it while it reads nothing.
+  static void set_buffer(const Fd& fd, int bytes) {
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+  }
+  static void send(const Fd& fd, const std::string& bytes) {
+    std::ignore = ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  }
+  static Reply parse(const std::string& all) {
+    Reply reply;
+    const std::size_t end = all.find("\r\n\r\n");
+    if (end == std::string::npos || all.size() < 12) {
+      return reply;
+    }
+    reply.status = std::stoi(all.substr(9, 3));
+    reply.head = all.substr(0, end);
+    reply.body = all.substr(end + 4);
+    const std::size_t length = reply.head.find("Content-Length: ");
+    reply.is_whole = std::stoull(reply.head.substr(length + 16)) == reply.body.size();
+    return reply;
+  }
+  static std::string receive_all(const Fd& fd) {
+    std::string all;
+    std::string piece(1U << 16U, '\0');
+    ssize_t got = 0;
+    while ((got = ::recv(fd.get(), piece.data(), piece.size(), 0)) > 0) {
+      all.append(piece, 0, static_cast<std::size_t>(got));
+    }
+    return all;
+  }
+  // All that the server says to these bytes, until it hangs up.
+  Reply exchange(const std::string& bytes) const {
+    const Fd fd = connect();
+    send(fd, bytes);
+    ::shutdown(fd.get(), SHUT_WR);
+    return parse(receive_all(fd));
+  }
+  Reply get(const std::string& target, const std::string& more = "") const {
+    return exchange("GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + more +
+                    "\r\n");
+  }
+  std::string blob() const { return "/v2/library/alpine/blobs/" + diff_id_->text(); }
+
+  // What the server has come to take, in KiB, over what it got from this process by the fork.
+  std::size_t grown() const { return of_server("VmHWM:") - at_first_; }
+  std::size_t of_server(const std::string& key) const {
+    std::ifstream status("/proc/" + std::to_string(server_) + "/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with(key)) {
+        return std::stoul(line.substr(key.size()));
+      }
+    }
+    return 0;
+  }
+
+  test::CacheBuilder cache_;
+  const test::TempDir missed_;
+  std::string tar_;
+  std::optional<Digest> diff_id_;
+  std::optional<Digest> image_;
+  pid_t server_ = 0;
+  std::uint16_t port_ = 0;
+  std::size_t at_first_ = 0;
+};
+
+// The pull part of the distribution specification's checks.
+TEST_F(HttpServerTest, AnImageIsPulled) {
+  serve();
+  EXPECT_EQ(get("/v2/").status, 200);
+  const Reply manifest = get("/v2/library/alpine/manifests/3.20");
+  ASSERT_EQ(manifest.status, 200);
+  const auto document = json::parse(manifest.body).value();
+  const std::string config(document.at("config").at("digest").as_string());
+  EXPECT_EQ(config, image_->text());
+  EXPECT_EQ(archive::sha256_of(get("/v2/alpine/blobs/" + config).body), *image_);
+  const std::string layer(document.at("layers").at(0).at("digest").as_string());
+  const Reply whole = get("/v2/alpine/blobs/" + layer);
+  EXPECT_TRUE(whole.is_whole);
+  EXPECT_TRUE(whole.body == tar_);
+  const std::string digest = archive::sha256_of(manifest.body).text();
+  EXPECT_EQ(get("/v2/alpine/manifests/" + digest).body, manifest.body);
+}
+
+TEST_F(HttpServerTest, APartIsThePart) {
+  serve();
+  const Reply part = get(blob(), "Range: bytes=1000000-1999999\r\n");
+  EXPECT_EQ(part.status, 206);
+  EXPECT_TRUE(part.body == tar_.substr(1'000'000, 1'000'000));
+  EXPECT_TRUE(get(blob(), "Range: bytes=-5\r\n").body == tar_.substr(tar_.size() - 5));
+  EXPECT_EQ(get(blob(), "Range: bytes=99999999-\r\n").status, 416);
+  for (const char* const header :
+       {"Range: bytes=5-2\r\n", "Range: bytes=0-1,3-4\r\n", "Range: bytes=0-1\r\nIf-Range: x\r\n",
+        "Range: bytes=0-1\r\nRange: bytes=2-3\r\n"}) {
+    const Reply whole = get(blob(), header);
+    EXPECT_EQ(whole.status, 200) << header;
+    EXPECT_TRUE(whole.body == tar_) << header;
+  }
+}
+
+TEST_F(HttpServerTest, AConnectionServesOneRequestAfterTheOther) {
+  serve();
+  const Fd fd = connect();
+  send(fd, "HEAD " + blob() +
+               " HTTP/1.1\r\nHost: x\r\n\r\n"
+               "GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"
+               "GET /v2/_catalog HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string all = receive_all(fd);
+  EXPECT_NE(all.find("Content-Length: " + std::to_string(tar_.size()) + "\r\n\r\nHTTP/1.1 200"),
+            std::string::npos);
+  EXPECT_TRUE(all.ends_with(R"({"repositories":["library/alpine"]})"));
+}
+
+TEST_F(HttpServerTest, WhatIsMissedIsListed) {
+  serve();
+  EXPECT_EQ(get("/v2/library/busybox/manifests/1").status, 404);
+  EXPECT_EQ(missed_.read("missed"), "busybox:1\n");
+}
+
+// A damaged layer's client sees that it has not got all.
+TEST_F(HttpServerTest, DamageIsNeverServedWhole) {
+  const std::string path = cache::tree_dir(*diff_id_) + "/d/small";
+  cache_.dir().write(path, "other");
+  serve();
+  const Reply layer = get(blob());
+  EXPECT_FALSE(layer.is_whole);
+  boost::filesystem::remove(cache_.dir() / cache::config_file(*image_));
+  const Reply config = get("/v2/alpine/blobs/" + image_->text());
+  EXPECT_FALSE(config.is_whole);
+  EXPECT_EQ(config.body, "");
+  EXPECT_EQ(get("/v2/").status, 200);
+}
+
+TEST_F(HttpServerTest, AFileThatHasOtherBytesIsCutBeforeItsLast) {
+  std::string config = cache_.dir().read(cache::config_file(*image_));
+  config.back() = ' ';
+  cache_.dir().write(cache::config_file(*image_), config);
+  serve();
+  EXPECT_FALSE(get("/v2/alpine/blobs/" + image_->text()).is_whole);
+}
+
+TEST_F(HttpServerTest, ManyPullAtOnce) {
+  serve();
+  std::atomic<int> wrong = 0;
+  std::vector<std::jthread> clients;
+  for (int client = 0; client < 200; ++client) {
+    clients.emplace_back([&] { wrong += get(blob()).body == tar_ ? 0 : 1; });
+  }
+  clients.clear();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_LE(grown(), std::size_t{32} << 10U);
+}
+
+// More of them than may read from the cache at a time.
+TEST_F(HttpServerTest, ClientsThatTakeNothingHoldNoOtherUp) {
+  serve();
+  std::vector<Fd> slow;
+  for (int client = 0; client < 40; ++client) {
+    Fd fd = connect();
+    set_buffer(fd, 4096);
+    send(fd, "GET " + blob() + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    slow.push_back(std::move(fd));
+  }
+  for (const Fd& fd : slow) { // they have been answered, and stand
+    char byte = 0;
+    EXPECT_EQ(::recv(fd.get(), &byte, 1, MSG_PEEK), 1);
+  }
+  EXPECT_TRUE(get(blob()).body == tar_);
+  const Fd last = std::move(slow.back());
+  set_buffer(last, 1 << 20);
+  ::shutdown(last.get(), SHUT_WR);
+  EXPECT_TRUE(parse(receive_all(last)).body == tar_) << "a slow one gets all, too";
+}
+
+class HostileRequestTest : public HttpServerTest {};
+
+// None has anything but an error, and the next client is served.
+TEST_F(HostileRequestTest, IsRefused) {
+  serve();
+  const std::string name(1000, 'a');
+  const std::string digest = diff_id_->text();
+  const auto wrapped = [](const std::string& target) {
+    return "GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  };
+  std::vector<std::string> requests;
+  for (const std::string& target : {std::string("/v2/../../etc/passwd"),
+                                    std::string("/v2/%2e%2e/%2e%2e/etc/passwd"),
+                                    std::string("/v2/..%2f..%2fetc/manifests/1"),
+                                    std::string("/v2/../manifests/1"),
+                                    std::string("/v2/a/../b/manifests/1"),
+                                    std::string("/v2/a/manifests/.."),
+                                    std::string("/v2/a/manifests/../../../cache.json"),
+                                    std::string("/v2/a/blobs/../../cache.json"),
+                                    std::string("/v2/a/blobs/.."),
+                                    std::string("/v2/a/blobs/sha256:../../cache.json"),
+                                    "/v2/a/blobs/" + digest + "/../../cache.json",
+                                    "/v2/a/blobs/" + digest + "%00",
+                                    "/v2/a/blobs/" + digest + "%2f",
+                                    "/v2/a/blobs/" + digest + "a",
+                                    "/v2/a/blobs/" + digest.substr(0, 70),
+                                    std::string("/v2/a/blobs/sha256:"),
+                                    "/v2/a/blobs/SHA256:" + digest.substr(7),
+                                    "/v2/a/blobs/sha512:" + digest.substr(7),
+                                    "/v2/a/blobs/" + digest.substr(7),
+                                    "/v2//blobs/" + digest,
+                                    "/v2/ALPINE/blobs/" + digest,
+                                    "/v2/a%2fb/blobs/" + digest,
+                                    "/v2/./blobs/" + digest,
+                                    "/v2/a//b/blobs/" + digest,
+                                    "/v2/a:1/blobs/" + digest,
+                                    "/v2/a@b/blobs/" + digest,
+                                    "/v2/" + name + "/blobs/" + digest,
+                                    "/v2/a/manifests/" + digest,
+                                    "/v2/a/manifests/" + name,
+                                    std::string("/v2/a/manifests/"),
+                                    std::string("/v2/a/manifests/a%20b"),
+                                    std::string("/v2/a/manifests/@"),
+                                    std::string("/v2/a/manifests/:"),
+                                    std::string("//v2/"),
+                                    std::string("/V2/"),
+                                    std::string("/v2/a/blobs/uploads/"),
+                                    std::string("/v2/_catalog?n=-5"),
+                                    std::string("/v2/a/tags/list?n=1e9"),
+                                    std::string("/v2/x/manifests/1?ns=../../etc"),
+                                    std::string("/v2/x/manifests/1?ns=a%0d%0aSet-Cookie:b"),
+                                    std::string("/etc/passwd"),
+                                    std::string("http://127.0.0.1/v2/"),
+                                    std::string("*"),
+                                    std::string("file:///etc/passwd"),
+                                    std::string("/v2/_catalog/../../etc"),
+                                    std::string("/v2/" + name + "/" + name)}) {
+    requests.push_back(wrapped(target));
+  }
+  const std::string get = "GET /v2/ HTTP/1.1\r\n";
+  const std::string host = "Host: x\r\n";
+  requests.insert(requests.end(),
+                  {get + "\r\n",               // no host
+                   get + host + host + "\r\n", // two
+                   get + host + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                   get + host + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+                   get + host + "Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
+                   get + host + "Content-Length: -1\r\n\r\n",
+                   get + host + "Content-Length: 99999999999999999999\r\n\r\n",
+                   get + host + "Content-Length : 5\r\n\r\n",
+                   get + host + "X: " + std::string(20'000, 'x') + "\r\n\r\n",
+                   get + std::string(3000, '\n') + "\r\n",
+                   "GET /" + std::string(20'000, 'a') + " HTTP/1.1\r\n" + host + "\r\n",
+                   "GET /v2/ HTTP/9.9\r\n" + host + "\r\n",
+                   "GET /v2/\r\n\r\n",
+                   "GET  HTTP/1.1\r\n\r\n",
+                   std::string("\0\0\0\0\r\n\r\n", 8),
+                   "\x16\x03\x01\x02 a TLS hello\r\n\r\n",
+                   "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                   "CONNECT evil:80 HTTP/1.1\r\n" + host + "\r\n",
+                   "PUT /v2/a/manifests/1 HTTP/1.1\r\n" + host + "Content-Length: 2\r\n\r\n{}",
+                   "POST /v2/a/blobs/uploads/ HTTP/1.1\r\n" + host + "Content-Length: 0\r\n\r\n",
+                   "DELETE /v2/a/blobs/" + digest + " HTTP/1.1\r\n" + host + "\r\n"});
+  EXPECT_GE(requests.size(), 60U);
+  for (const std::string& request : requests) {
+    const Reply reply = exchange(request);
+    // One that is not even understood may be hung up on.
+    EXPECT_TRUE(reply.status == 0 || reply.status >= 400)
+        << reply.status << " to " << request.substr(0, 120);
+    EXPECT_EQ(reply.body.find("root:"), std::string::npos) << request.substr(0, 120);
+    EXPECT_EQ(reply.head.find("Set-Cookie"), std::string::npos);
+  }
+  EXPECT_EQ(HttpServerTest::get("/v2/").status, 200);
+  EXPECT_LE(grown(), std::size_t{32} << 10U);
+}
+
+// What follows a request with a body is not taken for another request.
+TEST_F(HostileRequestTest, ABodyIsNotARequest) {
+  serve();
+  const Fd fd = connect();
+  send(fd, "GET /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n"
+           "GET /v2/_catalog HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(receive_all(fd).find("repositories"), std::string::npos);
+}
+
+// Half a request, and silence: others are served meanwhile.
+TEST_F(HostileRequestTest, HalfARequestHoldsNoOtherUp) {
+  serve();
+  std::vector<Fd> halves;
+  for (int client = 0; client < 100; ++client) {
+    halves.push_back(connect());
+    send(halves.back(), "GET /v2/ HT");
+  }
+  EXPECT_EQ(get("/v2/").status, 200);
+}
+
+} // namespace
+} // namespace dind::registry
