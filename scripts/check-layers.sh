@@ -30,7 +30,7 @@ outer:      base sys archive cache images bake | boost/filesystem/path.hpp
 report:     base sys host | boost/filesystem/path.hpp
 daemon:     base sys config | boost/filesystem/path.hpp exchange.cpp=boost/(beast|asio|system)/.* certificates.cpp=openssl/.*
 seed:       base sys archive tar_split config clone cache host store containerd | boost/filesystem/path.hpp
-supervise:  base sys init config host blobs report store daemon seed | boost/filesystem/path.hpp
+supervise:  base sys init config host cache blobs registry report store daemon seed | boost/filesystem/path.hpp
 boot:       base sys init config host cache blobs store containerd report daemon seed supervise | boost/filesystem/path.hpp
 dind-init:  base boot |
 dindctl:    base sys archive config cache host store images bake outer report daemon seed boot | boost/filesystem/path.hpp CLI/.*

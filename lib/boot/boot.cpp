@@ -11,6 +11,7 @@
 #include <boot/loading.hpp>
 #include <boot/packet_filter.hpp>
 #include <boot/public_sockets.hpp>
+#include <boot/registry_listeners.hpp>
 #include <boot/seed_status.hpp>
 #include <boot/seeding.hpp>
 #include <daemon/launch.hpp>
@@ -23,6 +24,7 @@
 #include <store/layout.hpp>
 #include <sys/file.hpp>
 #include <sys/signal_name.hpp>
+#include <config/registry_places.hpp>
 #include <report/status_board.hpp>
 #include <supervise/policy.hpp>
 #include <supervise/promotion.hpp>
@@ -214,6 +216,22 @@ std::vector<blobs::BlobSource> blobs_to_serve(const Seeding& seeding) {
   return sources;
 }
 
+// Those whose images can be pulled: without seeding, too.
+std::vector<std::string> caches_to_pull_from(const config::Settings& settings,
+                                             const Caches& seeded) {
+  if (settings.registry.reach == config::Registry::Reach::off) {
+    return {};
+  }
+  const bool is_seeded = settings.seed != config::Strategy::off;
+  const Caches found = is_seeded ? Caches() : open_caches(settings);
+  const Caches& caches = is_seeded ? seeded : found;
+  std::vector<std::string> paths;
+  for (const cache::Cache& cache : caches.open) {
+    paths.push_back(cache.path().native());
+  }
+  return paths;
+}
+
 // Leaves dockerd's start and all that follows to a fresh program. From there on, nothing
 // but dockerd's end ends PID 1.
 int hand_over(supervise::Handover state, const init::SignalSource& signals,
@@ -241,6 +259,10 @@ OrExit<Engine> configure_engine(const Configuration& configuration, const Option
   auto notify = TRY(or_exit(kHostUnprepared, daemon::NotifySocket::open(site.runtime_dir)));
   daemon::EngineChoice choice = choice_of(seeding.driver, configuration.settings);
   choice.seeded_graph_layers = has_seeded_graph_layers(seeding);
+  if (const auto registry = config::registry_host(configuration.settings.registry);
+      !registry.empty()) {
+    choice.first_mirror = "http://" + registry;
+  }
   choice.settings =
       engine_settings(configuration.settings.engine, options.flags, configuration.file);
   auto launch =
@@ -303,6 +325,8 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
   board.begin("sockets");
   auto sockets = TRY(or_exit(
       kHostUnprepared, PublicSockets::claim(configuration.listeners, settings.engine.activate)));
+  auto registry =
+      TRY(or_exit(kHostUnprepared, claim_registry(settings.registry, configuration.file)));
 
   board.begin("prepare");
   Site site = TRY(or_exit(kHostUnprepared, prepare(configuration, options, board)));
@@ -334,6 +358,8 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
   state.loop_root = seeding.root.loop ? seeding.root.loop->hand_on() : "";
   state.backing = std::move(seeding.root.backing);
   state.blobs = blobs_to_serve(seeding);
+  state.registry = std::move(registry);
+  state.registry.caches = caches_to_pull_from(settings, seeding.caches);
   state.promote = driver_to_promote(settings, seeding);
   state.lock = std::move(seeding.root.lock);
   return hand_over(std::move(state), signals, board);

@@ -96,4 +96,34 @@ std::optional<AddressPool> parse_address_pool(std::string_view text) {
   return *prefix <= pool.size && pool.size <= bits ? std::optional(pool) : std::nullopt;
 }
 
+std::optional<Registry> parse_registry(std::string_view text) {
+  using Reach = Registry::Reach;
+  Registry registry;
+  const std::size_t colon = text.find(':', text.starts_with('[') ? text.find(']') : 0);
+  std::string_view where = text.substr(0, colon);
+  const bool has_port = colon != std::string_view::npos;
+  if (has_port) {
+    const auto port = parse_number(text.substr(colon + 1));
+    if (!port || *port < 1 || *port > kMostPort) {
+      return std::nullopt;
+    }
+    registry.port = static_cast<std::uint16_t>(*port);
+  }
+  if (text == "off") {
+    return registry;
+  }
+  if (where == "loopback" || where == "bridge") {
+    registry.reach = where == "bridge" ? Reach::bridge : Reach::loopback;
+    return registry;
+  }
+  const bool is_bracketed = where.starts_with('[') && where.ends_with(']');
+  where = is_bracketed ? where.substr(1, where.size() - 2) : where;
+  if (!has_port || bits_of(where) != (is_bracketed ? 128U : 32U)) {
+    return std::nullopt;
+  }
+  registry.reach = Reach::address;
+  registry.ip = where;
+  return registry;
+}
+
 } // namespace dind::config

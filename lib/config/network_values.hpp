@@ -17,4 +17,8 @@ bool is_mirror_url(std::string_view text); // http or https, without query and f
 // "base=10.200.0.0/16,size=24", in any order.
 std::optional<AddressPool> parse_address_pool(std::string_view text);
 
+// "off", "loopback", "bridge", each of the latter with a ":PORT" if it is not to be 5000, or an IP
+// address with its port, of IPv6 in brackets.
+std::optional<Registry> parse_registry(std::string_view text);
+
 } // namespace dind::config

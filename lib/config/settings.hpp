@@ -34,6 +34,17 @@ struct AddressPool {
   bool operator==(const AddressPool&) const = default;
 };
 
+// Where images of the caches can be pulled from.
+struct Registry {
+  // Who reaches it: none; processes in the container's own network; the engine's containers, too;
+  // or who reaches that address.
+  enum class Reach { off, loopback, bridge, address };
+  Reach reach = Reach::off;
+  std::string ip; // of Reach::address
+  std::uint16_t port = 5000;
+  bool operator==(const Registry&) const = default;
+};
+
 // How dockerd listens, and what stands in its daemon.json beside the storage.
 struct EngineSettings {
   Activate activate = Activate::automatic;      // DIND_ACTIVATE
@@ -112,6 +123,7 @@ struct Settings {
   log::Level log_level = log::Level::info;      // DIND_LOG_LEVEL
   log::Format log_format = log::Format::logfmt; // DIND_LOG_FORMAT
   bool cgroup_namespace = true;                 // DIND_CGROUPNS
+  Registry registry;                            // DIND_REGISTRY
   EngineSettings engine;
   SupervisionSettings supervision;
   bool operator==(const Settings&) const = default;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 namespace dind::daemon {
@@ -188,6 +189,20 @@ void add_settings(Effective& effective, const CommandLine& flags, const json::ob
   }
 }
 
+// Of the options as of the list, the first mirror is asked first.
+void add_mirror(Effective& effective, const CommandLine& flags, const std::string& url) {
+  if (url.empty()) {
+    return;
+  }
+  if (flags.has("registry-mirror")) {
+    effective.leading.push_back("--registry-mirror=" + url);
+    return;
+  }
+  effective.settings = with_first_mirror(std::move(effective.settings), url);
+  effective.first_mirror = url;
+  effective.differs = true;
+}
+
 } // namespace
 
 Result<json::object> parse_daemon_json(std::string_view text) {
@@ -224,6 +239,20 @@ json::object lay_under(json::object user, const json::object& ours) {
     }
   }
   return user;
+}
+
+json::object with_first_mirror(json::object settings, const std::string& url) {
+  json::value& slot = settings["registry-mirrors"];
+  if (slot.is_null()) {
+    slot = json::array();
+  }
+  if (json::array* const mirrors = slot.if_array()) {
+    json::array all = {json::value(url)};
+    std::copy_if(mirrors->begin(), mirrors->end(), std::back_inserter(all),
+                 [&](const json::value& one) { return one != all.front(); });
+    *mirrors = std::move(all);
+  }
+  return settings;
 }
 
 Result<DaemonFile> read_daemon_file(const CommandLine& flags, const fs::path& default_path) {
@@ -294,6 +323,7 @@ Result<Effective> merge(const json::object& file, const CommandLine& flags,
     TRY(add_snapshotter(effective, flags, *choice.containerd_snapshotter));
   }
   add_settings(effective, flags, choice.settings);
+  add_mirror(effective, flags, choice.first_mirror);
   if (choice.seeded_graph_layers) {
     leave_out_migration(effective, flags);
   }

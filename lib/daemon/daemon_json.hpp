@@ -37,6 +37,10 @@ Result<json::object> parse_daemon_json(std::string_view text);
 // What `user` lacks of `ours`, at the top and inside an object that both have, put into it.
 json::object lay_under(json::object user, const json::object& ours);
 
+// With `url` as the first of "registry-mirrors", and once among them. What is no list is
+// left for dockerd to refuse.
+json::object with_first_mirror(json::object settings, const std::string& url);
+
 // Completes `settings` with what flags and file say: data root, required driver,
 // store. An option in both places, a driver that contradicts DIND_STORAGE_DRIVER
 // and a store that contradicts DIND_STORE are errors.
@@ -51,6 +55,7 @@ struct EngineChoice {
   // Layers are there that were seeded into a graph driver. dockerd's migration to the containerd
   // store would copy them without the deletions, which are in a directory of their own.
   bool seeded_graph_layers = false;
+  std::string first_mirror; // before the user's "registry-mirrors"; "" = none
 };
 
 // The user's settings with ours among them, and what can only be said by flag.
@@ -60,6 +65,8 @@ struct Effective {
   std::vector<std::string> gone;      // keys of the user's that became arguments
   std::vector<std::string> kept;      // keys of `choice.settings` for which the user's stand
   bool migration_left_out = false;    // "containerd-migration" of "features"
+  std::string first_mirror;           // of the settings; "" = none was put there
+  std::vector<std::string> leading;   // arguments in front of the user's
   std::vector<std::string> arguments; // to append to dockerd's
 };
 

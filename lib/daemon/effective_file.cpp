@@ -155,6 +155,7 @@ std::string print_recipe(const Recipe& recipe) {
                                  {"effective", recipe.effective.native()},
                                  {"mounted_on", recipe.mounted_on.native()},
                                  {"added", recipe.added},
+                                 {"first_mirror", recipe.first_mirror},
                                  {"gone", gone},
                                  {"written", recipe.written}};
   return json::print(document, json::Style::pretty);
@@ -168,6 +169,7 @@ Result<Recipe> parse_recipe(std::string_view text) {
   recipe.effective = TRY(fields.text("effective"));
   recipe.mounted_on = TRY(fields.text_or("mounted_on", ""));
   recipe.added = *TRY(fields.child("added"));
+  recipe.first_mirror = TRY(fields.text_or("first_mirror", ""));
   recipe.gone = TRY(fields.texts_or_none("gone"));
   recipe.written = TRY(fields.text("written"));
   return recipe;
@@ -192,6 +194,7 @@ Result<std::optional<Reason>> place_effective_file(const DaemonFile& file,
   recipe.users = file.path;
   recipe.effective = effective_file_in(runtime_dir);
   recipe.added = additions(file.settings, effective.settings);
+  recipe.first_mirror = effective.first_mirror;
   recipe.gone = effective.gone;
   recipe.written = json::print(effective.settings, json::Style::pretty);
 
@@ -221,7 +224,11 @@ Result<bool> renew_effective_file(const fs::path& runtime_dir) {
   for (const std::string& key : recipe.gone) {
     settings.erase(key);
   }
-  recipe.written = json::print(lay_under(std::move(settings), recipe.added), json::Style::pretty);
+  settings = lay_under(std::move(settings), recipe.added);
+  if (!recipe.first_mirror.empty()) {
+    settings = with_first_mirror(std::move(settings), recipe.first_mirror);
+  }
+  recipe.written = json::print(settings, json::Style::pretty);
   TRY(write_in_place(runtime, recipe.written));
   if (found.uncovered) {
     TRY(mount_again(recipe, runtime_dir));

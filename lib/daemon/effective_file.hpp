@@ -28,6 +28,7 @@ struct Recipe {
   json::object added;  // settings of ours
   std::vector<std::string> gone; // settings of theirs that are given as flags now
   std::string written;           // the copy's content, as we wrote it
+  std::string first_mirror = {}; // before their "registry-mirrors"; "" = none of ours
 };
 std::string print_recipe(const Recipe& recipe);
 Result<Recipe> parse_recipe(std::string_view text);

@@ -64,6 +64,7 @@ Result<Launch> configure(const Invocation& invocation, const CommandLine& flags,
   // those for the listeners, the user's count.
   launch.argv = {"dockerd"};
   append(launch.argv, listeners.arguments);
+  append(launch.argv, effective.leading);
   append(launch.argv, options_of(invocation, flags, listeners));
   append(launch.argv, effective.arguments);
   append(launch.argv, std::span(invocation.arguments).subspan(flags.options_end));

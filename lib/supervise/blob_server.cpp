@@ -2,24 +2,15 @@
 
 #include <base/log.hpp>
 #include <blobs/blob_mount.hpp>
+#include <supervise/end_child.hpp>
 
-#include <poll.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <thread>
 #include <utility>
 
 namespace dind::supervise {
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr std::chrono::milliseconds kFirstWait = 250ms;
-constexpr std::chrono::milliseconds kLongestWait = 1min;
-constexpr int kEndWait = 500; // milliseconds, for a process that was killed
 
 constexpr const char* kConsequence =
     "borrowed images cannot be pushed, saved or exported by a build";
@@ -43,11 +34,11 @@ void BlobServer::start() {
     return give_up(mounted.error().why);
   }
   Fd device = std::move(mounted).value(); // the server's alone, or its end would not be noticed
-  started_ = std::chrono::steady_clock::now();
+  back_off_.started();
   server_ = supervisor_.run_in_child(
       [this, &device]() {
         ::prctl(PR_SET_NAME, "dind-blobs");
-        std::this_thread::sleep_for(pause_);
+        std::this_thread::sleep_for(back_off_.pause());
         const auto served = blobs::serve_blobs(std::move(device), sources_);
         return served ? std::string() : served.error().describe();
       },
@@ -62,8 +53,7 @@ void BlobServer::died(const std::string& reason) {
   if (!reason.empty()) {
     return give_up(reason);
   }
-  const auto lived = std::chrono::steady_clock::now() - started_ - pause_;
-  pause_ = lived > kLongestWait ? 0ms : std::clamp(2 * pause_, kFirstWait, kLongestWait);
+  back_off_.died();
   const std::string what = "the server of layers' blobs has died, and is started again: a push, "
                            "save or build that read one has failed";
   if (std::exchange(has_died_, true)) {
@@ -84,10 +74,7 @@ void BlobServer::finish() {
   if (server_ == 0) {
     return;
   }
-  const Fd server(static_cast<int>(::syscall(SYS_pidfd_open, server_, 0)));
-  supervisor_.cancel(std::exchange(server_, 0));
-  pollfd polled{server.get(), POLLIN, 0};
-  ::poll(&polled, 1, kEndWait); // it holds the caches open, which the data root may have below it
+  end_child(supervisor_, std::exchange(server_, 0));
   blobs::unmount_blobs(mount_point_);
 }
 

@@ -2,12 +2,12 @@
 
 #include <init/supervisor.hpp>
 #include <blobs/blob_server.hpp>
+#include <supervise/back_off.hpp>
 
 #include <boost/filesystem/path.hpp>
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,9 +20,8 @@ namespace dind::supervise {
 // mount, and so never waits for the process.
 //
 // One that dies is started again, on a mount of its own, since what was open in the old one has
-// failed: after 250 ms, and after twice that each time, up to a minute, until one has lived for
-// longer than that. A blob that is opened meanwhile waits, which is better than an archive of
-// `docker save` that ends early.
+// failed, after a pause if it died early (BackOff). A blob that is opened meanwhile waits, which is
+// better than an archive of `docker save` that ends early.
 class BlobServer {
 public:
   using Warn = std::function<void(std::string)>;
@@ -47,8 +46,7 @@ private:
   const Warn warn_;
   pid_t server_ = 0; // 0: none runs
   bool has_died_ = false;
-  std::chrono::steady_clock::time_point started_;
-  std::chrono::milliseconds pause_{0}; // before the next one serves
+  BackOff back_off_;
 };
 
 } // namespace dind::supervise

@@ -49,6 +49,10 @@ void visit_members(State& state, Visit visit) {
   visit("loop_root", state.loop_root);
   visit("promote", state.promote);
   visit("blob", state.blobs);
+  visit("registry_listener", state.registry.listeners);
+  visit("registry_bridge", state.registry.bridge);
+  visit("registry_port", state.registry.port);
+  visit("registry_cache", state.registry.caches);
   visit("status", state.status);
   visit("started_ns", state.started_ns);
   visit("mask", state.mask);
@@ -248,8 +252,10 @@ Error reexec(const Handover& handover) {
   keep_across_exec(handover.runtime);
   keep_across_exec(handover.lock);
   keep_across_exec(handover.backing);
-  for (const Fd& socket : handover.sockets) {
-    keep_across_exec(socket);
+  for (const auto* sockets : {&handover.sockets, &handover.registry.listeners}) {
+    for (const Fd& socket : *sockets) {
+      keep_across_exec(socket);
+    }
   }
   std::string name = "dind-init";
   std::string flag = kFlag + std::to_string(memory->get());

@@ -6,6 +6,7 @@
 #include <base/result.hpp>
 #include <blobs/blob_server.hpp>
 #include <config/settings.hpp>
+#include <supervise/registry_server.hpp>
 
 #include <signal.h>
 
@@ -34,6 +35,7 @@ struct Handover {
   sigset_t mask{};          // from before all signals were blocked
 
   std::vector<blobs::BlobSource> blobs; // symlinks of the store lead to them: blobs::kMountName
+  RegistryPlan registry;
 
   Fd runtime; // runtime_dir, in whose place another container that shares /run may put its own
   Fd lock;    // on the data root; none if nothing was seeded

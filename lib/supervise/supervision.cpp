@@ -18,6 +18,7 @@
 #include <supervise/post_start.hpp>
 #include <supervise/promotion.hpp>
 #include <supervise/readiness.hpp>
+#include <supervise/registry_server.hpp>
 #include <supervise/stderr_tail.hpp>
 
 #include <fmt/format.h>
@@ -89,6 +90,7 @@ private:
   void reload();
   void become_ready(const PostStart& told);
   void enter(const std::string& why);
+  void warn(std::string warning);
   void await_idleness(std::chrono::seconds quiet, std::function<void(const std::string&)> then);
   void limit_files() const;
   void watch_backing();
@@ -102,10 +104,10 @@ private:
   init::Supervisor supervisor_;
   StderrTail stderr_tail_{supervisor_};
   BlobServer blob_server_{supervisor_, fs::path(state_.runtime_dir) / blobs::kMountName,
-                          std::move(state_.blobs), [this](std::string warning) {
-                            board_.warn(std::move(warning));
-                            board_.publish();
-                          }};
+                          std::move(state_.blobs),
+                          [this](std::string warning) { warn(std::move(warning)); }};
+  RegistryServer registry_{supervisor_, held_runtime_dir(state_), std::move(state_.registry),
+                           [this](std::string warning) { warn(std::move(warning)); }};
   IdleWait idleness_{supervisor_};
   ExitCondition exit_condition_{settings_.exit_with, supervisor_, board_};
   pid_t post_start_ = 0; // a task; 0: none runs
@@ -122,7 +124,10 @@ init::Service Supervision::service() {
     await_idleness(kDrainQuiet, [this](const std::string& why) { supervisor_.idle(why); });
   };
   // It must not keep the ports open that PID 1 closes.
-  service.task = [this]() { state_.sockets.clear(); };
+  service.task = [this]() {
+    state_.sockets.clear();
+    registry_.let_go();
+  };
   service.close = [this]() { served_ = sys::stop_listening(state_.sockets); };
   return service;
 }
@@ -141,7 +146,9 @@ int Supervision::run() {
     return 0;
   }
   blob_server_.begin();
+  registry_.begin();
   const int code = supervisor_.run();
+  registry_.finish();
   blob_server_.finish();
   stderr_tail_.finish();
   stop_listening();
@@ -237,6 +244,7 @@ void Supervision::become_ready(const PostStart& told) {
       report::State::launching) { // a drain, or dockerd's own stop, came first
     return board_.publish();
   }
+  registry_.bridge_is_up();
   board_.enter(report::State::ready);
   log::info("ready: engine {}, {} images, driver {}", status.engine, status.images, status.driver);
   readiness_.ready();
@@ -293,6 +301,11 @@ void Supervision::enter(const std::string& why) {
     }
     board_.enter(report::State::failed, last.empty() ? why : fmt::format("{}: {}", why, last));
   }
+}
+
+void Supervision::warn(std::string warning) {
+  board_.warn(std::move(warning));
+  board_.publish();
 }
 
 void Supervision::await_idleness(std::chrono::seconds quiet,

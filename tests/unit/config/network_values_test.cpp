@@ -57,5 +57,25 @@ TEST(AddressPoolTest, HasABaseAndASizeThatFitsIntoIt) {
   }
 }
 
+TEST(RegistryPlaceTest, IsAWordOrAnAddressWithAPort) {
+  using Reach = Registry::Reach;
+  const auto is = [](std::string_view text, const Registry& expected) {
+    return parse_registry(text) == std::optional(expected);
+  };
+  EXPECT_TRUE(is("off", {}));
+  EXPECT_TRUE(is("loopback", {Reach::loopback, "", 5000}));
+  EXPECT_TRUE(is("loopback:6000", {Reach::loopback, "", 6000}));
+  EXPECT_TRUE(is("bridge", {Reach::bridge, "", 5000}));
+  EXPECT_TRUE(is("bridge:80", {Reach::bridge, "", 80}));
+  EXPECT_TRUE(is("0.0.0.0:5000", {Reach::address, "0.0.0.0", 5000}));
+  EXPECT_TRUE(is("[::1]:5001", {Reach::address, "::1", 5001}));
+  for (const char* text :
+       {"", "on", "off:5000", "loopback:", "loopback:0", "bridge:65536", "127.0.0.1", "[::1]",
+        "::1:5000", "[127.0.0.1]:5000", "localhost:5000", ":5000", "[::1:5000", "[::1]x:5000",
+        "127.0.0.1:5000:5000", "127.0.0.1:-1"}) {
+    EXPECT_FALSE(parse_registry(text)) << text;
+  }
+}
+
 } // namespace
 } // namespace dind::config

@@ -212,6 +212,7 @@ const std::map<std::string, std::string> kBad = {
     {"DIND_NOFILE", "0"},
     {"DIND_PROMOTE", "maybe"},
     {"DIND_READY_FILE", "/shared/"},
+    {"DIND_REGISTRY", "on"},
     {"DIND_REGISTRY_MIRRORS", "mirror.example"},
     {"DIND_REQUIRE_DRIVER", ","},
     {"DIND_RESEED", "maybe"},

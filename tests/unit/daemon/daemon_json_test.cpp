@@ -337,5 +337,33 @@ TEST(DaemonFileTest, NamesFileAndPositionOfBadJson) {
   EXPECT_TRUE(fails_saying("list.json: not a JSON object", read_daemon_file(flags)));
 }
 
+// dockerd asks mirrors in the order of the list.
+TEST(FirstMirrorTest, ComesBeforeTheUsers) {
+  const EngineChoice choice{.settings = settings(R"({"registry-mirrors":["https://v"]})"),
+                            .first_mirror = "http://ours"};
+  const auto mirrors = [&](std::string_view file, const EngineChoice& wanted) {
+    const auto merged = merge(settings(file), {}, wanted, Hosts::take);
+    return merged ? text_of(merged->settings) : merged.error().describe();
+  };
+  EXPECT_EQ(mirrors("", {.first_mirror = "http://ours"}),
+            R"({"registry-mirrors":["http://ours"]})");
+  EXPECT_EQ(mirrors("", choice), R"({"registry-mirrors":["http://ours","https://v"]})");
+  EXPECT_EQ(mirrors(R"({"registry-mirrors":["https://a","http://ours"]})", choice),
+            R"({"registry-mirrors":["http://ours","https://a"]})");
+  EXPECT_EQ(mirrors(R"({"registry-mirrors":null})", {.first_mirror = "http://ours"}),
+            R"({"registry-mirrors":["http://ours"]})");
+  EXPECT_EQ(mirrors(R"({"registry-mirrors":"x"})", {.first_mirror = "http://ours"}),
+            R"({"registry-mirrors":"x"})")
+      << "dockerd says what is wrong with it";
+}
+
+TEST(FirstMirrorTest, IsAnOptionBesideTheUsersOptions) {
+  const auto flags = parse_command_line(Words{"--registry-mirror=https://a"});
+  const auto merged = merge({}, flags, {.first_mirror = "http://ours"}, Hosts::take);
+  ASSERT_TRUE(ok(merged));
+  EXPECT_EQ(merged->leading, Words{"--registry-mirror=http://ours"});
+  EXPECT_FALSE(merged->differs);
+}
+
 } // namespace
 } // namespace dind::daemon

@@ -39,7 +39,8 @@ TEST(AdditionsTest, AreWhatMakesTheOneTheOther) {
 
 TEST(RecipeTest, IsReadAsItWasWritten) {
   const Recipe recipe{"/etc/docker/daemon.json", "/run/x/daemon.json",   "/etc/x",
-                      parsed(R"({"mtu":1})"),    {"hosts", "tlsverify"}, "{\n}\n"};
+                      parsed(R"({"mtu":1})"),    {"hosts", "tlsverify"}, "{\n}\n",
+                      "http://127.0.0.1:5000"};
   const auto read = parse_recipe(print_recipe(recipe));
   ASSERT_TRUE(ok(read));
   EXPECT_EQ(read->users, recipe.users);
@@ -48,6 +49,7 @@ TEST(RecipeTest, IsReadAsItWasWritten) {
   EXPECT_EQ(read->added, recipe.added);
   EXPECT_EQ(read->gone, recipe.gone);
   EXPECT_EQ(read->written, recipe.written);
+  EXPECT_EQ(read->first_mirror, recipe.first_mirror);
 }
 
 TEST(RenewTest, DoesNothingWhereNothingWasPlaced) {
@@ -78,6 +80,18 @@ TEST_F(UnmountedTest, TheUsersFileIsMergedAgain) {
   etc_.write("daemon.json", "");
   ASSERT_TRUE(ok(renew_effective_file(run_.path())));
   EXPECT_EQ(run_.read("daemon.json"), "{\n  \"mtu\": 1400\n}\n");
+}
+
+TEST_F(UnmountedTest, OurMirrorStaysTheFirst) {
+  const Recipe recipe{etc_ / "daemon.json", run_ / "daemon.json", "", parsed("{}"), {}, "{}",
+                      "http://ours"};
+  run_.write("daemon.recipe.json", print_recipe(recipe));
+  etc_.write("daemon.json", R"({"registry-mirrors":["https://a"]})");
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_TRUE(ok(renew_effective_file(run_.path())));
+    EXPECT_EQ(text_of(parsed(run_.read("daemon.json"))),
+              R"({"registry-mirrors":["http://ours","https://a"]})");
+  }
 }
 
 // Another container that shares /run may have put its own recipe there, and a symlink for the copy.

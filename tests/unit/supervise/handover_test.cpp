@@ -35,6 +35,9 @@ TEST(HandoverTest, ArrivesAsItLeft) {
   sent.promote = "overlay2";
   sent.blobs = {{Digest::from_hex(std::string(64, 'a')).value(), 1ULL << 40U, "/a cache"},
                 {Digest::from_hex(std::string(64, 'b')).value(), 0, "/other"}};
+  sent.registry.bridge = "docker0";
+  sent.registry.port = 5000;
+  sent.registry.caches = {"/a cache", "/other"};
   sent.status = "{\n}\n";
   sent.started_ns = 1'234'567'890'123;
   ::sigemptyset(&sent.mask);
@@ -51,6 +54,9 @@ TEST(HandoverTest, ArrivesAsItLeft) {
   EXPECT_EQ(got->loop_root, sent.loop_root);
   EXPECT_EQ(got->promote, sent.promote);
   EXPECT_EQ(got->blobs, sent.blobs);
+  EXPECT_EQ(got->registry.bridge, sent.registry.bridge);
+  EXPECT_EQ(got->registry.port, sent.registry.port);
+  EXPECT_EQ(got->registry.caches, sent.registry.caches);
   EXPECT_EQ(got->status, sent.status);
   EXPECT_EQ(got->started_ns, sent.started_ns);
   EXPECT_EQ(::sigismember(&got->mask, SIGUSR2), 1);
@@ -72,7 +78,9 @@ TEST(HandoverTest, DescriptorsAreTakenOverAndCloseOnExec) {
   sent.runtime = Fd(::dup(pipe.reader.get()));
   sent.backing = Fd(::dup(pipe.reader.get()));
   sent.sockets.emplace_back(::dup(pipe.writer.get()));
+  sent.registry.listeners.emplace_back(::dup(pipe.writer.get()));
   const std::string text = print_handover(sent);
+  const int listener = sent.registry.listeners[0].release();
   const int lock = sent.lock.release();
   const int runtime = sent.runtime.release();
   const int backing = sent.backing.release();
@@ -84,6 +92,8 @@ TEST(HandoverTest, DescriptorsAreTakenOverAndCloseOnExec) {
   EXPECT_EQ(got->backing.get(), backing);
   ASSERT_EQ(got->sockets.size(), 1U);
   EXPECT_EQ(got->sockets[0].get(), socket);
+  ASSERT_EQ(got->registry.listeners.size(), 1U);
+  EXPECT_EQ(got->registry.listeners[0].get(), listener);
   EXPECT_EQ(::fcntl(lock, F_GETFD), FD_CLOEXEC);
 }
 
