@@ -33,7 +33,7 @@ seed:       base sys archive tar_split config clone cache host store containerd 
 supervise:  base sys init config host cache blobs registry report store daemon seed | boost/filesystem/path.hpp
 boot:       base sys init config host cache blobs store containerd report daemon seed supervise | boost/filesystem/path.hpp
 dind-init:  base boot |
-dindctl:    base sys archive config cache host store images bake outer report daemon seed boot | boost/filesystem/path.hpp CLI/.*
+dindctl:    base sys archive config cache registry host store images bake outer report daemon seed boot | boost/filesystem/path.hpp CLI/.*
 '
 
 # shellcheck disable=SC2016 # the $0 is awk's

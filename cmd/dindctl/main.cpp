@@ -50,7 +50,8 @@ void add_verbs(CLI::App& app, int& exit_code) {
   const std::vector<Group> groups = {
       {"Caches and images", {add_bake, add_image, add_inspect, add_verify}},
       {"A host and its data root", {add_probe, add_doctor, add_seed}},
-      {"A dind-init that runs", {add_status, add_plot, add_ready, add_live, add_wait}},
+      {"A dind-init that runs",
+       {add_status, add_plot, add_ready, add_live, add_wait, add_registry}},
       {"Help", {add_help, add_completion, add_man}}};
   for (const Group& group : groups) {
     for (const auto add : group.verbs) {

@@ -22,6 +22,7 @@ void add_seed(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
 void add_ready(CLI::App& app, int& exit_code);
 void add_live(CLI::App& app, int& exit_code);
+void add_registry(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_plot(CLI::App& app, int& exit_code);
 void add_wait(CLI::App& app, int& exit_code);

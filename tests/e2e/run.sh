@@ -19,7 +19,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 # Once; on every cell; on the newest alone, and, with --full, on every other cell, too; on 28, which the examples are
 # for. Those that take longest are first.
 once=(bake.bats create.bats pid1.bats programs.bats probe.bats)
-each=(matrix.bats volumes.bats use.bats content.bats boot.bats load.bats registry.bats)
+each=(matrix.bats volumes.bats use.bats content.bats boot.bats load.bats registry.bats registry_mirror.bats)
 containerd=(containerd.bats digests.bats builds.bats) # of engines that have such a store: from 24 on
 drop_in=(stock_parity.bats listeners.bats tls.bats)
 newest=("${drop_in[@]}" lifecycle.bats settings.bats forms.bats limits.bats stop.bats)

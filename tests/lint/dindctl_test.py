@@ -35,6 +35,7 @@ TYPED = {
     "ready": ("--seedd", "--seeded", ["--run-dir"], "--run-dir needs a value: DIR"),
     "live": ("--run-dri", "--run-dir", ["--run-dir"], "--run-dir needs a value: DIR"),
     "wait": ("--timout", "--timeout", ["--timeout"], "--timeout needs a value: SECONDS"),
+    "registry": ("--misssed", "--missed", ["--config"], "--config needs a value: buildkitd|containerd|kind|k3d|podman"),
     "help": ("--halp", "--help", ["bakke"], "is bake meant?"),
     "completion": ("--hlep", "--help", [], "bash|zsh|fish is missing"),
     "man": ("--halp", "--help", ["stats"], "is status meant?"),
@@ -118,6 +119,7 @@ def arguments_that_print(scratch):
         "seed": lambda: ["--dry-run", "--data-root", f"{scratch}/root"],
         "status": lambda: run_dir,
         "plot": lambda: run_dir,
+        "registry": lambda: ["--missed", *run_dir],
         "help": lambda: [],
         "completion": lambda: ["bash"],
         "man": lambda: [],
@@ -131,6 +133,7 @@ def prepare(typist, scratch):
         (scratch / "programs" / program).write_bytes(ELF)
         (scratch / "programs" / program).chmod(0o755)
     (scratch / "status.json").write_text(json.dumps(reference_test.status_of_this("ready", "ok")), encoding="ascii")
+    (scratch / "registry-missed").write_text("alpine:3.21\n", encoding="ascii")
     readme_test.make_image(scratch / "layout", "alpine:3.20")
     readme_test.make_image(scratch / "base", "docker:28-dind")
     if os.geteuid() == 0:

@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# DIND_REGISTRY: images of the cache are pulled with no network. DIND_STORE in the environment chooses the store.
+
+setup() {
+  load support/load
+  dind=e2e-mirror-$DIND_TEST_CELL-$BATS_TEST_NUMBER
+  store=(-e "DIND_STORE=${DIND_STORE:-graph}")
+  some=(nasty/kinds:classic nasty/links:classic nasty/metadata:classic nasty/names:classic)
+}
+
+teardown() { remove_dind "$dind"; }
+
+# An engine that has none of the images, and the cache beside it.
+start_unseeded() { start_dind "$dind" "$baked" "${store[@]}" -e DIND_SEED=off -e DIND_REGISTRY=loopback "$@"; }
+
+# Runs a program of this machine in the network of the container.
+within() { nsenter --net --target "$(docker inspect -f '{{.State.Pid}}' "$dind")" "$@"; }
+
+head_of() { within curl -fsSI "http://127.0.0.1:5000$1"; }
+
+@test "baked names are pulled, and what comes equals a normal load" {
+  start_unseeded
+  [ -z "$(inner "$dind" image ls -q)" ]
+  local name
+  for name in "${some[@]}"; do inner "$dind" pull -q "$name"; done
+  list_images "$dind" "$BATS_TEST_TMPDIR/listings" "${some[@]}"
+  compare_listings "$oracle" "$BATS_TEST_TMPDIR/listings" "${some[@]}"
+  [ "$(docker exec "$dind" dindctl registry --missed)" = "" ]
+}
+
+@test "the digests are those of the manifests, and of what a seeded engine shows" {
+  start_dind "$dind" "$baked" "${store[@]}" -e DIND_REGISTRY=loopback
+  local name digest
+  for name in "${some[@]}"; do
+    digest=$(head_of "/v2/${name%:*}/manifests/${name#*:}" | tr -d '\r' | awk -F': ' 'tolower($1) == "docker-content-digest" { print $2 }')
+    [ "$(within curl -fsS "http://127.0.0.1:5000/v2/${name%:*}/manifests/$digest" | sha256sum | cut -d' ' -f1)" = "${digest#sha256:}" ]
+    inner "$dind" pull "$name" | grep -q "Digest: $digest"
+    inner "$dind" image inspect "$name" | jq -e --arg digest "${name%:*}@$digest" '.[0].RepoDigests | index($digest)'
+  done
+}
+
+@test "--pull always, and a build with --pull, find a baked name" {
+  start_dind "$dind" "$baked" "${store[@]}" -e DIND_REGISTRY=loopback
+  if inner "$dind" run --help | grep -q -- --pull; then
+    [ "$(inner "$dind" run --rm --network none --pull always nasty/kinds:classic echo hello | tail -1)" = hello ]
+  fi
+  local builder
+  for builder in 0 1; do
+    printf 'FROM nasty/kinds:classic\nRUN echo top >/top\n' |
+      docker exec -i -e DOCKER_BUILDKIT=$builder "$dind" docker build --network none --pull -t "top:$builder" -
+    [ "$(inner "$dind" run --rm --network none "top:$builder" cat /top)" = top ]
+  done
+}
+
+@test "skopeo and podman pull from it by the printed configuration" {
+  start_dind "$dind" "$baked" "${store[@]}" -e DIND_REGISTRY=loopback
+  docker exec "$dind" dindctl registry --config podman >"$BATS_TEST_TMPDIR/registries.conf"
+  within skopeo --registries-conf "$BATS_TEST_TMPDIR/registries.conf" \
+    copy -q --preserve-digests docker://nasty/kinds:classic "dir:$BATS_TEST_TMPDIR/copied"
+  local layer
+  jq -r '.layers[].digest, .config.digest' "$BATS_TEST_TMPDIR/copied/manifest.json" | while read -r layer; do
+    [ "$(sha256sum <"$BATS_TEST_TMPDIR/copied/${layer#sha256:}" | cut -d' ' -f1)" = "${layer#sha256:}" ]
+  done
+  [ "sha256:$(within env CONTAINERS_REGISTRIES_CONF="$BATS_TEST_TMPDIR/registries.conf" podman --root "$BATS_TEST_TMPDIR/podman" \
+    --runroot "$BATS_TEST_TMPDIR/podman-run" --storage-driver vfs pull -q docker.io/nasty/kinds:classic)" = \
+    "$(jq -r .config.digest "$BATS_TEST_TMPDIR/copied/manifest.json")" ]
+  within skopeo list-tags --tls-verify=false docker://127.0.0.1:5000/nasty/kinds | jq -e '.Tags | index("classic")'
+}
+
+@test "what no cache has is missed, listed, and asked for elsewhere" {
+  start_unseeded
+  run inner "$dind" pull -q nasty/absent:1
+  [ "$status" -ne 0 ]
+  run inner "$dind" pull -q nasty/absent:1
+  [ "$(docker exec "$dind" dindctl registry --missed)" = nasty/absent:1 ]
+}
+
+@test "bridge: containers pull, by the address that dindctl tells" {
+  start_dind "$dind" "$baked" "${store[@]}" -e DIND_REGISTRY=bridge:5001 -e DIND_BIP=172.29.7.1/24
+  docker exec "$dind" dindctl registry --config buildkitd | grep -F 'mirrors = ["172.29.7.1:5001"]'
+  inner "$dind" run --rm nasty/kinds:classic wget -qO- http://172.29.7.1:5001/v2/nasty/kinds/tags/list | jq -e '.tags | index("classic")'
+  inner "$dind" pull -q nasty/kinds:classic
+  docker logs "$dind" 2>&1 | grep -F 'containers of this engine can pull images of the caches from 172.29.7.1:5001'
+}
+
+@test "the user's mirrors stay, behind it, and a reload keeps both" {
+  mkdir -p "$BATS_TEST_TMPDIR/docker"
+  echo '{"registry-mirrors": ["https://mirror.invalid"]}' >"$BATS_TEST_TMPDIR/docker/daemon.json"
+  start_unseeded -v "$BATS_TEST_TMPDIR/docker:/etc/docker"
+  local mirrors='.Mirrors == ["http://127.0.0.1:5000/", "https://mirror.invalid/"]'
+  inner "$dind" info -f '{{json .RegistryConfig}}' | jq -e "$mirrors"
+  docker kill -s HUP "$dind"
+  wait_until "$dind" 20 sh -c "grep -q 127.0.0.1:5000 /etc/docker/daemon.json"
+  inner "$dind" pull -q nasty/kinds:classic
+  inner "$dind" info -f '{{json .RegistryConfig}}' | jq -e "$mirrors"
+}
+
+@test "a port that is taken is a line that names it, and exit code 71" {
+  docker run -d --name "$dind-net" --network none --entrypoint sleep "$plain" 600
+  nsenter --net --target "$(docker inspect -f '{{.State.Pid}}' "$dind-net")" \
+    python3 -c 'import socket, time; s = socket.create_server(("127.0.0.1", 5000)); time.sleep(600)' 3>&- 9>&- &
+  local holder=$!
+  until nsenter --net --target "$(docker inspect -f '{{.State.Pid}}' "$dind-net")" bash -c 'exec 4<>/dev/tcp/127.0.0.1/5000' 2>/dev/null; do sleep 0.1; done
+  docker rm -fv "$dind" >/dev/null 2>&1 || true
+  docker run -d --name "$dind" --privileged --network "container:$dind-net" -e DIND_REGISTRY=loopback "$plain"
+  run wait_exit_code "$dind"
+  kill "$holder"
+  remove_dind "$dind-net"
+  [ "$output" = 71 ]
+  docker logs "$dind" 2>&1 | grep -F "the registry's port 5000 is taken on 127.0.0.1"
+}
+
+@test "off: there is no process, no listener and no mirror" {
+  start_dind "$dind" "$baked" "${store[@]}"
+  run docker exec "$dind" pgrep dind-registry
+  [ "$status" -ne 0 ]
+  run head_of /v2/
+  [ "$status" -ne 0 ]
+  inner "$dind" info -f '{{json .RegistryConfig}}' | jq -e '.Mirrors == [] or .Mirrors == null'
+  run docker exec "$dind" dindctl registry --config podman
+  [ "$status" = 1 ]
+}
+
+@test "a pull goes on where the registry is killed, and its memory is small" {
+  start_unseeded
+  local killed
+  killed=$(docker exec "$dind" pgrep dind-registry)
+  docker exec "$dind" kill -9 "$killed"
+  inner "$dind" pull -q nasty/kinds:classic
+  [ "$(docker exec "$dind" pgrep dind-registry)" != "$killed" ]
+  docker exec "$dind" sh -c 'cat /proc/$(pgrep dind-registry)/status' | awk '/VmHWM/ { exit $2 > 32768 }'
+}
