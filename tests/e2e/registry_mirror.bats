@@ -110,6 +110,22 @@ head_of() { within curl -fsSI "http://127.0.0.1:5000$1"; }
   docker logs "$dind" 2>&1 | grep -F "the registry's port 5000 is taken on 127.0.0.1"
 }
 
+@test "the inline cache of a baked image hits" {
+  local steps='FROM nasty/kinds:classic\nRUN echo 1 >/1\nRUN echo 2 >/2\nRUN echo 3 >/3\n' each built
+  # shellcheck disable=SC2059  # newlines
+  build() { printf "$steps" | docker exec -i -e DOCKER_BUILDKIT=1 "$dind" docker build --network none --progress plain "$@" - 2>&1; }
+  start_dind "$dind" "$baked" -e DIND_STORE=graph
+  build --build-arg BUILDKIT_INLINE_CACHE=1 -t ci/app:1
+  inner "$dind" save ci/app:1 nasty/kinds:classic >"$BATS_TEST_TMPDIR/app.tar"
+  "$programs/dindctl" bake --progress none -o "$BATS_TEST_TMPDIR/cache" "docker-archive:$BATS_TEST_TMPDIR/app.tar"
+  for each in graph "${DIND_STORE:-graph}"; do
+    remove_dind "$dind"
+    start_dind "$dind" "$plain" -v "$BATS_TEST_TMPDIR/cache:/var/lib/dind-cache:ro" -e "DIND_STORE=$each" -e DIND_REGISTRY=loopback
+    built=$(build --cache-from ci/app:1 -t ci/app:2)
+    [ "$(grep -c CACHED <<<"$built")" -ge 3 ]
+  done
+}
+
 @test "off: there is no process, no listener and no mirror" {
   start_dind "$dind" "$baked" "${store[@]}"
   run docker exec "$dind" pgrep dind-registry
