@@ -57,13 +57,15 @@ head_of() { within curl -fsSI "http://127.0.0.1:5000$1"; }
   docker exec "$dind" dindctl registry --config podman >"$BATS_TEST_TMPDIR/registries.conf"
   within skopeo --registries-conf "$BATS_TEST_TMPDIR/registries.conf" \
     copy -q --preserve-digests docker://nasty/kinds:classic "dir:$BATS_TEST_TMPDIR/copied"
-  local layer
+  local layer pulled
   jq -r '.layers[].digest, .config.digest' "$BATS_TEST_TMPDIR/copied/manifest.json" | while read -r layer; do
     [ "$(sha256sum <"$BATS_TEST_TMPDIR/copied/${layer#sha256:}" | cut -d' ' -f1)" = "${layer#sha256:}" ]
   done
-  [ "sha256:$(within env CONTAINERS_REGISTRIES_CONF="$BATS_TEST_TMPDIR/registries.conf" podman --root "$BATS_TEST_TMPDIR/podman" \
-    --runroot "$BATS_TEST_TMPDIR/podman-run" --storage-driver vfs pull -q docker.io/nasty/kinds:classic)" = \
-    "$(jq -r .config.digest "$BATS_TEST_TMPDIR/copied/manifest.json")" ]
+  # Podman would look for passwords where DOCKER_CONFIG leads.
+  pulled=$(within env -u DOCKER_CONFIG CONTAINERS_REGISTRIES_CONF="$BATS_TEST_TMPDIR/registries.conf" \
+    podman --root "$BATS_TEST_TMPDIR/podman" --runroot "$BATS_TEST_TMPDIR/podman-run" --storage-driver vfs \
+    pull -q docker.io/nasty/kinds:classic)
+  [ "sha256:$pulled" = "$(jq -r .config.digest "$BATS_TEST_TMPDIR/copied/manifest.json")" ]
   within skopeo list-tags --tls-verify=false docker://127.0.0.1:5000/nasty/kinds | jq -e '.Tags | index("classic")'
 }
 
