@@ -4,7 +4,8 @@
 #   ./scripts/quickstart.sh            does it all, shows what it measured, and cleans up
 #   ./scripts/quickstart.sh --keep     leaves the container running, and says how to talk to it
 #
-# Needs root and a Debian mirror. A registry is used if there is one, and not missed if there is none.
+# Needs root and a Debian mirror. A registry is used if there is one, and not missed if there is none. The compiler
+# takes most of the time, and the second run has nothing to compile.
 set -euo pipefail
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -43,11 +44,40 @@ clean_up() {
   rm -rf --one-file-system "$work"
 }
 
+explain() {
+  cat <<END
+This compiles dind-init and dindctl, makes a docker-in-docker image with three images baked in, starts it without a
+network, and measures. Then it removes what it made, packages and the programs in build/release excepted.
+
+The compiler needs about six minutes of processor time: three minutes on the two of a small machine, and longer where
+others compile, too. The rest takes two minutes, and two more where no registry answers. All work is below $work.
+END
+}
+
+# Of what ninja says: a line that is written over on a terminal, else one for each tenth of the way.
+show_steps() {
+  local line tenth shown=0 began=$SECONDS
+  while read -r line; do
+    [[ $line =~ ^\[([0-9]+)/([0-9]+)\].*\ (lib|cmd)/([a-z_-]+)/ ]] || continue
+    local so_far=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]} what=${BASH_REMATCH[3]}/${BASH_REMATCH[4]}
+    local left=$(((SECONDS - began) * (all - so_far) / so_far))
+    local text="  $so_far of $all steps, about $((left / 60)) min $((left % 60)) s left: $what"
+    tenth=$((so_far * 10 / all))
+    if [ -t 1 ]; then
+      printf '\r%s\033[K' "$text"
+    elif [ "$tenth" -ne "$shown" ]; then
+      echo "$text"
+    fi
+    shown=$tenth
+  done
+  if [ -t 1 ]; then printf '\r\033[K'; fi
+}
+
 build_programs() {
   (
     cd "$project"
     cmake --preset release >"$work/build.log" 2>&1 &&
-      cmake --build --preset release --target dind-init dindctl >>"$work/build.log" 2>&1
+      NINJA_STATUS='[%f/%t] ' cmake --build --preset release --target dind-init dindctl 2>&1 | tee -a "$work/build.log" | show_steps
   ) || { tail -n 20 "$work/build.log" >&2; fail "the build failed; all of it is in $work/build.log"; }
   mkdir -p "$work/programs/out"
   strip -o "$work/programs/out/dind-init" "$project/build/release/bin/dind-init"
@@ -68,14 +98,16 @@ find_engine() {
   echo "none is running, so a private one was started: $DOCKER_HOST"
 }
 
+# An engine that no registry answers may wait for long.
+pull() { timeout 180 "$(client)" pull -q "$1" >/dev/null 2>&1; }
+
 # Sets `base` and `debian` to images that are there.
 find_bases() {
   base=docker:$version-dind
   debian=debian:bookworm
   if docker image inspect "$base" "$debian" >/dev/null 2>&1; then
     echo "$base and $debian are there"
-  elif timeout 10 "$(client)" pull -q "$debian" >/dev/null 2>&1; then
-    docker pull -q "$base" >/dev/null
+  elif echo "asking a registry for $base and $debian" && pull "$base" && pull "$debian"; then
     echo "pulled $base and $debian"
   else
     echo "no registry answers; making stand-ins for $base and $debian from Debian packages (two minutes) ..."
@@ -165,6 +197,7 @@ while [ $# -gt 0 ]; do
 done
 [ "$(id -u)" -eq 0 ] || fail "needs root: it installs packages and starts privileged containers"
 command -v apt-get >/dev/null || fail "needs a Debian host"
+explain
 mkdir -p "$work"
 trap clean_up EXIT
 
