@@ -3,9 +3,12 @@
 #   scripts/packages.sh [build|checks|fuzz|coverage|images|e2e|valgrind]...     (build)
 set -euo pipefail
 
+# Debian 12 has several versions of Boost, of which its own default is too old.
+boost=1.83
+if grep -qx VERSION_CODENAME=bookworm /etc/os-release; then boost=1.81; fi
 build=(
   g++ cmake ninja-build ccache binutils file ca-certificates
-  libboost1.81-dev libboost-filesystem1.81-dev libboost-json1.81-dev libfmt-dev libssl-dev zlib1g-dev
+  "libboost$boost-dev" "libboost-filesystem$boost-dev" "libboost-json$boost-dev" libfmt-dev libssl-dev zlib1g-dev
   libzstd-dev liblzma-dev libbz2-dev libfuse3-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev
 )
 checks=(
