@@ -50,8 +50,10 @@ protected:
     const ImageTarget parsed =
         TRY(parse_image_target(fmt::format(fmt::runtime(target), dir_.path().native())));
     const auto draft = TRY(ImageDraft::create(parsed));
-    const images::Reading reading{
-        .scratch = draft->dir(), .stop = stop_, .progress = [](std::uint64_t) {}};
+    const images::Reading reading{.scratch = draft->dir(),
+                                  .stop = stop_,
+                                  .progress = [](std::uint64_t) {},
+                                  .platform = platform_};
     std::vector<images::SourceSpec> specs;
     for (const std::string& source : sources) {
       specs.push_back(TRY(images::parse_source_spec((dir_ / source).native())));
@@ -64,6 +66,7 @@ protected:
     options.previous = previous.empty() ? "" : (dir_ / previous).native();
     options.programs = dir_ / "programs";
     options.blobs = blobs_;
+    options.platform = platform_;
     bake::Progress progress(bake::ProgressStyle::none, STDERR_FILENO);
     auto report = TRY(make_outer_image(base, collection, options, draft->dir(), progress, stop_));
     if (report.images == 0) { // where one is refused, and none is left
@@ -130,17 +133,18 @@ protected:
   const TempDir dir_;
   StopFlag stop_{false};
   std::string base_;
+  std::string platform_ = images::host_platform();
   archive::Compression compression_ = archive::Compression::zstd;
   bake::Blobs blobs_ = bake::Blobs::left_out;
   const std::vector<std::string> layers_ = test::nasty_layers();
 };
 
-// What passes for a static program of amd64.
-std::string fake_program(const std::string& content) {
+// What passes for a static program.
+std::string fake_program(const std::string& content, Elf64_Half machine = EM_X86_64) {
   Elf64_Ehdr header{};
   std::memcpy(header.e_ident, ELFMAG, SELFMAG);
   header.e_ident[EI_CLASS] = ELFCLASS64;
-  header.e_machine = EM_X86_64;
+  header.e_machine = machine;
   return std::string(reinterpret_cast<const char*>(&header), sizeof header) + content;
 }
 
@@ -471,6 +475,50 @@ TEST_F(OuterImageTest, PutsTheSmallestLayersTogetherWhereEnginesTakeNoMore) {
     bake_to("cache", {"in"});
     EXPECT_EQ(test::list_tree(dir_ / "cache").size(), unpacked("out", report->image).size());
   }
+}
+
+class ForeignPlatformTest : public OuterImageTest {
+protected:
+  void SetUp() override {
+    platform_ = "linux/arm64";
+    base_ = "base";
+    write_base("arm64");
+    write_programs(EM_AARCH64);
+    write_images("in", {{"a:1", {layer_of("a")}, "arm64"}});
+  }
+
+  void write_base(const std::string& architecture) const {
+    write_images("base", {{"base:1", {layer_of("x")}, architecture}});
+  }
+  void write_programs(Elf64_Half machine) const {
+    for (const char* const program : {"dind-init", "dindctl"}) {
+      dir_.write(std::string("programs/") + program, fake_program(program, machine));
+    }
+  }
+};
+
+TEST_F(ForeignPlatformTest, IsThatOfTheBaseAndOfThePrograms) {
+  const auto made = make("oci:{}/out", {"in"});
+  ASSERT_TRUE(ok(made));
+  EXPECT_TRUE(made->added.programs);
+  const json::value config =
+      json::parse(dir_.read("out/" + images::blob_file(made->image.config.digest))).value();
+  EXPECT_EQ(config.as_object().at("architecture"), "arm64");
+  const json::value index = json::parse(dir_.read("out/index.json")).value();
+  const auto& entry = index.as_object().at("manifests").as_array().at(0).as_object();
+  EXPECT_EQ(entry.at("platform").as_object().at("architecture"), "arm64");
+}
+
+TEST_F(ForeignPlatformTest, RefusesABaseOfAnother) {
+  write_base("amd64");
+  EXPECT_TRUE(fails_saying("the base is for linux/amd64, and wanted is linux/arm64",
+                           make("oci:{}/out", {"in"})));
+}
+
+TEST_F(ForeignPlatformTest, RefusesProgramsOfAnother) {
+  write_programs(EM_X86_64);
+  EXPECT_TRUE(fails_saying("a program for amd64, and the base is for linux/arm64",
+                           make("oci:{}/out", {"in"})));
 }
 
 TEST_F(OuterImageTest, RefusesABaseThatWouldLoseItsImages) {
