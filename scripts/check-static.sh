@@ -31,7 +31,8 @@ for binary; do
   *"static-pie linked"*) ;; # relocates itself by a dynamic section, which names no library
   *) case $headers in *DYNAMIC*) complain "$binary: has a dynamic section" ;; esac ;;
   esac
-  strip -o "$scratch" "$binary"
+  case $kind in *aarch64*) tool=aarch64-linux-gnu-strip ;; *) tool="strip" ;; esac
+  "$tool" -o "$scratch" "$binary"
   size=$(stat -c %s "$scratch")
   sum=$((sum + size))
   printf '%s: %d KiB stripped\n' "$binary" $((size / 1024))

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a purpose needs, and that are not there yet:
-#   scripts/packages.sh [build|checks|fuzz|coverage|images|e2e|valgrind]...     (build)
+#   scripts/packages.sh [build|arm64|checks|fuzz|coverage|images|e2e|valgrind]...     (build)
 set -euo pipefail
 
-# Debian 12 has several versions of Boost, of which its own default is too old.
-boost=1.83
-if grep -qx VERSION_CODENAME=bookworm /etc/os-release; then boost=1.81; fi
-build=(
-  g++ cmake ninja-build ccache binutils file ca-certificates
+# What Debian 12 has by default is too old: of its versions of Boost, and of qemu-user, which lacks openat2(2).
+boost=1.83 emulator=qemu-user-static
+if grep -qx VERSION_CODENAME=bookworm /etc/os-release; then
+  boost=1.81 emulator=qemu-user-static/bookworm-backports
+fi
+libraries=(
   "libboost$boost-dev" "libboost-filesystem$boost-dev" "libboost-json$boost-dev" libfmt-dev libssl-dev zlib1g-dev
-  libzstd-dev liblzma-dev libbz2-dev libfuse3-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev
+  libzstd-dev liblzma-dev libbz2-dev libfuse3-dev libgtest-dev libgmock-dev
 )
+build=(g++ cmake ninja-build ccache binutils file ca-certificates libcli11-dev libbenchmark-dev "${libraries[@]}")
+arm64=(g++-aarch64-linux-gnu "$emulator" "${libraries[@]/%/:arm64}") # a cross build on amd64
 checks=(
   clang-format-14 clang-tidy-14 shellcheck codespell # style
   libarchive-tools attr zstd xz-utils acl            # archives that other programs write
@@ -34,6 +37,7 @@ wanted=()
 for purpose in "${@:-build}"; do
   case "$purpose" in
     build) wanted+=("${build[@]}") ;;
+    arm64) wanted+=("${arm64[@]}") ;;
     checks) wanted+=("${checks[@]}") ;;
     fuzz) wanted+=("${fuzz[@]}") ;;
     coverage) wanted+=("${coverage[@]}") ;;
@@ -50,8 +54,8 @@ done
 missing=()
 for package in "${wanted[@]}"; do
   # A package that was never there is a failure of dpkg-query, not an empty answer.
-  status=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null || true)
-  [[ $status == ii* ]] || missing+=("$package")
+  status=$(dpkg-query -W -f '${db:Status-Abbrev}${Version}' "${package%/*}" 2>/dev/null || true)
+  [[ $status == ii* && ($package != */* || $status == *~bpo*) ]] || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 if [ "$(id -u)" -ne 0 ]; then
@@ -59,5 +63,9 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 1
 fi
 echo "installing ${missing[*]}"
+if [[ " ${missing[*]}" == *:arm64* ]]; then dpkg --add-architecture arm64; fi
+if [[ " ${missing[*]}" == */bookworm-backports* ]]; then
+  echo "deb http://deb.debian.org/debian bookworm-backports main" >/etc/apt/sources.list.d/bookworm-backports.list
+fi
 apt-get -qq -o DPkg::Lock::Timeout=300 update
 DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" >/dev/null
