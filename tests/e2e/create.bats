@@ -230,16 +230,34 @@ fetched() { find "$work/state/images" -mindepth 1 -maxdepth 1 | wc -l; }
 }
 
 @test "release: COPY --from takes both programs from its image, and two runs are the same" {
-  "$project/scripts/release.sh" "$programs" "$work/one"
-  "$project/scripts/release.sh" "$programs" "$work/two" >/dev/null
+  "$project/scripts/release.sh" --out "$work/one" --sign 'cp SHA256SUMS signed; true' "$programs"
+  "$project/scripts/release.sh" --out "$work/two" "$programs" >/dev/null
   diff "$work/one/SHA256SUMS" "$work/two/SHA256SUMS"
-  (cd "$work/one" && sha256sum -c --quiet SHA256SUMS)
+  (cd "$work/one" && sha256sum -c --quiet SHA256SUMS && cmp SHA256SUMS signed)
   jq -e '.components | map(.name) | contains(["libssl-dev", "libboost-json1.81-dev"])' "$work"/one/*.cdx.json
-  skopeo copy -q "oci-archive:$(echo "$work"/one/*.oci.tar):dind-init-programs:latest" "oci:$work/layout:x"
-  docker load -q -i "$work"/one/*.oci.tar
+  skopeo copy -q "oci-archive:$(echo "$work"/one/*-linux-*.oci.tar):dind-init-programs:latest" "oci:$work/layout:x"
+  skopeo copy -q --all "oci-archive:$(echo "$work"/one/*-linux.oci.tar):dind-init-programs:latest" "oci:$work/layout:all"
+  docker load -q -i "$work"/one/*-linux-*.oci.tar
   printf 'FROM %s\nCOPY --from=dind-init-programs /usr/local/bin/dind-init /usr/local/bin/dindctl /usr/local/bin/\nENTRYPOINT ["dind-init"]\n' "$(base_of 28)" |
     DOCKER_BUILDKIT=1 docker build -q -t e2e-release -
   run docker run --rm --network none --entrypoint dindctl e2e-release --version
   docker rmi e2e-release dind-init-programs:latest >/dev/null
   [[ "$output" == "dindctl "* ]]
+}
+
+@test "release: a tag whose version is another one's, or has no section in CHANGELOG.md, is refused before anything is compiled" {
+  git clone -q "$project" "$work/clone"
+  cd "$work/clone"
+  git tag v99.0.0
+  run scripts/release.sh --out "$work/none" --tag v99.0.0
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"v99.0.0: CMakeLists.txt has another version"* ]]
+  version=$(sed -n 's/^project(dind-init VERSION \([^ ]*\) .*/\1/p' CMakeLists.txt)
+  sed -i "/^## \[$version\]/d" CHANGELOG.md
+  git -c user.name=x -c user.email=x@y commit -qam x --allow-empty
+  git tag -f "v$version" >/dev/null
+  run scripts/release.sh --out "$work/none" --tag "v$version"
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"v$version: CHANGELOG.md has no section"* ]]
+  [ ! -e "$work/none" ]
 }
