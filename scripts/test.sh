@@ -6,8 +6,8 @@
 #   scripts/test.sh [--full] [STAGE]...
 #
 # Stages: style headers asan fuzz release soak crash e2e, which run beside each other; those that are named, one by one.
-# --full adds dev (the same tests without sanitizers), tsan, tidy, valgrind, every kill of crash, every cell of e2e, and
-# a minute for each fuzzer.
+# --full adds dev (the same tests without sanitizers), tsan, tidy, valgrind, arm64, every kill of crash, every cell of
+# e2e, and a minute for each fuzzer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +16,7 @@ stages=()
 for argument in "$@"; do
   case "$argument" in
     --full) full=1 ;;
-    style | headers | dev | asan | fuzz | tsan | tidy | valgrind | release | soak | crash | e2e) stages+=("$argument") ;;
+    style | headers | dev | asan | fuzz | tsan | tidy | valgrind | release | arm64 | soak | crash | e2e) stages+=("$argument") ;;
     *)
       sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
       exit 64
@@ -67,6 +67,15 @@ stage_release() {
   configure release
   cmake --build --preset release --target dind-init dindctl
   ctest --preset release -L lint
+}
+
+# Compiled here, and run by qemu-user, which lacks calls that the other modules' tests need.
+stage_arm64() {
+  local modules=(base archive tar_split cache bake)
+  scripts/packages.sh arm64
+  configure release-arm64
+  cmake --build --preset release-arm64 --target dind-init dindctl "${modules[@]/#/unit_}"
+  ctest --preset release-arm64 -R "^(unit\.($(IFS='|' && echo "${modules[*]}"))|lint\.(static|arm64)$)" -j 2
 }
 
 stage_valgrind() {
@@ -130,7 +139,7 @@ low_lane() {
 # The images that end-to-end tests stand on need no program of ours, so they are made while the programs are.
 run_lanes() {
   local sources=(style headers asan fuzz) pid_of_world pid_of_programs
-  if [ -n "$full" ]; then sources=(style headers dev asan fuzz tsan tidy valgrind); fi
+  if [ -n "$full" ]; then sources=(style headers dev asan fuzz tsan tidy valgrind arm64); fi
   low_lane sources "${sources[@]}" &
   lane world world &
   pid_of_world=$!

@@ -50,7 +50,7 @@ def put_blob(layout, content):
     return {"digest": f"sha256:{digest}", "size": len(content)}
 
 
-def make_image(layout, name):
+def make_image(layout, name, architecture=ARCHITECTURES[platform.machine()]):
     """An image of one file, in a layer as registries have them, under its name in an OCI layout that may have others."""
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as archive:
@@ -60,7 +60,7 @@ def make_image(layout, name):
     layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
              **put_blob(layout, gzip.compress(tar.getvalue(), mtime=0))}
     diff_id = hashlib.sha256(tar.getvalue()).hexdigest()
-    config = {"os": "linux", "architecture": ARCHITECTURES[platform.machine()], "config": {},
+    config = {"os": "linux", "architecture": architecture, "config": {},
               "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]}}
     manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": [layer],
                 "config": {"mediaType": "application/vnd.oci.image.config.v1+json",
