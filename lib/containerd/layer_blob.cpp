@@ -2,10 +2,10 @@
 
 #include <archive/compression.hpp>
 #include <archive/sha256.hpp>
-#include <tar_split/tar_source.hpp>
 #include <store/layout.hpp>
 #include <store/tree.hpp>
 #include <sys/dir.hpp>
+#include <tar_split/tar_source.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>
