@@ -52,6 +52,14 @@ Answer with_text(int status, std::string_view type, std::string text) {
   return made;
 }
 
+Answer with_bytes(int status, std::string_view type, Slice slice) {
+  Answer found{.status = status};
+  found.length = slice.part.size;
+  found.body = std::move(slice);
+  add_header(found, "Content-Type", type);
+  return found;
+}
+
 void describe(Answer& answer, const Digest& digest) {
   add_header(answer, "Docker-Content-Digest", digest.text());
   add_header(answer, "ETag", fmt::format("\"{}\"", digest.text()));
@@ -71,7 +79,13 @@ Answer answer_manifest(const Catalogue& catalogue, const Target& target) {
     return unknown;
   }
   const Content& content = *catalogue.find(*digest);
-  Answer found = with_text(200, content.media_type(), catalogue.made_manifest(content));
+  const std::string_view type = catalogue.media_type(content);
+  Answer found;
+  if (content.form == Content::Form::made_manifest) {
+    found = with_text(200, type, catalogue.made_manifest(content));
+  } else {
+    found = with_bytes(200, type, {*digest, content, {0, content.size}});
+  }
   describe(found, *digest);
   return found;
 }
@@ -89,10 +103,8 @@ Answer answer_blob(const Catalogue& catalogue, const Target& target, std::string
     return none;
   }
   const Part* const part = std::get_if<Part>(&wanted);
-  Answer found{.status = part ? 206 : 200};
-  found.body = Slice{digest, *content, part ? *part : Part{0, content->size}};
-  found.length = found.body->part.size;
-  add_header(found, "Content-Type", content->media_type());
+  Answer found = with_bytes(part ? 206 : 200, catalogue.media_type(*content),
+                            {digest, *content, part ? *part : Part{0, content->size}});
   add_header(found, "Accept-Ranges", "bytes");
   if (part) {
     add_header(

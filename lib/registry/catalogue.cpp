@@ -7,30 +7,61 @@
 
 namespace dind::registry {
 
-std::string_view Content::media_type() const {
-  return is_manifest() ? containerd::kManifestType : "application/octet-stream";
-}
-
-// Layers are known before a manifest of theirs is made: they say how large its blobs are.
-void Catalogue::add(const cache::Manifest& manifest) {
-  for (const cache::Layer& layer : manifest.layers) {
-    contents_.emplace(layer.diff_id,
-                      Content{Content::Form::made_layer, layer.tar_bytes, caches_, 0});
-  }
+void Catalogue::add(const cache::Manifest& manifest, const std::map<Digest, Digest>& originals) {
+  add_contents(manifest);
   for (const cache::Image& image : manifest.images) {
-    images_.push_back({image.id, image.config_bytes, image.layers});
-    const std::string text = print(images_.back());
-    const Digest digest = archive::sha256_of(text);
-    contents_.emplace(image.id, Content{Content::Form::config, image.config_bytes, caches_, 0});
-    contents_.emplace(
-        digest, Content{Content::Form::made_manifest, text.size(), caches_, images_.size() - 1});
+    const Digest made = add_made_manifest(image);
+    const auto original = originals.find(image.id);
     for (const std::string& name : image.names) {
       if (const auto reference = cache::parse_reference(name); reference && !reference->digest) {
-        repositories_[reference->repository()].emplace(reference->tag, digest);
+        repositories_[reference->repository()].emplace(
+            reference->tag, original == originals.end() ? made : original->second);
       }
     }
   }
   ++caches_;
+}
+
+void Catalogue::add_contents(const cache::Manifest& manifest) {
+  using Form = Content::Form;
+  for (const cache::Layer& layer : manifest.layers) {
+    contents_.emplace(layer.diff_id, Content{Form::made_layer, layer.tar_bytes, caches_, 0});
+    for (const cache::Blob& blob : layer.blobs) {
+      if (blob.carried) {
+        contents_.emplace(blob.digest, Content{Form::carried_layer, blob.size, caches_, 0});
+      }
+    }
+  }
+  for (const cache::Document& document : manifest.documents) {
+    contents_.emplace(document.digest,
+                      Content{Form::document, document.size, caches_, document_types_.size()});
+    document_types_.push_back(document.media_type);
+  }
+}
+
+// Layers are known before it: they say how large its blobs are.
+Digest Catalogue::add_made_manifest(const cache::Image& image) {
+  images_.push_back({image.id, image.config_bytes, image.layers});
+  const std::string text = print(images_.back());
+  Digest digest = archive::sha256_of(text);
+  contents_.emplace(image.id, Content{Content::Form::config, image.config_bytes, caches_, 0});
+  contents_.emplace(
+      digest, Content{Content::Form::made_manifest, text.size(), caches_, images_.size() - 1});
+  return digest;
+}
+
+std::string_view Catalogue::media_type(const Content& content) const {
+  switch (content.form) {
+  case Content::Form::made_manifest:
+    return containerd::kManifestType;
+  case Content::Form::document:
+    return document_types_[content.place];
+  case Content::Form::config:
+  case Content::Form::made_layer:
+  case Content::Form::carried_layer:
+    break;
+  }
+  return "application/octet-stream";
 }
 
 const Content* Catalogue::find(const Digest& digest) const {
@@ -49,7 +80,7 @@ std::optional<Digest> Catalogue::find_manifest(const cache::Reference& reference
 }
 
 std::string Catalogue::made_manifest(const Content& content) const {
-  return print(images_[content.image]);
+  return print(images_[content.place]);
 }
 
 const Catalogue::Tags* Catalogue::tags_of(const std::string& repository) const {

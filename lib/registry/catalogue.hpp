@@ -19,16 +19,17 @@ namespace dind::registry {
 struct Content {
   enum class Form {
     made_manifest, // printed where it is asked for (containerd::made_manifest)
+    document,      // a manifest or an index as it came: a file of the cache
     config,        // a file of the cache
-    made_layer     // the layer's tar, made again from tree and tar-split (blobs::LayerBlob)
+    made_layer,    // the layer's tar, made again from tree and tar-split (blobs::LayerBlob)
+    carried_layer  // compressed, as it came: a file of the cache
   };
   Form form = Form::config;
   std::uint64_t size = 0;
   std::size_t cache = 0; // which of them has it, in the order in which they were added
-  std::size_t image = 0; // of a made manifest: which of the catalogue's
+  std::size_t place = 0; // of a made manifest or a document: among the catalogue's
 
-  bool is_manifest() const { return form == Form::made_manifest; }
-  std::string_view media_type() const;
+  bool is_manifest() const { return form == Form::made_manifest || form == Form::document; }
   bool operator==(const Content&) const = default;
 };
 
@@ -36,12 +37,14 @@ struct Content {
 // nothing of files and of HTTP, and is not changed any more once it is served.
 class Catalogue {
 public:
-  // What an earlier cache has counts.
-  void add(const cache::Manifest& manifest);
+  // What an earlier cache has counts. `originals` are documents that tags lead to, by image ID: of
+  // images whose blobs are all there as they came.
+  void add(const cache::Manifest& manifest, const std::map<Digest, Digest>& originals = {});
 
   const Content* find(const Digest& digest) const;
   // By tag or by digest; null if it is not there, or is no manifest.
   std::optional<Digest> find_manifest(const cache::Reference& reference) const;
+  std::string_view media_type(const Content& content) const;
   // The text of a manifest that is made, whose hash is its digest.
   std::string made_manifest(const Content& content) const;
 
@@ -56,9 +59,12 @@ private:
     std::uint64_t config_bytes = 0;
     std::vector<Digest> layers;
   };
+  void add_contents(const cache::Manifest& manifest);
+  Digest add_made_manifest(const cache::Image& image);
   std::string print(const MadeImage& image) const;
 
   std::vector<MadeImage> images_;
+  std::vector<std::string> document_types_;
   std::unordered_map<Digest, Content> contents_;
   std::map<std::string, Tags> repositories_;
   std::size_t caches_ = 0;

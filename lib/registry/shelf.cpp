@@ -1,15 +1,42 @@
 #include <registry/shelf.hpp>
 
+#include <base/log.hpp>
 #include <sys/file.hpp>
+#include <containerd/original_manifest.hpp>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 
 namespace dind::registry {
+namespace {
+
+// The manifest or index that tags of an image lead to, if all that it names is here.
+Result<std::optional<Digest>> original_of(const cache::Cache& cache, const cache::Image& image) {
+  const auto manifest = TRY(containerd::read_original_manifest(cache, image));
+  if (!manifest || !manifest->is_whole) {
+    return std::optional<Digest>();
+  }
+  const auto index = TRY(containerd::read_original_index(cache, image));
+  return std::optional(index ? index->facts.digest : manifest->facts.digest);
+}
+
+} // namespace
 
 Result<void> Shelf::add(const cache::Cache& cache) {
   caches_.push_back(TRY(sys::open_beneath(cache.root(), ".", O_RDONLY | O_DIRECTORY)));
-  catalogue_.add(cache.manifest());
+  std::map<Digest, Digest> originals;
+  for (const cache::Image& image : cache.manifest().images) {
+    auto original = original_of(cache, image);
+    if (!original) {
+      log::warn("registry: {} is not served as it came: {}", cache::label_of(image),
+                original.error().describe());
+    } else if (*original) {
+      originals.emplace(image.id, **std::move(original));
+    }
+  }
+  catalogue_.add(cache.manifest(), originals);
   return {};
 }
 
@@ -28,7 +55,18 @@ Result<std::shared_ptr<blobs::LayerBlob>> Shelf::open_layer(const Digest& diff_i
 }
 
 Result<Fd> Shelf::open_file(const Digest& digest, const Content& content) const {
-  return sys::open_regular_beneath(caches_[content.cache], cache::config_file(digest));
+  const Fd& cache = caches_[content.cache];
+  switch (content.form) {
+  case Content::Form::document:
+    return sys::open_regular_beneath(cache, cache::document_file(digest));
+  case Content::Form::carried_layer:
+    return cache::open_blob(cache, digest, content.size);
+  case Content::Form::config:
+  case Content::Form::made_manifest:
+  case Content::Form::made_layer:
+    break;
+  }
+  return sys::open_regular_beneath(cache, cache::config_file(digest));
 }
 
 void Shelf::rest() {

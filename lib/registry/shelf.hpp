@@ -19,6 +19,8 @@ namespace dind::registry {
 class Shelf {
 public:
   // What an earlier cache has counts. Keeps its directory open, and of cache.json the catalogue.
+  // Its documents are read: what is wrong with one is told, and its image's tags lead to the made
+  // manifest.
   Result<void> add(const cache::Cache& cache);
 
   const Catalogue& catalogue() const { return catalogue_; }
@@ -27,7 +29,7 @@ public:
   // again costs more than what it takes.
   Result<std::shared_ptr<blobs::LayerBlob>> open_layer(const Digest& diff_id,
                                                        const Content& content);
-  // A content that is a file of its cache.
+  // A content that is a file of its cache: neither a made layer nor a made manifest.
   Result<Fd> open_file(const Digest& digest, const Content& content) const;
 
   // Lets go what is kept for readers to come.

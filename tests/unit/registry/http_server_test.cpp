@@ -179,6 +179,36 @@ TEST_F(HttpServerTest, AnImageIsPulled) {
   EXPECT_EQ(get("/v2/alpine/manifests/" + digest).body, manifest.body);
 }
 
+// An image whose compressed layers are carried is served as its registry would.
+TEST_F(HttpServerTest, AnImageIsPulledAsItCame) {
+  cache_.came_from_registry(*image_, test::CacheBuilder::Compressed::carried);
+  cache_.finish();
+  serve();
+  const cache::Image& image = cache_.manifest().images.at(0);
+  const Reply by_tag = get("/v2/library/alpine/manifests/3.20");
+  EXPECT_EQ(archive::sha256_of(by_tag.body), image.index);
+  EXPECT_NE(by_tag.head.find("application/vnd.oci.image.index.v1+json"), std::string::npos);
+  const Reply manifest = get("/v2/library/alpine/manifests/" + image.manifest->text());
+  EXPECT_EQ(archive::sha256_of(manifest.body), image.manifest);
+  const Digest& blob = cache_.manifest().layers.at(0).blobs.at(0).digest;
+  EXPECT_NE(manifest.body.find(blob.text()), std::string::npos);
+  EXPECT_EQ(archive::sha256_of(get("/v2/library/alpine/blobs/" + blob.text()).body), blob);
+}
+
+// Its tag leads to blobs that are here, and its own digest to what is known of it.
+TEST_F(HttpServerTest, AnImageWhoseBlobsAreLeftOutIsMadeByItsTag) {
+  cache_.came_from_registry(*image_, test::CacheBuilder::Compressed::left_out);
+  cache_.finish();
+  serve();
+  const cache::Image& image = cache_.manifest().images.at(0);
+  EXPECT_NE(get("/v2/library/alpine/manifests/3.20").body.find(diff_id_->text()),
+            std::string::npos);
+  const Reply original = get("/v2/library/alpine/manifests/" + image.index->text());
+  EXPECT_EQ(archive::sha256_of(original.body), image.index);
+  const Digest& blob = cache_.manifest().layers.at(0).blobs.at(0).digest;
+  EXPECT_EQ(get("/v2/library/alpine/blobs/" + blob.text()).status, 404);
+}
+
 TEST_F(HttpServerTest, APartIsThePart) {
   serve();
   const Reply part = get(blob(), "Range: bytes=1000000-1999999\r\n");
