@@ -42,7 +42,7 @@ struct BakeArguments {
   std::vector<std::string> copies;
   std::string platform = images::host_platform();
   std::string progress = "auto";
-  bool blobs = false;
+  CarriedArguments carried;
   bool strict = false;
 };
 
@@ -67,6 +67,10 @@ int run_bake(const BakeArguments& arguments) {
   const auto platform = images::parse_platform(arguments.platform).within("--platform");
   if (!platform) {
     return fail_usage(kBakeVerb, platform.error());
+  }
+  const auto carried = parse_carried(arguments.carried);
+  if (!carried) {
+    return fail_arguments(kBakeVerb, carried.error());
   }
   catch_stop_signals();
   auto writer = bake::CacheWriter::create(arguments.target);
@@ -93,9 +97,8 @@ int run_bake(const BakeArguments& arguments) {
       return fail_usage(kBakeVerb, Error("--copy: " + marked.error().describe()));
     }
   }
-  const auto report =
-      bake::bake(**writer, *collection, progress, stop_flag(), on_refusal(arguments.strict),
-                 arguments.blobs ? bake::Blobs::carried : bake::Blobs::left_out);
+  const auto report = bake::bake(**writer, *collection, progress, stop_flag(),
+                                 on_refusal(arguments.strict), *carried);
   progress.finish();
   if (!report) {
     for (const std::string& warning : collection->warnings()) {
@@ -134,7 +137,7 @@ void add_bake(CLI::App& app, int& exit_code) {
                    "which image to take where there are several, such as linux/arm64")
       ->type_name("PLATFORM")
       ->capture_default_str();
-  add_blobs_option(*verb, arguments->blobs);
+  add_carried_options(*verb, arguments->carried);
   add_strict_option(*verb, arguments->strict);
   add_progress_option(*verb, arguments->progress);
   verb->callback([arguments, &exit_code] {

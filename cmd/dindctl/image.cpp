@@ -221,7 +221,7 @@ void add_image(CLI::App& app, int& exit_code) {
                    "where dind-init and dindctl are that a base without them gets; by default "
                    "those beside this program")
       ->type_name("DIR");
-  add_blobs_option(*verb, arguments->blobs);
+  add_carried_options(*verb, arguments->carried);
   add_strict_option(*verb, arguments->strict);
   add_progress_option(*verb, arguments->progress);
   verb->callback([arguments, &exit_code] {

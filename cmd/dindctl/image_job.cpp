@@ -1,7 +1,5 @@
 #include "image_job.hpp"
 
-#include "sources.hpp"
-
 #include <cache/reference.hpp>
 #include <sys/file.hpp>
 #include <outer/outer_config.hpp>
@@ -58,7 +56,7 @@ Result<ImageJob> parse_arguments(const ImageArguments& arguments) {
   job.platform = TRY(images::parse_platform(arguments.platform).within("--platform"));
   job.options.platform = job.platform;
   job.options.place = TRY(parse_cache_dir(arguments.cache_dir));
-  job.options.blobs = arguments.blobs ? bake::Blobs::carried : bake::Blobs::left_out;
+  job.options.carried = TRY(parse_carried(arguments.carried));
   job.options.names = TRY(parse_tags(arguments.tags));
   job.options.reference = job.target.reference;
   job.options.compression = !job.target.compressed()          ? archive::Compression::none

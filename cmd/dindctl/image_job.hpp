@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sources.hpp"
+
 #include <images/source_spec.hpp>
 #include <outer/image_target.hpp>
 #include <outer/outer_image.hpp>
@@ -22,7 +24,7 @@ struct ImageArguments {
   std::string compression = "zstd";
   std::string platform = images::host_platform();
   std::string progress = "auto";
-  bool blobs = false;
+  CarriedArguments carried;
   bool strict = false;
 };
 

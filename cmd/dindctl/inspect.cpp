@@ -76,6 +76,14 @@ Sum add_up(const cache::Image& image, const Facts& facts) {
   return sum;
 }
 
+std::uint64_t bytes_of(const cache::BuildCache& build) {
+  std::uint64_t bytes = 0;
+  for (const cache::Blob& blob : build.blobs) {
+    bytes += blob.size;
+  }
+  return bytes;
+}
+
 void print_for_people(const cache::Cache& cache, const Facts& facts) {
   const cache::Manifest& manifest = cache.manifest();
   std::uint64_t bytes = 0;
@@ -108,6 +116,15 @@ void print_for_people(const cache::Cache& cache, const Facts& facts) {
                       fmt::format("{}", fact.images),
                       layer.copy_reason.empty() ? "shared" : "copied: " + layer.copy_reason});
     }
+  }
+  if (rows.size() > 1) {
+    fmt::print("\n");
+    print_table(rows);
+  }
+  rows = {{"BUILD CACHE", "DOCUMENT", "SIZE", "BLOBS"}};
+  for (const cache::BuildCache& build : manifest.build_caches) {
+    rows.push_back({build.name, build.document.short_hex(), readable_size(bytes_of(build)),
+                    fmt::format("{}", build.blobs.size())});
   }
   if (rows.size() > 1) {
     fmt::print("\n");
@@ -183,12 +200,22 @@ void print_for_programs(const cache::Cache& cache, const Facts& facts) {
   for (const cache::Layer& layer : cache.manifest().layers) {
     layers.push_back(to_json(facts.at(layer.diff_id)));
   }
+  json::array build_caches;
+  for (const cache::BuildCache& build : cache.manifest().build_caches) {
+    json::object members;
+    members["name"] = build.name;
+    members["document"] = build.document.text();
+    members["blobs"] = build.blobs.size();
+    members["bytes"] = bytes_of(build);
+    build_caches.push_back(std::move(members));
+  }
   json::object object;
   object["format"] = cache::kFormatVersion;
   object["path"] = printable(cache.path().native());
   object["digest"] = cache.digest().text();
   object["images"] = std::move(images);
   object["layers"] = std::move(layers);
+  object["build_caches"] = std::move(build_caches);
   fmt::print("{}", json::print(object, json::Style::pretty));
 }
 

@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdlib>
 #include <memory>
+#include <set>
 
 namespace dind::ctl {
 namespace {
@@ -74,10 +75,33 @@ void add_strict_option(CLI::App& verb, bool& strict) {
                 "exit code is 1");
 }
 
-void add_blobs_option(CLI::App& verb, bool& blobs) {
-  verb.add_flag("--blobs", blobs,
+void add_carried_options(CLI::App& verb, CarriedArguments& arguments) {
+  verb.add_flag("--blobs", arguments.blobs,
                 "carry compressed layers as well, as they came: in the containerd image store "
                 "images then have the digests of their registry, and can be saved by them");
+  verb.add_option("--build-cache", arguments.build_caches,
+                  "carry a build cache that `docker buildx build --cache-to type=local,dest=DIR` "
+                  "wrote; DIND_REGISTRY serves it as cache/NAME; may be given again")
+      ->type_name("NAME=DIR")
+      ->allow_extra_args(false);
+}
+
+Result<bake::Carried> parse_carried(const CarriedArguments& arguments) {
+  bake::Carried carried{.blobs = arguments.blobs ? bake::Blobs::carried : bake::Blobs::left_out};
+  std::set<std::string> names;
+  for (const std::string& text : arguments.build_caches) {
+    const std::size_t sign = text.find('=');
+    if (sign == std::string::npos || sign == 0 || sign + 1 == text.size()) {
+      return input_error("--build-cache {}: give NAME=DIR", text);
+    }
+    const std::string name = text.substr(0, sign);
+    if (!names.insert(name).second) {
+      return input_error("--build-cache {}: {} is given twice", text, name);
+    }
+    carried.build_caches.push_back(
+        TRY(images::read_build_cache(name, text.substr(sign + 1)).within("--build-cache " + name)));
+  }
+  return carried;
 }
 
 bake::OnRefusal on_refusal(bool strict) {

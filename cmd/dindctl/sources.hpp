@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bake/bake.hpp>
+#include <bake/carried_blobs.hpp>
 #include <bake/progress.hpp>
 #include <daemon/engine_api.hpp>
 #include <images/source.hpp>
@@ -40,7 +41,13 @@ bake::ProgressStyle progress_style(const std::string& name);
 // --strict, and what it means.
 void add_strict_option(CLI::App& verb, bool& strict);
 bake::OnRefusal on_refusal(bool strict);
-void add_blobs_option(CLI::App& verb, bool& blobs);
+// What a cache is to carry besides its images, as it is written.
+struct CarriedArguments {
+  bool blobs = false;
+  std::vector<std::string> build_caches; // "NAME=DIR"
+};
+void add_carried_options(CLI::App& verb, CarriedArguments& arguments);
+Result<bake::Carried> parse_carried(const CarriedArguments& arguments);
 
 // The engine of DOCKER_HOST.
 Result<daemon::EngineApi> open_engine();

@@ -31,9 +31,10 @@ Result<void> check_room(const CacheWriter& writer, std::uint64_t needed) {
 
 class Baker {
 public:
-  Baker(CacheWriter& writer, const images::Collection& collection, Blobs blobs, Progress& progress,
-        const StopFlag& stop)
-      : writer_(writer), collection_(collection), blobs_(blobs), progress_(progress), stop_(stop) {}
+  Baker(CacheWriter& writer, const images::Collection& collection, const Carried& carried,
+        Progress& progress, const StopFlag& stop)
+      : writer_(writer), collection_(collection), carried_(carried), progress_(progress),
+        stop_(stop) {}
 
   // Until all layers of the images that are left are there.
   Result<void> write_layers(OnRefusal on_refusal) {
@@ -58,13 +59,11 @@ public:
       return std::move(report_);
     }
     TRY(remove_unused_layers());
-    if (blobs_ == Blobs::carried) {
-      TRY(write_blobs());
-    }
+    TRY(write_blobs());
     for (const images::PlannedLayer& planned : collection_.layers()) {
       cache::Layer& layer = written_.at(planned.diff_id);
       layer.blobs = planned.blobs;
-      if (blobs_ == Blobs::carried) {
+      if (carried_.blobs == Blobs::carried) {
         mark_carried(layer, planned);
       }
       report_.bytes += layer.bytes;
@@ -75,10 +74,11 @@ public:
       report_.layer_uses += planned.image.layers.size();
       report_.manifest.images.push_back(planned.image);
     }
-    for (const auto& [digest, document] : collection_.documents()) {
+    for (const auto& [digest, document] : documents_of(collection_, carried_)) {
       TRY(writer_.write_document(digest, document.text));
       report_.manifest.documents.push_back(document.facts);
     }
+    report_.manifest.build_caches = describe(carried_.build_caches);
     if (stop_) {
       return stopped();
     }
@@ -122,7 +122,10 @@ private:
   }
 
   Result<void> write_blobs() {
-    const auto forms = compressed_forms(collection_);
+    const auto forms = forms_to_carry(collection_, carried_);
+    if (forms.empty()) {
+      return {};
+    }
     report_.blob_bytes = bytes_of(forms);
     progress_.begin("blobs", report_.blob_bytes);
     TRY(check_room(writer_, report_.blob_bytes));
@@ -150,7 +153,7 @@ private:
 
   CacheWriter& writer_;
   images::Collection collection_; // what is left of it
-  const Blobs blobs_;
+  const Carried& carried_;
   Progress& progress_;
   const StopFlag& stop_;
   std::unordered_map<Digest, cache::Layer> written_;
@@ -161,8 +164,8 @@ private:
 
 Result<BakeReport> bake(CacheWriter& writer, const images::Collection& collection,
                         Progress& progress, const StopFlag& stop, OnRefusal on_refusal,
-                        Blobs blobs) {
-  Baker baker(writer, collection, blobs, progress, stop);
+                        const Carried& carried) {
+  Baker baker(writer, collection, carried, progress, stop);
   TRY(baker.write_layers(on_refusal));
   return baker.finish(on_refusal);
 }

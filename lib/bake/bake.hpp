@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bake/cache_writer.hpp>
+#include <bake/carried_blobs.hpp>
 #include <bake/progress.hpp>
 #include <images/collection.hpp>
 
@@ -10,9 +11,6 @@ namespace dind::bake {
 
 // What becomes of the other images where one cannot be had.
 enum class OnRefusal { go_on, refuse_all };
-
-// Whether a cache has compressed layers as they came, beside their files.
-enum class Blobs { left_out, carried };
 
 // What a bake made: without an image in it, nothing.
 struct BakeReport {
@@ -29,6 +27,6 @@ struct BakeReport {
 // same images give the same cache, whatever the number of threads.
 Result<BakeReport> bake(CacheWriter& writer, const images::Collection& collection,
                         Progress& progress, const StopFlag& stop,
-                        OnRefusal on_refusal = OnRefusal::go_on, Blobs blobs = Blobs::left_out);
+                        OnRefusal on_refusal = OnRefusal::go_on, const Carried& carried = {});
 
 } // namespace dind::bake

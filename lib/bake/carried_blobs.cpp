@@ -4,6 +4,7 @@
 #include <bake/metered_source.hpp>
 
 #include <algorithm>
+#include <set>
 
 namespace dind::bake {
 namespace {
@@ -14,16 +15,46 @@ bool is_compressed(const images::LayerOrigin& form, const Digest& diff_id) {
 
 } // namespace
 
-std::vector<const images::LayerOrigin*> compressed_forms(const images::Collection& collection) {
+std::vector<const images::LayerOrigin*> forms_to_carry(const images::Collection& collection,
+                                                       const Carried& carried) {
   std::vector<const images::LayerOrigin*> forms;
+  std::set<Digest> known;
+  const auto add = [&](const images::LayerOrigin& form) {
+    if (known.insert(form.blob->digest).second) {
+      forms.push_back(&form);
+    }
+  };
   for (const images::PlannedLayer& layer : collection.layers()) {
     for (const images::LayerOrigin& origin : layer.origins) {
-      if (is_compressed(origin, layer.diff_id)) {
-        forms.push_back(&origin);
+      if (carried.blobs == Blobs::carried && is_compressed(origin, layer.diff_id)) {
+        add(origin);
       }
     }
   }
+  for (const images::BuildCache& build : carried.build_caches) {
+    std::for_each(build.blobs.begin(), build.blobs.end(), add);
+  }
   return forms;
+}
+
+images::PlannedDocuments documents_of(const images::Collection& collection,
+                                      const Carried& carried) {
+  images::PlannedDocuments documents = collection.documents();
+  for (const images::BuildCache& build : carried.build_caches) {
+    documents.emplace(build.document.facts.digest, build.document);
+  }
+  return documents;
+}
+
+std::vector<cache::BuildCache> describe(const std::vector<images::BuildCache>& build_caches) {
+  std::vector<cache::BuildCache> described;
+  for (const images::BuildCache& build : build_caches) {
+    described.push_back({build.name, build.document.facts.digest, {}});
+    for (const images::LayerOrigin& origin : build.blobs) {
+      described.back().blobs.push_back(*origin.blob);
+    }
+  }
+  return described;
 }
 
 std::uint64_t bytes_of(const std::vector<const images::LayerOrigin*>& forms) {

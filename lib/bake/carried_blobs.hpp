@@ -3,6 +3,7 @@
 #include <archive/byte_source.hpp>
 #include <bake/progress.hpp>
 #include <base/stop_flag.hpp>
+#include <images/build_cache.hpp>
 #include <images/collection.hpp>
 
 #include <functional>
@@ -10,9 +11,23 @@
 
 namespace dind::bake {
 
-// The compressed forms of a collection's layers that a registry knows by their digests, each once:
-// what a cache has to carry for its images to be whole as they came. They point into `collection`.
-std::vector<const images::LayerOrigin*> compressed_forms(const images::Collection& collection);
+// Whether a cache has compressed layers as they came, beside their files.
+enum class Blobs { left_out, carried };
+
+// What a cache carries besides the files of its images.
+struct Carried {
+  Blobs blobs = Blobs::left_out;
+  std::vector<images::BuildCache> build_caches = {};
+};
+
+// The blobs to carry, each once. For images these are the compressed forms of layers that a
+// registry knows by their digests. They point into the arguments.
+std::vector<const images::LayerOrigin*> forms_to_carry(const images::Collection& collection,
+                                                       const Carried& carried);
+// The documents of a cache: those of the images, and those of build caches.
+images::PlannedDocuments documents_of(const images::Collection& collection, const Carried& carried);
+// What cache.json says of the build caches.
+std::vector<cache::BuildCache> describe(const std::vector<images::BuildCache>& build_caches);
 
 // What they come to, in bytes.
 std::uint64_t bytes_of(const std::vector<const images::LayerOrigin*>& forms);

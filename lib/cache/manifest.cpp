@@ -77,6 +77,7 @@ json::object to_json(const Document& document) {
 }
 
 json::object to_json(const Layer& layer);
+json::object to_json(const BuildCache& build);
 
 template <typename T>
 json::array list_to_json(const std::vector<T>& items) {
@@ -101,6 +102,14 @@ json::object to_json(const Layer& layer) {
   }
   object["sentinels"] = list_to_json(layer.sentinels);
   object["blobs"] = list_to_json(layer.blobs);
+  return object;
+}
+
+json::object to_json(const BuildCache& build) {
+  json::object object;
+  object["name"] = build.name;
+  object["document"] = build.document.text();
+  object["blobs"] = list_to_json(build.blobs);
   return object;
 }
 
@@ -224,6 +233,23 @@ Result<Layer> parse_layer(const json::value& item) {
   return layer;
 }
 
+Result<BuildCache> parse_build_cache(const json::value& item) {
+  const auto fields = TRY(json::Fields::of(item));
+  BuildCache build{.name = TRY(fields.text("name")),
+                   .document = TRY(digest_of(fields, "document"))};
+  if (!is_build_cache_name(build.name)) {
+    return input_error("\"{}\" is no name for a build cache", build.name);
+  }
+  const json::array* const blobs = TRY(fields.list("blobs"));
+  if (blobs->size() > kMaxBuildCacheBlobs) {
+    return input_error("{} blobs; at most {} are possible", blobs->size(), kMaxBuildCacheBlobs);
+  }
+  for (const json::value& blob : *blobs) {
+    build.blobs.push_back(TRY(parse_blob(blob).within("blobs")));
+  }
+  return build;
+}
+
 Result<void> check_consistency(const Manifest& manifest) {
   std::unordered_set<Digest> layers;
   for (const Layer& layer : manifest.layers) {
@@ -253,6 +279,11 @@ Result<void> check_consistency(const Manifest& manifest) {
 
 } // namespace
 
+bool is_build_cache_name(const std::string& text) {
+  const auto parsed = parse_reference("cache/" + text);
+  return parsed && parsed->repository() == "docker.io/cache/" + text;
+}
+
 std::string label_of(const Image& image) {
   return image.names.empty() ? image.id.text() : image.names.front();
 }
@@ -277,6 +308,9 @@ std::string print_manifest(const Manifest& manifest) {
   object["images"] = list_to_json(manifest.images);
   object["layers"] = list_to_json(manifest.layers);
   object["documents"] = list_to_json(manifest.documents);
+  if (!manifest.build_caches.empty()) {
+    object["build_caches"] = list_to_json(manifest.build_caches);
+  }
   return json::print(object, json::Style::pretty);
 }
 
@@ -313,6 +347,15 @@ Result<Manifest> parse_manifest(std::string_view text) {
     }
     for (const json::value& item : *documents) {
       manifest.documents.push_back(TRY(parse_document(item).within("documents")));
+    }
+  }
+  if (const json::array* const builds = TRY(fields.list_or_none("build_caches"))) {
+    if (builds->size() > kMaxBuildCaches) {
+      return input_error("{} build caches; at most {} are possible", builds->size(),
+                         kMaxBuildCaches);
+    }
+    for (const json::value& build : *builds) {
+      manifest.build_caches.push_back(TRY(parse_build_cache(build).within("build_caches")));
     }
   }
   TRY(check_consistency(manifest));

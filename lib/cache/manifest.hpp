@@ -27,6 +27,8 @@ inline constexpr std::size_t kManifestValues = 4'000'000; // of its JSON
 inline constexpr std::size_t kMaxImages = 10'000;
 inline constexpr std::size_t kMaxLayers = 100'000;
 inline constexpr std::size_t kMaxDocuments = 20'000;
+inline constexpr std::size_t kMaxBuildCaches = 1'000;
+inline constexpr std::size_t kMaxBuildCacheBlobs = 10'000; // of one
 inline constexpr std::size_t kMaxDepth =
     125; // layers of one image: moby layer/layer_store.go, maxLayerDepth
 
@@ -95,6 +97,18 @@ struct Document {
   bool operator==(const Document&) const = default;
 };
 
+// What BuildKit exported of a build, for a registry to serve as cache/<name>:latest.
+struct BuildCache {
+  std::string name;
+  Digest document;         // one of the manifest's documents
+  std::vector<Blob> blobs; // all carried
+
+  bool operator==(const BuildCache&) const = default;
+};
+
+// Whether "cache/" and this is the name of a repository, without a tag.
+bool is_build_cache_name(const std::string& text);
+
 // The name by which people know an image.
 std::string label_of(const Image& image);
 
@@ -102,7 +116,8 @@ struct Manifest {
   std::vector<Image> images;            // in the order in which they are seeded
   std::vector<Layer> layers;            // each diff ID once, in the order of first use
   std::vector<Document> documents = {}; // sorted by digest, each once
-  bool canary_capability = true;        // whether the canary could be given its capability
+  std::vector<BuildCache> build_caches = {};
+  bool canary_capability = true; // whether the canary could be given its capability
 
   const Layer* find(const Digest& diff_id) const;
   const Document* find_document(const Digest& digest) const;

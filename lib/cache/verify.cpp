@@ -302,6 +302,11 @@ Result<std::vector<Flaw>> verify(const Cache& cache, const VerifyProgress& progr
   for (const Document& document : cache.manifest().documents) {
     TRY(collect(check_document(cache, document), flaws));
   }
+  for (const BuildCache& build : cache.manifest().build_caches) {
+    for (const Blob& blob : build.blobs) {
+      TRY(collect(check_blob(cache, blob), flaws));
+    }
+  }
   for (Verdict& verdict : check_layers(cache, progress)) {
     TRY(collect(std::move(verdict), flaws));
   }

@@ -175,9 +175,7 @@ private:
                          "that an image gets here",
                          report_.layers_of_base, kMostOuterLayers);
     }
-    if (options_.blobs == bake::Blobs::carried) {
-      forms_ = bake::compressed_forms(collection_);
-    }
+    forms_ = bake::forms_to_carry(collection_, options_.carried);
     const std::size_t room = kMostOuterLayers - used;
     const std::size_t for_blobs = std::min(forms_.size(), room / 2);
     shared_ = TRY(choose_shared(collection_, room - for_blobs));
@@ -200,8 +198,10 @@ private:
       put(TRY(make_blob_layer(std::span(by_size).subspan(alone))),
           fmt::format("dindctl image: {} small blobs", by_size.size() - alone), std::nullopt);
     }
-    for (std::size_t i = 0; i < manifest_.layers.size() && !forms_.empty(); ++i) {
-      bake::mark_carried(manifest_.layers[i], collection_.layers()[i]);
+    for (std::size_t i = 0; i < manifest_.layers.size(); ++i) {
+      if (options_.carried.blobs == bake::Blobs::carried) {
+        bake::mark_carried(manifest_.layers[i], collection_.layers()[i]);
+      }
     }
     report_.blobs_carried = forms_.size();
     return {};
@@ -304,7 +304,8 @@ private:
         names += (names.empty() ? "" : " ") + name;
       }
     }
-    for (const auto& [digest, document] : collection_.documents()) {
+    manifest_.build_caches = bake::describe(options_.carried.build_caches);
+    for (const auto& [digest, document] : bake::documents_of(collection_, options_.carried)) {
       texts.push_back({cache::document_file(digest), document.text});
       manifest_.documents.push_back(document.facts);
     }

@@ -21,7 +21,7 @@ struct OuterImageOptions {
   archive::Compression compression = archive::Compression::zstd; // none: plain tars
   std::optional<std::string> created;                            // RFC 3339
   boost::filesystem::path programs;                              // the directory of ours
-  bake::Blobs blobs = bake::Blobs::left_out;
+  bake::Carried carried;
   std::vector<std::string> names; // familiar, "ci-dind:1"
   std::string reference;          // of the target
   // An OCI layout of an earlier run; empty if there is none.

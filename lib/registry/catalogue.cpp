@@ -19,6 +19,9 @@ void Catalogue::add(const cache::Manifest& manifest, const std::map<Digest, Dige
       }
     }
   }
+  for (const cache::BuildCache& build : manifest.build_caches) {
+    repositories_["docker.io/cache/" + build.name].emplace("latest", build.document);
+  }
   ++caches_;
 }
 
@@ -30,6 +33,11 @@ void Catalogue::add_contents(const cache::Manifest& manifest) {
       if (blob.carried) {
         contents_.emplace(blob.digest, Content{Form::carried_layer, blob.size, caches_, 0});
       }
+    }
+  }
+  for (const cache::BuildCache& build : manifest.build_caches) {
+    for (const cache::Blob& blob : build.blobs) {
+      contents_.emplace(blob.digest, Content{Form::carried_layer, blob.size, caches_, 0});
     }
   }
   for (const cache::Document& document : manifest.documents) {

@@ -47,6 +47,20 @@ DOCKERFILE
   [ "$output" = second ]
 }
 
+@test "a baked build cache makes the first build of a fresh container CACHED, with no network" {
+  "$programs/dindctl" bake --progress none -o "$BATS_TEST_TMPDIR/baked" --build-cache team/app="$BATS_FILE_TMPDIR/cache" \
+    "docker-archive:$images/28.tar:nasty/kinds:classic"
+  "$programs/dindctl" verify "$BATS_TEST_TMPDIR/baked"
+  run_dind "$other" "$plain" --network none -v "$BATS_TEST_TMPDIR/baked:/var/lib/dind-cache:ro" \
+    -e DIND_STORE=containerd -e DIND_REGISTRY=loopback
+  wait_until "$other" 60 dindctl ready
+  run build "$other" -t made:1 --cache-from type=registry,ref=127.0.0.1:5000/cache/team/app < <(dockerfile)
+  [ "$status" = 0 ]
+  [ "$(grep -c ' CACHED$' <<<"$output")" -ge 2 ]
+  run inner "$other" run --rm --network none made:1 cat /k/second
+  [ "$output" = second ]
+}
+
 @test "an exported cache has every layer of the borrowed base, each by its hash" {
   local blobs=$BATS_FILE_TMPDIR/cache/blobs/sha256 blob
   [ "$(find "$blobs" -type f | wc -l)" -ge 5 ]

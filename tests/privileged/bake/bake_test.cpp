@@ -63,7 +63,7 @@ protected:
                                const std::vector<std::string>& sources,
                                const std::vector<std::string>& copies = {},
                                OnRefusal on_refusal = OnRefusal::go_on,
-                               Blobs blobs = Blobs::left_out) {
+                               const Carried& carried = {}) {
     std::vector<images::SourceSpec> specs;
     for (const std::string& source : sources) {
       specs.push_back(images::parse_source_spec(source).value());
@@ -75,7 +75,7 @@ protected:
       TRY(collection.mark_copy(reference));
     }
     Progress progress(ProgressStyle::none, STDERR_FILENO);
-    return bake(*writer, collection, progress, stop_, on_refusal, blobs);
+    return bake(*writer, collection, progress, stop_, on_refusal, carried);
   }
   // Where one image is refused and none is left, that is the error.
   Result<BakeReport> bake_to(const boost::filesystem::path& target,
@@ -182,8 +182,8 @@ TEST_F(BakeTest, GivesTheSameCacheTwice) {
 TEST_F(BakeTest, CarriesCompressedLayersAsTheyCame) {
   const std::string layer = TarBuilder().file("a", "a").finish();
   dir_.write("in", test::oci_layout({{"a:1", {layer}}}, Packing::zstd).tar());
-  const auto report =
-      bake_some(dir_ / "cache", {(dir_ / "in").native()}, {}, OnRefusal::go_on, Blobs::carried);
+  const auto report = bake_some(dir_ / "cache", {(dir_ / "in").native()}, {}, OnRefusal::go_on,
+                                {.blobs = Blobs::carried});
   ASSERT_TRUE(ok(report));
   const std::string blob = pack(layer, Packing::zstd);
   const Digest digest = archive::sha256_of(blob);
@@ -198,6 +198,32 @@ TEST_F(BakeTest, CarriesCompressedLayersAsTheyCame) {
   ASSERT_TRUE(ok(flaws));
   ASSERT_EQ(flaws->size(), 1U);
   EXPECT_EQ(flaws->front().path, cache::blob_file(digest));
+}
+
+TEST_F(BakeTest, CarriesABuildCacheBesideItsImages) {
+  Files files;
+  const std::string config = files.add_blob("{}", "application/vnd.buildkit.cacheconfig.v0");
+  files.contents["index.json"] =
+      test::index_of({files.add_blob(test::index_of({files.add_blob("layer", "x"), config}),
+                                     "application/vnd.oci.image.index.v1+json")});
+  files.write(dir_, "build");
+  dir_.write(
+      "in",
+      test::oci_layout({{"a:1", {TarBuilder().file("a", "a").finish()}}}, Packing::gzip).tar());
+  const auto report =
+      bake_some(dir_ / "cache", {(dir_ / "in").native()}, {}, OnRefusal::go_on,
+                {.build_caches = {images::read_build_cache("app", dir_ / "build").value()}});
+  ASSERT_TRUE(ok(report));
+  const Digest layer = archive::sha256_of("layer");
+  EXPECT_EQ(dir_.read("cache/" + cache::blob_file(layer)), "layer");
+  const auto cache = cache::Cache::open(dir_ / "cache").value();
+  const cache::BuildCache& build = cache.manifest().build_caches.at(0);
+  EXPECT_EQ(build.blobs.size(), 2U);
+  EXPECT_NE(cache.manifest().find_document(build.document), nullptr);
+  EXPECT_FALSE(cache.manifest().layers.at(0).blobs.at(0).carried);
+  EXPECT_TRUE(cache::verify(cache, {})->empty());
+  dir_.write("cache/" + cache::blob_file(layer), "other");
+  EXPECT_EQ(cache::verify(cache, {})->size(), 1U);
 }
 
 TEST_F(BakeTest, MergesSourcesAndMarksCopies) {

@@ -65,7 +65,7 @@ protected:
     options.compression = parsed.compressed() ? compression_ : archive::Compression::none;
     options.previous = previous.empty() ? "" : (dir_ / previous).native();
     options.programs = dir_ / "programs";
-    options.blobs = blobs_;
+    options.carried = carried_;
     options.platform = platform_;
     bake::Progress progress(bake::ProgressStyle::none, STDERR_FILENO);
     auto report = TRY(make_outer_image(base, collection, options, draft->dir(), progress, stop_));
@@ -118,7 +118,7 @@ protected:
     ASSERT_TRUE(ok(collection));
     bake::Progress progress(bake::ProgressStyle::none, STDERR_FILENO);
     ASSERT_TRUE(
-        ok(bake::bake(**writer, *collection, progress, stop_, bake::OnRefusal::go_on, blobs_)));
+        ok(bake::bake(**writer, *collection, progress, stop_, bake::OnRefusal::go_on, carried_)));
   }
 
   void write_images(const std::string& name, const std::vector<ImageSpec>& images) const {
@@ -135,7 +135,7 @@ protected:
   std::string base_;
   std::string platform_ = images::host_platform();
   archive::Compression compression_ = archive::Compression::zstd;
-  bake::Blobs blobs_ = bake::Blobs::left_out;
+  bake::Carried carried_;
   const std::vector<std::string> layers_ = test::nasty_layers();
 };
 
@@ -172,7 +172,7 @@ TEST_F(OuterImageTest, UnpacksToExactlyTheCacheThatBakeMakes) {
 
 TEST_F(OuterImageTest, CarriesCompressedLayersAsBakeDoes) {
   NEEDS(::geteuid() == 0, "root");
-  blobs_ = bake::Blobs::carried;
+  carried_.blobs = bake::Blobs::carried;
   dir_.write("in", test::oci_layout({{"a:1", layers_}}, Packing::gzip).tar());
   bake_to("cache", {"in"});
   const auto report = make("oci:{}/out", {"in"});
@@ -188,7 +188,7 @@ TEST_F(OuterImageTest, CarriesCompressedLayersAsBakeDoes) {
 
 // The room of a layer is shared by what is smallest.
 TEST_F(OuterImageTest, PutsTheSmallestBlobsTogetherWhereEnginesTakeNoMore) {
-  blobs_ = bake::Blobs::carried;
+  carried_.blobs = bake::Blobs::carried;
   std::vector<std::string> layers;
   for (std::size_t i = 0; i < kMostOuterLayers; ++i) {
     layers.push_back(layer_of(fmt::format("{}", i)));

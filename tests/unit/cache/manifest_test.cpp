@@ -45,6 +45,8 @@ Manifest sample_manifest() {
   manifest.images = {image};
   manifest.layers = {layer};
   manifest.documents = {{digest('d'), 12, "application/y"}, {digest('e'), 13, "application/z"}};
+  manifest.build_caches = {
+      {"team/app", digest('e'), {{.digest = digest('7'), .size = 3, .carried = true}}}};
   manifest.canary_capability = false;
   return manifest;
 }
@@ -75,6 +77,14 @@ TEST(ManifestTest, RefusesDocumentsThatItCouldNotFindAgain) {
   EXPECT_TRUE(fails_saying("not sorted",
                            parse_manifest(altered(text, "\"digest\": \"" + digest('a').text() +
                                                             "\",\n      \"size\": 13"))));
+}
+
+TEST(ManifestTest, RefusesABuildCacheThatNoRepositoryCanBeNamedBy) {
+  for (const char* const name : {"", "../app", "App", "app:1", "a//b"}) {
+    EXPECT_TRUE(fails_saying("no name for a build cache",
+                             parse_manifest(altered("\"team/app\"", fmt::format("\"{}\"", name)))))
+        << name;
+  }
 }
 
 TEST(ManifestTest, SaysThatANewerFormatNeedsANewerProgram) {
