@@ -19,10 +19,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 # Once; on every cell; on the newest alone, and, with --full, on every other cell, too; on 28, which the examples are
 # for. Those that take longest are first.
 once=(bake.bats create.bats pid1.bats programs.bats probe.bats)
-each=(matrix.bats volumes.bats use.bats content.bats boot.bats load.bats registry.bats registry_mirror.bats)
+each=(matrix.bats volumes.bats use.bats content.bats boot.bats load.bats registry.bats)
 containerd=(containerd.bats digests.bats) # of engines that have such a store: from 24 on
 drop_in=(stock_parity.bats listeners.bats tls.bats)
-newest=("${drop_in[@]}" builds.bats lifecycle.bats settings.bats forms.bats limits.bats stop.bats)
+newest=("${drop_in[@]}" registry_mirror.bats builds.bats lifecycle.bats settings.bats forms.bats limits.bats stop.bats)
 examples=(pods.bats examples.bats)
 cells=()
 files=()
