@@ -7,7 +7,7 @@ setup() { load support/load; }
   local program
   for program in dind-init dindctl; do
     run file -L "$programs/$program"
-    [[ "$output" == *"statically linked"* ]]
+    [[ "$output" =~ (static-pie|statically)" linked" ]]
   done
 }
 
