@@ -29,10 +29,10 @@ images::PlannedDocuments documents_of(const images::Collection& collection, cons
 // What cache.json says of the build caches.
 std::vector<cache::BuildCache> describe(const std::vector<images::BuildCache>& build_caches);
 
-// What they come to, in bytes.
+// How many bytes all of these blobs have.
 std::uint64_t bytes_of(const std::vector<const images::LayerOrigin*>& forms);
 
-// Hands the bytes of one to `use`, which reads them to their end. An error unless they hash to
+// Hands the bytes of a blob to `use`, which reads them to their end. An error unless they hash to
 // their digest.
 Result<void> read_form(const images::LayerOrigin& form, Progress& progress, const StopFlag& stop,
                        const std::function<Result<void>(archive::ByteSource&)>& use);

@@ -118,7 +118,7 @@ Result<void> ImageRecords::add_image(const cache::Image& image, const cache::Cac
   changes_->add_blob(image.id, std::move(of_config));
   const auto original = read_original_manifest(cache, image);
   if (!original) {
-    log::warn("{} has not the digest of its registry here: {}", cache::label_of(image),
+    log::warn("{} cannot be had by the digest of its registry: {}", cache::label_of(image),
               original.error().describe());
   }
   std::optional<Image> target;
@@ -156,7 +156,7 @@ Result<std::optional<Image>> ImageRecords::add_original(const OriginalManifest& 
   Image target = TRY(add_document(image.id, original.facts, original.text, std::move(labels)));
   const auto index = read_original_index(cache, image);
   if (!index) {
-    log::warn("{} has not the digest of its index here: {}", cache::label_of(image),
+    log::warn("{} cannot be had by the digest of its index: {}", cache::label_of(image),
               index.error().describe());
   } else if (*index) {
     Labels listed;
