@@ -51,7 +51,7 @@ DOCKERFILE
   "$programs/dindctl" bake --progress none -o "$BATS_TEST_TMPDIR/baked" --build-cache team/app="$BATS_FILE_TMPDIR/cache" \
     "docker-archive:$images/28.tar:nasty/kinds:classic"
   "$programs/dindctl" verify "$BATS_TEST_TMPDIR/baked"
-  run_dind "$other" "$plain" --network none -v "$BATS_TEST_TMPDIR/baked:/var/lib/dind-cache:ro" \
+  run_dind "$other" "$plain" -v "$BATS_TEST_TMPDIR/baked:/var/lib/dind-cache:ro" \
     -e DIND_STORE=containerd -e DIND_REGISTRY=loopback
   wait_until "$other" 60 dindctl ready
   run build "$other" -t made:1 --cache-from type=registry,ref=127.0.0.1:5000/cache/team/app < <(dockerfile)
