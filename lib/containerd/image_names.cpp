@@ -2,17 +2,42 @@
 
 #include <cache/reference.hpp>
 
+#include <algorithm>
+#include <map>
+
 namespace dind::containerd {
 namespace {
 
-std::optional<Digest> config_of(const State& state, const Digest& manifest) {
-  const auto blob = state.blobs.find(manifest);
+// What a blob refers to, by label.
+std::map<std::string, Digest> content_of(const State& state, const Digest& digest) {
+  std::map<std::string, Digest> content;
+  const auto blob = state.blobs.find(digest);
   if (blob == state.blobs.end()) {
-    return std::nullopt;
+    return content;
   }
-  const auto label = blob->second.labels.find(kConfigLabel);
-  const auto id = Digest::parse(label == blob->second.labels.end() ? "" : label->second);
-  return id ? std::optional(*id) : std::nullopt;
+  for (const auto& [label, value] : blob->second.labels) {
+    if (const auto referred = Digest::parse(label.starts_with(kContentLabel) ? value : "")) {
+      content.emplace(label, *referred);
+    }
+  }
+  return content;
+}
+
+// Only the configuration of an image that is unpacked.
+bool keeps_snapshot(const State& state, const Digest& digest) {
+  const auto blob = state.blobs.find(digest);
+  return blob != state.blobs.end() && blob->second.labels.contains(kSnapshotLabel);
+}
+
+std::optional<Digest> config_of(const State& state, const Digest& manifest) {
+  const auto content = content_of(state, manifest);
+  if (const auto config = content.find(kConfigLabel); config != content.end()) {
+    return config->second;
+  }
+  const auto config = std::find_if(content.begin(), content.end(), [&](const auto& referred) {
+    return keeps_snapshot(state, referred.second);
+  });
+  return config == content.end() ? std::nullopt : std::optional(config->second);
 }
 
 } // namespace
@@ -25,13 +50,8 @@ std::optional<Digest> image_id_of(const State& state, const std::string& target)
   if (const auto id = config_of(state, *digest)) {
     return id;
   }
-  const auto index = state.blobs.find(*digest);
-  if (index == state.blobs.end()) {
-    return std::nullopt;
-  }
-  for (const auto& [label, value] : index->second.labels) {
-    const auto manifest = Digest::parse(label.starts_with(kManifestLabel) ? value : "");
-    if (const auto id = manifest ? config_of(state, *manifest) : std::nullopt) {
+  for (const auto& [label, manifest] : content_of(state, *digest)) {
+    if (const auto id = config_of(state, manifest)) {
       return id;
     }
   }

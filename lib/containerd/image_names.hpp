@@ -11,7 +11,9 @@ namespace dind::containerd {
 // containerd's own, of manifests and indexes that it parses.
 inline constexpr std::size_t kManifestLimit = 4U << 20U; // bytes
 
-// By which containerd's collection follows what a blob refers to.
+// By which containerd's collection follows what a blob refers to. A pull and a load write these;
+// what dockerd commits and BuildKit builds has numbers alone after the prefix.
+inline constexpr const char* kContentLabel = "containerd.io/gc.ref.content.";
 inline constexpr const char* kConfigLabel = "containerd.io/gc.ref.content.config";
 inline constexpr const char* kLayerLabel = "containerd.io/gc.ref.content.l."; // and a number
 inline constexpr const char* kManifestLabel = "containerd.io/gc.ref.content.m.";
