@@ -68,7 +68,7 @@ top_layer_of() { # REFERENCE
 @test "no cache: nothing is in the data root that the engine did not put there" {
   start_dind "$dind" "$plain"
   docker exec "$dind" find /var/lib/docker -maxdepth 2 | LC_ALL=C sort >"$BATS_TEST_TMPDIR/ours"
-  start_engine_container "$dind" "$(base_of "$DIND_TEST_CELL")"
+  start_engine_container "$dind" "$DIND_TEST_CELL"
   docker exec "$dind" find /var/lib/docker -maxdepth 2 | LC_ALL=C sort >"$BATS_TEST_TMPDIR/theirs"
   diff <(sed 's/[0-9a-f]\{64\}/ID/' "$BATS_TEST_TMPDIR/theirs") <(sed 's/[0-9a-f]\{64\}/ID/' "$BATS_TEST_TMPDIR/ours")
 }

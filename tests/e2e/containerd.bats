@@ -182,9 +182,7 @@ wait_for_log() { # NAME PATTERN
   [ "$(docker exec "$dind" dindctl seed --materialise)" = "no layer in /var/lib/docker is borrowed" ]
   inner "$dind" run --rm --network none nasty/kinds:classic true
   docker rm -fv "$dind" >/dev/null
-  echo '{"features": {"containerd-snapshotter": true}}' >"$BATS_TEST_TMPDIR/daemon.json"
-  start_engine_container "$dind" "$(base_of "$DIND_TEST_CELL")" -v "$volume:/var/lib/docker" \
-    -v "$BATS_TEST_TMPDIR/daemon.json:/etc/docker/daemon.json:ro"
+  start_engine_container "$dind" "$DIND_TEST_CELL-containerd" -v "$volume:/var/lib/docker"
   compare_images "$dind"
   inner "$dind" save "${baked_here[@]}" | "$e2e/check-saved" "${baked_here[@]}"
   # Another kernel finds all of it whole.

@@ -136,7 +136,7 @@ stop_registry() {
 }
 
 # The archive unpacked by another engine, in whose container the cache is looked at.
-unpacked_by() { # BASE TARGET [dockerd options]
+unpacked_by() { # CELL TARGET [dockerd options]
   local archive=$work/outer.tar
   image --base "docker-daemon:$base" --tag outer:1 -o "$2:$archive" "$images/handmade/"*.tar "$images/28.tar"
   start_engine_container "$dind" "$1" -v "$work:/work:ro" -- "${@:3}"
@@ -146,12 +146,12 @@ unpacked_by() { # BASE TARGET [dockerd options]
 
 @test "unpacked by a later engine with overlay2, the cache is whole" {
   [ "$DIND_TEST_CELL" != 20 ] || skip "20.10 has unpacked what was verified above"
-  unpacked_by "$base" docker-archive --storage-driver overlay2
+  unpacked_by "$DIND_TEST_CELL" docker-archive --storage-driver overlay2
 }
 
 @test "unpacked by 28.5 with its containerd store, the cache is whole" {
   [ "$DIND_TEST_CELL" = 28 ] || skip "needs cell 28"
-  unpacked_by "$(base_of 28)" oci-archive --feature containerd-snapshotter
+  unpacked_by 28-containerd oci-archive
 }
 
 @test "unpacked by podman, the cache is whole" {

@@ -32,7 +32,7 @@ teardown() {
     inner "$dind" push -q "127.0.0.1:5000/$name"
   done
   stop_registry
-  start_engine_container "$dind" "$(base_of "$DIND_TEST_CELL")"
+  start_engine_container "$dind" "$DIND_TEST_CELL"
   start_registry "$dind"
   for name in kinds:classic names:classic deep:classic repeated:buildkit; do
     inner "$dind" pull -q "127.0.0.1:5000/$name"

@@ -5,8 +5,8 @@
 #   run.sh [--full] [--cell CELL]... [FILE.bats]... [-- bats options]
 #   run.sh --world [--cell CELL]...     only what needs no programs under test
 #
-# A cell is the major version of a base's engine (20, 26, 28) or `alpine`. --full adds the slow tests, and on 26 what is
-# neither the matrix nor the containerd store.
+# A cell is the major version of a base's engine (20, 26, 28) or `alpine`; with `-containerd` after it, its images are in
+# containerd's store. --full adds the slow tests, cell 26-containerd, and on 26 and 28-containerd what is not the matrix.
 #   DIND_BINARIES     directory of the programs under test (build/release/bin)
 #   DIND_TEST_BASE    an image to run on in place of the stand-ins
 #   DIND_TEST_CACHE   where what can be reused is kept (/var/cache/dind-init-tests)
@@ -21,6 +21,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/support/load.bash"
 once=(bake.bats create.bats pid1.bats programs.bats probe.bats)
 each=(matrix.bats volumes.bats use.bats content.bats boot.bats load.bats registry.bats)
 containerd=(containerd.bats digests.bats) # of engines that have such a store: from 24 on
+in_containerd=(matrix.bats volumes.bats limits.bats use.bats registry.bats) # once more, with that store
 drop_in=(stock_parity.bats listeners.bats tls.bats)
 newest=("${drop_in[@]}" registry_mirror.bats builds.bats lifecycle.bats settings.bats forms.bats limits.bats stop.bats)
 examples=(pods.bats examples.bats)
@@ -66,12 +67,15 @@ jobs_of_cell() { # CELL
   case "$1" in
     # The Alpine layout changes how programs are found and started, not what an engine makes of layers.
     alpine) here=(boot.bats) ;;
+    *-containerd) if [ -n "$everything" ]; then here=("${in_containerd[@]}"); else here=(matrix.bats); fi ;;
     26) if [ -n "$everything" ]; then here=("${each[@]}"); else here=(matrix.bats); fi; here+=("${containerd[@]}") ;;
     28) here=("${each[@]}" "${containerd[@]}" "${newest[@]}" "${examples[@]}") ;;
     custom) here=("${each[@]}" "${containerd[@]}" "${newest[@]}") ;;
     *) here=("${each[@]}") ;;
   esac
-  if [ -n "$everything" ] && [[ " ${here[*]} " != *" tls.bats "* ]]; then here+=("${drop_in[@]}" limits.bats); fi
+  if [ -n "$everything" ] && ! is_of_containerd "$1" && [[ " ${here[*]} " != *" tls.bats "* ]]; then
+    here+=("${drop_in[@]}" limits.bats)
+  fi
   jobs_of "$1" "${here[@]}"
 }
 
@@ -109,7 +113,7 @@ run_jobs() { # bats options
 # A base takes a minute, most of it one thread's. The image set is built on two.
 make_bases() {
   local cell bases=(bookworm sid debian)
-  for cell in "${cells[@]}"; do if [ "$cell" = 26 ]; then bases+=(trixie); fi; done
+  for cell in "${cells[@]}"; do if [ "${cell%-containerd}" = 26 ]; then bases+=(trixie); fi; done
   at_once "$project/scripts/stand-in.sh" "${bases[@]}" >/dev/null
 }
 
@@ -120,9 +124,14 @@ make_oracles() {
   at_once make_oracle "${engines[@]}"
 }
 
-prepare_cell() { # CELL
-  prepare "$1"
-  declare -p "${prepared[@]}" >"$seen/$1.prepared"
+# The cells of one base, which share its images, one after the other.
+prepare_base() { # CELL
+  local cell
+  for cell in "${cells[@]}"; do
+    [ "${cell%-containerd}" = "$1" ] || continue
+    prepare "$cell"
+    declare -p "${prepared[@]}" >"$seen/$cell.prepared"
+  done
 }
 
 [ "$(id -u)" -eq 0 ] || cannot "root"
@@ -138,7 +147,9 @@ start_engine
 remove_leftovers
 
 if [ ${#cells[@]} -eq 0 ]; then
-  if [ -n "${DIND_TEST_BASE-}" ]; then cells=(custom); else cells=(20 28 alpine 26); fi
+  cells=(20 28 28-containerd alpine 26)
+  if [ -n "$full" ]; then cells+=(26-containerd); fi
+  if [ -n "${DIND_TEST_BASE-}" ]; then cells=(custom); fi
 fi
 if [ -n "$full" ]; then export DIND_TEST_FULL=1; fi
 # What is asked for by name runs, too.
@@ -156,7 +167,8 @@ if [ -n "$world_only" ]; then exit; fi
 seen=$(mktemp -d)
 trap 'rm -r "$seen"; stop_engine' EXIT
 make_programs_image
-at_once prepare_cell "${cells[@]}"
+mapfile -t bases < <(printf '%s\n' "${cells[@]%-containerd}" | sort -u)
+at_once prepare_base "${bases[@]}"
 mapfile -t jobs < <(all_jobs)
 for file in "${files[@]}"; do
   [[ " ${jobs[*]} " == *" $file "* ]] || { echo "run.sh: $file has nothing to say about cell ${cells[*]}" >&2; exit 64; }
@@ -169,7 +181,7 @@ if [ ${#failed[@]} -gt 0 ]; then
   printf 'e2e: failures in %s\n' "${failed[@]}" >&2
   # The lines that explain a failure follow it, each with a hash.
   for job in "${failed[@]}"; do
-    awk '/^([a-z0-9]+ [a-z0-9_]+  )?not ok /{told = 1} /^([a-z0-9]+ [a-z0-9_]+  )?ok /{told = 0} told' "$seen/$job.log" >&2
+    awk '/^([a-z0-9-]+ [a-z0-9_]+  )?not ok /{told = 1} /^([a-z0-9-]+ [a-z0-9_]+  )?ok /{told = 0} told' "$seen/$job.log" >&2
   done
   exit 1
 fi

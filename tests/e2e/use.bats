@@ -94,12 +94,7 @@ DOCKERFILE
   list_cache >"$BATS_TEST_TMPDIR/before"
   inner "$dind" system prune -af
   [ "$(inner "$dind" image ls -aq | wc -l)" = 0 ]
-  if [ "$(status_of "$dind" .store)" = containerd ]; then # which collects what is not used after a while
-    wait_until "$dind" 30 sh -c '! ls -A /var/lib/docker/containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots | grep -q .'
-  else
-    run docker exec "$dind" sh -c 'ls -A /var/lib/docker/image/overlay2/layerdb/sha256; ls -d /var/lib/docker/overlay2/*/ | grep -v /l/$'
-    [ "$output" = "" ]
-  fi
+  has_no_layers "$dind"
   list_cache | diff "$BATS_TEST_TMPDIR/before" -
 }
 

@@ -87,9 +87,8 @@ server_runs() { # STARTS
 @test "upgrade: a tag that is still the cache's moves, one that the user moved stays, and what is gone goes" {
   boot old
   inner "$dind" tag base:1 mine:1
-  local base layers
+  local base
   base=$(id_of base:1)
-  layers=$(docker exec "$dind" ls /var/lib/docker/image/overlay2/layerdb/sha256 | wc -l)
   boot new
   [ "$(status_of "$dind" .result)" = ok ]
   is_image app:1 shared-b:classic
@@ -99,11 +98,9 @@ server_runs() { # STARTS
   [ "$status" -ne 0 ]
   status_of "$dind" '.warnings[]' | grep '^removing image ' | grep -q 'gone:1'
   # No layer is left whose files are in the old cache alone.
-  run docker exec "$dind" sh -c 'for diff in /var/lib/docker/overlay2/*/diff; do [ -d "$diff/" ] || echo "$diff"; done'
-  [ "$output" = "" ]
+  wait_until "$dind" 30 sh -c "for tree in $layer_trees; do [ -d \"\$tree/\" ] || exit 1; done"
   inner "$dind" system prune -af >/dev/null
-  run docker exec "$dind" ls /var/lib/docker/image/overlay2/layerdb/sha256
-  [ "$output" = "" ]
+  has_no_layers "$dind"
 }
 
 @test "downgrade: the old cache's images are back, and no image is broken" {
@@ -153,13 +150,15 @@ reboot() {
   cat "$BATS_TEST_TMPDIR/receipt" >"$receipt"
 }
 
-# A file of a layer is empty then.
-cut_power() { # DIRECTORY_OF_A_LAYER FILE
+# A file of an image's last layer is empty then.
+cut_power() { # IMAGE FILE
+  local tree
+  tree=$(top_tree_of "$dind" "$1")
   reboot
-  : >"$(volume_root)/overlay2/$1/diff/$2"
+  : >"$(volume_root)/${tree#/var/lib/docker/}/$2"
 }
 
-borrowed() { docker exec "$dind" sh -c 'find /var/lib/docker/overlay2 -mindepth 2 -maxdepth 2 -name diff -type l | wc -l'; }
+borrowed() { docker exec "$dind" sh -c "find $layer_trees -maxdepth 0 -type l | wc -l"; }
 
 @test "DIND_PROMOTE: from the second start on, what a user stands on becomes the volume's own, and outlives cache and reboot" {
   boot old
@@ -177,25 +176,21 @@ borrowed() { docker exec "$dind" sh -c 'find /var/lib/docker/overlay2 -mindepth 
   status_of "$dind" '.warnings[]' | { ! grep users/top; }
 }
 
-# The directory of the layer, in the volume, that an image alone has.
-top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" | sed 's,/diff$,,; s,.*/,,'; }
-
 @test "a power cut: what it took is made anew, or not shown where no cache has it, or no cache is there" {
-  local gone file
+  local file
   boot old -e DIND_SEED=copy
-  gone=$(top_of gone:1)
-  file=$(docker exec "$dind" sh -c "cd /var/lib/docker/overlay2/$gone/diff && find . -type f -size +0 | head -n 1")
-  cut_power "$gone" "$file"
+  file=$(docker exec "$dind" sh -c "cd $(top_tree_of "$dind" gone:1) && find . -type f -size +0 | head -n 1")
+  cut_power gone:1 "$file"
   boot old -e DIND_SEED=copy
   status_of "$dind" '.warnings[]' | grep 'did not outlive the last boot' | grep -q 'to be made anew'
   is_image gone:1 links:classic
-  cut_power "$gone" "$file"
+  cut_power gone:1 "$file"
   boot bare -e DIND_SEED=copy
   status_of "$dind" '.warnings[]' | grep '^removing image ' | grep -q gone:1
   run inner "$dind" image inspect gone:1
   [ "$status" -ne 0 ]
   boot old -e DIND_SEED=copy
-  cut_power "$gone" "$file"
+  cut_power gone:1 "$file"
   start_dind "$dind" "$plain" -v "$volume:/var/lib/docker"
   run inner "$dind" image inspect gone:1
   [ "$status" -ne 0 ]
@@ -205,11 +200,9 @@ top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" 
 }
 
 @test "a power cut: a user's image on what it took fails aloud until a cache has it" {
-  local base file
   boot old -e DIND_SEED=copy
   build_on_base
-  base=$(top_of base:1)
-  cut_power "$base" m/owned
+  cut_power base:1 m/owned
   boot bare -e DIND_SEED=copy
   status_of "$dind" '.warnings[]' | grep 'did not outlive the last boot' | grep -q users/top
   if inner "$dind" run --rm --network none users/top true; then false; fi
@@ -221,7 +214,7 @@ top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" 
 @test "a cache that is damaged after it was borrowed: images on what it lacks go, and come back with it" {
   local tree
   boot old
-  tree=$(docker exec "$dind" sh -c 'readlink /var/lib/docker/overlay2/*/diff' | head -n 1)
+  tree=$(docker exec "$dind" sh -c "readlink $layer_trees" | head -n 1)
   cp -a "$BATS_FILE_TMPDIR/old" "$BATS_FILE_TMPDIR/whole"
   find "$BATS_FILE_TMPDIR/old/${tree#/var/lib/dind-cache/}" -mindepth 1 -delete
   boot old
@@ -267,7 +260,7 @@ top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" 
   boot old
   docker exec "$dind" dindctl seed --materialise
   stop_dind
-  start_engine_container "$dind" "$(base_of "$DIND_TEST_CELL")" -v "$volume:/var/lib/docker"
+  start_engine_container "$dind" "$DIND_TEST_CELL" -v "$volume:/var/lib/docker"
   run docker exec "$dind" ls /var/lib/dind-cache
   [ "$status" -ne 0 ]
   is_image app:1 shared-a:classic
@@ -288,7 +281,7 @@ top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" 
 
 @test "DIND_REQUIRE_DRIVER: another driver is refused with 69, and the reasons" {
   run_dind "$dind" "$plain" -v "$BATS_FILE_TMPDIR/old:/var/lib/dind-cache:ro" \
-    -e DIND_REQUIRE_DRIVER=overlay2 -e DIND_LOOP_SIZE=0 -- --data-root=/data
+    -e DIND_REQUIRE_DRIVER="$(overlay_of "$DIND_TEST_CELL")" -e DIND_LOOP_SIZE=0 -- --data-root=/data
   run wait_exit_code "$dind"
   [ "$output" = 69 ]
   docker logs "$dind" 2>&1 | grep level=error | grep 'DIND_REQUIRE_DRIVER' | grep -q 'DIND_LOOP_SIZE=0'
@@ -353,6 +346,10 @@ top_of() { inner "$dind" image inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1" 
   for reference in nasty/kinds:classic nasty/deep:buildkit nasty/links:classic; do is_image "$reference" "${reference#nasty/}"; done
 }
 
+needs_graph_drivers() {
+  if is_of_containerd "$DIND_TEST_CELL"; then skip "userns-remap needs graph drivers"; fi
+}
+
 # The list of an image as the containers of an engine with userns-remap see it.
 list_remapped() { # DIRECTORY REFERENCE…
   local reference
@@ -361,6 +358,7 @@ list_remapped() { # DIRECTORY REFERENCE…
 }
 
 @test "with userns-remap, layers are copied with the owners that containers have, and are as the engine's own load makes them" {
+  needs_graph_drivers
   local ids=$BATS_TEST_TMPDIR/ids names=(app:1 mine:1 base:1 gone:1) remapped name
   echo daemon:200000:4000100000 >"$ids" # enough for every owner in the images
   remapped=(-v "$ids:/etc/subuid:ro" -v "$ids:/etc/subgid:ro" -- --userns-remap=daemon)
@@ -389,6 +387,7 @@ list_remapped() { # DIRECTORY REFERENCE…
 }
 
 @test "with userns-remap, an image with an owner that the map does not have is named, and the others are there" {
+  needs_graph_drivers
   local ids=$BATS_TEST_TMPDIR/ids
   echo daemon:200000:65536 >"$ids"
   boot old -v "$ids:/etc/subuid:ro" -v "$ids:/etc/subgid:ro" -- --userns-remap=daemon
@@ -398,6 +397,7 @@ list_remapped() { # DIRECTORY REFERENCE…
 }
 
 @test "with userns-remap=root, nobody is mapped, and the engine's own folder is the one that is seeded" {
+  needs_graph_drivers
   boot old -- --userns-remap=root
   [ "$(status_of "$dind" '.result, .strategy')" = $'ok\nlink' ]
   is_image app:1 shared-a:classic
@@ -405,6 +405,7 @@ list_remapped() { # DIRECTORY REFERENCE…
 }
 
 @test "with userns-remap for a user who is not known yet, the engine maps him, and images are loaded" {
+  needs_graph_drivers
   boot bare -- --userns-remap=default
   [ "$(status_of "$dind" '.result, .strategy')" = $'ok\nload' ]
   inner "$dind" run --rm --network none app:1 true

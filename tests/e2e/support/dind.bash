@@ -6,6 +6,7 @@
 run_dind() { # NAME IMAGE [docker run options] [-- arguments]
   local name=$1 image=$2 options=()
   shift 2
+  if is_of_containerd "${DIND_TEST_CELL-}"; then options+=(-e DIND_STORE=containerd); fi
   while [ $# -gt 0 ] && [ "$1" != -- ]; do
     options+=("$1")
     shift
@@ -29,9 +30,12 @@ wait_until() { # NAME SECONDS COMMAND…
   die "$1: \`${*:3}\` did not succeed"
 }
 
-# An engine without dind-init: the base's own entrypoint.
-start_engine_container() { # NAME BASE [docker run options]
-  run_dind "$@"
+# An engine without dind-init: the own entrypoint of a cell's base.
+start_engine_container() { # NAME CELL [docker run options] [-- arguments]
+  local base store=()
+  base=$(base_of "$2")
+  if is_of_containerd "$2"; then store=(-v "$e2e/support/containerd.json:/etc/docker/daemon.json:ro"); fi
+  run_dind "$1" "$base" "${store[@]}" "${@:3}"
   wait_until "$1" 60 docker version
 }
 
@@ -48,6 +52,30 @@ inner() { docker exec -i "$1" docker "${@:2}"; }
 status_of() { docker exec "$1" cat /run/dind-init/status.json | jq -r "$2"; }
 
 wait_exit_code() { timeout "${2:-60}" /usr/bin/docker wait "$1"; }
+
+# Where the files of each layer are, as words for a shell inside: a directory of the data root, or a link to one of a cache.
+if is_of_containerd "${DIND_TEST_CELL-}"; then
+  layer_trees='/var/lib/docker/containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs'
+else
+  layer_trees='/var/lib/docker/overlay2/*/diff'
+fi
+
+# Fails where an engine has kept anything of a layer.
+has_no_layers() { # NAME
+  if [ "$(status_of "$1" .store)" = containerd ]; then # which collects what is not used after a while
+    wait_until "$1" 30 sh -c '! ls -A /var/lib/docker/containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots | grep -q .'
+  else
+    run docker exec "$1" sh -c 'ls -A /var/lib/docker/image/overlay2/layerdb/sha256; ls -d /var/lib/docker/overlay2/*/ | grep -v /l/$'
+    [ "$output" = "" ]
+  fi
+}
+
+# The files of an image's last layer: of what a container stands on, the second; the first is the engine's own.
+top_tree_of() { # NAME REFERENCE
+  local lower
+  lower=$(inner "$1" run --rm --network none "$2" sed -n '1s/.*lowerdir=[^:]*:\([^:,]*\).*/\1/p' /proc/mounts)
+  docker exec "$1" readlink -f "$lower"
+}
 
 # What `docker run` makes a listing of an image with; then what reads all that root may read; then treelist's own words.
 listing=(--rm --network none -v /usr/local/libexec/treelist:/.treelist:ro --entrypoint /.treelist)
@@ -91,18 +119,19 @@ compare_listings() { # EXPECTED LISTED REFERENCE…: directories that list_image
 }
 
 # What a normal load by the same engine gives; made once for an engine, a driver and a set. Loads of different
-# drivers differ, so that each is its own truth. Overlay2's has the whole set, the others' what the matrix uses.
+# drivers differ, so that each is its own truth. An overlay's has the whole set, the others' what the matrix uses.
 make_oracle() { # CELL [DRIVER]
-  local cell=$1 driver=${2:-overlay2} base name=e2e-oracle-$1 key archive archives wanted options=()
+  local cell=$1 driver=${2:-$(overlay_of "$1")} base name=e2e-oracle-$1 key archive archives wanted options=()
   # The same engine, laid out differently.
   if [ "$cell" = alpine ]; then cell=28; fi
   base=$(base_of "$cell")
   key=$(docker image inspect -f '{{.Id}}' "$base")\ $treelist
-  if [ "$driver" = overlay2 ]; then
+  if [ "$driver" != overlay2 ]; then key+=" $driver"; fi
+  if [ "$driver" = "$(overlay_of "$cell")" ]; then
     mapfile -t archives < <(archives_of "$cell")
     mapfile -t wanted < <(references)
   else
-    key+=" $driver $(matrix_archives)"
+    key+=" $(matrix_archives)"
     mapfile -t archives < <(matrix_archives)
     mapfile -t wanted < <(matrix_references)
   fi
@@ -113,7 +142,7 @@ make_oracle() { # CELL [DRIVER]
     fuse-overlayfs) mapfile -t options < <(fuse_overlayfs_options "$base") ;;
     btrfs) make_volume "$name" btrfs 4G; options=(-v "$name:/var/lib/docker") ;;
   esac
-  start_engine_container "$name" "$base" -v "$images:/images:ro" "${options[@]}" -- --storage-driver="$driver"
+  start_engine_container "$name" "$cell" -v "$images:/images:ro" "${options[@]}" -- --storage-driver="$driver"
   if [ "$(inner "$name" info -f '{{.Driver}}')" != "$driver" ]; then die "the oracle does not use $driver"; return 1; fi
   for archive in "${archives[@]}"; do
     inner "$name" load -q -i "/images/${archive#"$images"/}" >/dev/null

@@ -73,8 +73,8 @@ make_images() {
   write_nasty_base "$work"
   "$project/scripts/stand-in.sh" debian >/dev/null
   docker save -o "$work/debian.tar" debian:bookworm
-  start_engine_container "$old" "$(base_of 20)" -v "$work:/out" -v "$e2e/images:/src:ro"
-  start_engine_container "$new" "$(base_of 28)" -v "$work:/out" -v "$e2e/images:/src:ro"
+  start_engine_container "$old" 20 -v "$work:/out" -v "$e2e/images:/src:ro"
+  start_engine_container "$new" 28 -v "$work:/out" -v "$e2e/images:/src:ro"
   # Each engine builds its part, then both save the same images, each in its own layout.
   build_set "$old" classic
   save_set "$old" 20.tar

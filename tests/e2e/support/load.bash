@@ -17,14 +17,14 @@ make_shared() {
   make_matrix_archives
 }
 
-# Everything that the tests of a cell need.
-prepare() {
+# Everything that the tests of a cell need. The images are the same in either store.
+prepare() { # CELL
   start_engine
   make_shared
   make_programs_image
-  make_plain "$1"
-  make_baked "$1"
-  make_few "$1"
+  make_plain "${1%-containerd}"
+  make_baked "${1%-containerd}"
+  make_few "${1%-containerd}"
   make_oracle "$1"
   # shellcheck disable=SC2163  # the variables that it names
   export "${prepared[@]}"

@@ -61,9 +61,10 @@ root_lacks_a_capability() { [ "$(docker info -f '{{.DefaultRuntime}}')" = trim ]
 
 stop_engine() { "$project/scripts/engine.sh" stop "$world/engine"; }
 
-# A cell is a base that the tests run on: the major version of its engine, or `alpine`, or `custom`.
+# A cell is a base that the tests run on: the major version of its engine, or `alpine`, or `custom`. `-containerd` after
+# it is the same base with the engine's images in containerd's store.
 base_of() {
-  case "$1" in
+  case "${1%-containerd}" in
     20) "$project/scripts/stand-in.sh" bookworm ;;
     26) "$project/scripts/stand-in.sh" trixie ;;
     28) "$project/scripts/stand-in.sh" sid ;;
@@ -72,6 +73,11 @@ base_of() {
     *) die "no such cell: $1" ;;
   esac
 }
+
+is_of_containerd() { [[ $1 == *-containerd ]]; } # CELL
+
+# What the cell's store calls overlays: a graph driver, or containerd's snapshotter.
+overlay_of() { if is_of_containerd "$1"; then echo overlayfs; else echo overlay2; fi; } # CELL
 
 make_treelist() {
   local source=$project/tests/support/treelist/treelist.cpp
