@@ -9,8 +9,6 @@
 #include <store/layout.hpp>
 #include <sys/file.hpp>
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -212,9 +210,11 @@ void check_planted(const std::string& driver, const DataRoot& root, const Caches
   }
 }
 
-std::string layer_path(const std::string& driver, const store::PresentLayer& layer) {
-  const std::string path = store::layers_dir(driver) + "/" + layer.cache_id;
-  return seed::has_full_trees(driver) ? path : path + "/" + store::files_name(driver);
+cache::Beside beside_files(const std::string& driver, const DataRoot& root) {
+  if (seed::has_full_trees(driver) || root.users.shift || root.users.in_namespace) {
+    return cache::Beside::other_layers;
+  }
+  return driver == store::kOverlayfs ? cache::Beside::marks_and_implied : cache::Beside::marks;
 }
 
 // What is wrong with the layout, the marks or the content of a layer that a cache of today has.
@@ -226,13 +226,9 @@ Result<std::optional<Reason>> changed(const DataRoot& root, const std::string& d
   if (flaw || !layer.borrowed_from.empty()) {
     return flaw;
   }
-  const bool owners_differ = root.users.shift || root.users.in_namespace;
-  const auto beside = seed::has_full_trees(driver) || owners_differ ? cache::Beside::other_layers
-                                                                    : cache::Beside::marks;
-  const Fd files =
-      TRY(sys::open_beneath(root.dir, layer_path(driver, layer), O_RDONLY | O_DIRECTORY));
-  const auto found =
-      TRY(cache::check_copy(*cache_with(caches, layer.diff_id), layer.diff_id, files, beside));
+  const Fd files = TRY(store::open_files(root.dir, driver, layer));
+  const auto found = TRY(cache::check_copy(*cache_with(caches, layer.diff_id), layer.diff_id, files,
+                                           beside_files(driver, root)));
   if (!found) {
     return std::optional<Reason>();
   }
@@ -266,7 +262,7 @@ Inspection with_flaws(Inspection seen, const std::string& driver, const DataRoot
   }
   check_borrowed(caches, found->second);
   check_planted(driver, root, caches, verify, found->second);
-  if (verify == config::Verify::full && driver != store::kOverlayfs) {
+  if (verify == config::Verify::full) {
     check_content(driver, root, caches, found->second);
   }
   const bool is_known = seen.receipt.boot_id == seen.boot_id && seen.receipt.driver == driver;

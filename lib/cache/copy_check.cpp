@@ -47,7 +47,12 @@ Result<std::optional<TreeFlaw>> check_copy(const Cache& cache, const Digest& dif
   if (beside == Beside::other_layers) {
     return std::optional<TreeFlaw>();
   }
-  return check_tree(files, expected, {.beside = expected.take_skeleton().mark_names()});
+  const Skeleton skeleton = expected.take_skeleton();
+  Exempt exempt{.beside = skeleton.mark_names()};
+  if (beside == Beside::marks_and_implied) {
+    exempt.implied = {skeleton.implied.begin(), skeleton.implied.end()};
+  }
+  return check_tree(files, expected, exempt);
 }
 
 } // namespace dind::cache

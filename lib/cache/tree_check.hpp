@@ -20,6 +20,7 @@ struct TreeFlaw {
 struct Exempt {
   std::set<std::string> without_capability = {}; // files that may lack theirs
   std::set<std::string> beside = {};             // names that may be there as well
+  std::set<std::string> implied = {};            // directories of which only that they are counts
 };
 
 // Compares a directory with what it should hold: kinds, sizes, owners, modes,

@@ -8,6 +8,7 @@
 #include <store/layout.hpp>
 #include <store/mark_check.hpp>
 #include <store/parent_dirs.hpp>
+#include <sys/dir.hpp>
 #include <sys/extents.hpp>
 #include <sys/file.hpp>
 #include <sys/xattr.hpp>
@@ -45,6 +46,23 @@ std::vector<std::string> entries_of_lower(const std::string& lower) {
     entries.push_back(entry);
   }
   return entries;
+}
+
+Result<Fd> open_snapshot(const Fd& data_root, const std::string& id) {
+  const std::string driver = kOverlayfs;
+  return sys::open_beneath(data_root, layers_dir(driver) + "/" + id + "/" + files_name(driver),
+                           O_RDONLY | O_DIRECTORY);
+}
+
+// Of a layer that was borrowed once, and whose tree has a snapshot of its own. It is empty where
+// the layer was made anew since.
+Result<std::optional<Fd>> open_tree(const Fd& data_root, const PresentLayer& layer) {
+  if (!layer.tree_id) {
+    return std::optional<Fd>();
+  }
+  Fd tree = TRY(open_snapshot(data_root, *layer.tree_id));
+  const auto entries = TRY(sys::list_dir(tree));
+  return entries.empty() ? std::nullopt : std::optional(std::move(tree));
 }
 
 // Every check is a Result<void> whose error is the flaw.
@@ -90,11 +108,6 @@ private:
   Result<Fd> open_layer(const std::string& id) const {
     return sys::open_beneath(root_, layers_dir(driver_) + "/" + id, O_RDONLY | O_DIRECTORY);
   }
-  Result<Fd> open_snapshot(const std::string& id) const {
-    return sys::open_beneath(root_, layers_dir(driver_) + "/" + id + "/" + files_name(driver_),
-                             O_RDONLY | O_DIRECTORY);
-  }
-
   Result<void> borrowed_snapshots(const cache::Skeleton& skeleton) const {
     if (!skeleton.implied.empty()) { // what such directories look like depends on the layers below
       return input_error("it has directories of its own in the volume");
@@ -105,25 +118,39 @@ private:
     if (!layer_.marks_id) {
       return input_error("it has no marks");
     }
-    return marks_.all_of(TRY(open_snapshot(*layer_.marks_id)), skeleton);
+    const Fd marks = TRY(open_snapshot(root_, *layer_.marks_id));
+    if (truth_.tar_split) {
+      TRY(marks_.only(marks, skeleton));
+    }
+    return marks_.all_of(marks, skeleton);
   }
 
   // A layer that was borrowed once may have its files, its marks and what its tar only implies in
   // snapshots of their own.
   Result<void> own_snapshots() {
     std::vector<Fd> places;
-    places.push_back(TRY(open_snapshot(layer_.cache_id)));
-    if (layer_.tree_id) {
-      places.push_back(TRY(open_snapshot(*layer_.tree_id)));
+    places.push_back(TRY(open_snapshot(root_, layer_.cache_id)));
+    if (auto tree = TRY(open_tree(root_, layer_))) {
+      if (truth_.tar_split) {
+        TRY(only_implied(places.back()));
+      }
+      places.push_back(std::move(*tree));
     }
     if (layer_.marks_id) {
-      places.push_back(TRY(open_snapshot(*layer_.marks_id)));
+      places.push_back(TRY(open_snapshot(root_, *layer_.marks_id)));
       if (truth_.tar_split) {
         TRY(marks_.only(places.back(), truth_.skeleton));
       }
     }
     const std::uint64_t tar_bytes = TRY(files_of(places));
     return blob(tar_bytes).within("its blob");
+  }
+
+  // Beside a tree of its own.
+  Result<void> only_implied(const Fd& top) const {
+    cache::Skeleton implied;
+    implied.opaque = truth_.skeleton.implied;
+    return marks_.only(top, implied);
   }
 
   // Where it is a file: else it is made when it is read, or there is none.
@@ -394,6 +421,17 @@ Result<std::optional<Reason>> find_flaw(const LayerPlace& place, const Digest& c
     return std::optional(Reason{checked.error().describe()});
   }
   return checked.error();
+}
+
+Result<Fd> open_files(const Fd& data_root, const std::string& driver, const PresentLayer& layer) {
+  if (driver == kOverlayfs) {
+    auto tree = TRY(open_tree(data_root, layer));
+    return tree ? Result<Fd>(std::move(*tree)) : open_snapshot(data_root, layer.cache_id);
+  }
+  const bool has_files_dir = driver == kOverlay2 || driver == kFuseOverlayfs;
+  const std::string path = layers_dir(driver) + "/" + layer.cache_id;
+  return sys::open_beneath(data_root, has_files_dir ? path + "/" + files_name(driver) : path,
+                           O_RDONLY | O_DIRECTORY);
 }
 
 } // namespace dind::store

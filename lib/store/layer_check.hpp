@@ -37,4 +37,8 @@ struct LayerPlace {
 Result<std::optional<Reason>> find_flaw(const LayerPlace& place, const Digest& chain_id,
                                         const LayerTruth& truth);
 
+// Where the files of a layer are that is not borrowed; where the driver keeps full trees, with
+// those of the layers below.
+Result<Fd> open_files(const Fd& data_root, const std::string& driver, const PresentLayer& layer);
+
 } // namespace dind::store

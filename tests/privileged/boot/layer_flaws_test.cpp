@@ -1,10 +1,12 @@
 #include <boot/layer_flaws.hpp>
 #include <seed/executor.hpp>
+#include <seed/materialise.hpp>
 #include <support/cache_builder.hpp>
 #include <support/child.hpp>
 #include <support/expect.hpp>
 #include <support/seeder.hpp>
 #include <support/tar_builder.hpp>
+#include <containerd/store_state.hpp>
 
 #include <boost/filesystem/operations.hpp>
 #include <gtest/gtest.h>
@@ -17,6 +19,7 @@
 #include <array>
 #include <fstream>
 #include <functional>
+#include <set>
 
 namespace dind::boot {
 namespace {
@@ -57,7 +60,8 @@ protected:
 
   Found found() const {
     Found found;
-    found.seen.state = store::read_state(root_.path().native()).value();
+    found.seen.state = containerd::with_containerd_store(
+        store::read_state(root_.path().native()).value(), root_.path().native());
     found.root.dir = sys::open_dir(root_.path()).value();
     const std::string own = store::kOwnDir;
     found.seen.receipt =
@@ -83,7 +87,7 @@ protected:
                                         config::Verify verify = config::Verify::quick) {
     found.seen = with_flaws(found.seen, found.driver, found.root, found.caches, verify);
     std::vector<std::string> flaws;
-    for (const auto& [chain_id, layer] : found.seen.state.of("overlay2").layers) {
+    for (const auto& [chain_id, layer] : found.seen.state.of(found.driver).layers) {
       if (layer.flaw) {
         EXPECT_FALSE(layer.reachable);
         flaws.push_back(layer.flaw->why);
@@ -231,6 +235,116 @@ TEST_F(LayerFlawsTest, AreInContentThatAJobChangedIfAllIsVerified) {
               boost::filesystem::create_directories(dir / "skeleton/a/evil");
             }).size(),
             1U);
+}
+
+// In the containerd store a layer may be several snapshots.
+class SnapshotFlawsTest : public LayerFlawsTest {
+protected:
+  SnapshotFlawsTest() { seeder_.driver = store::kOverlayfs; }
+
+  std::vector<std::string> proved_flaws() {
+    Found full = found();
+    full.caches = caches();
+    return flaws(full, config::Verify::full);
+  }
+  boost::filesystem::path files_of(const std::string& id) const {
+    return root_ / (store::layers_dir(store::kOverlayfs) + "/" + id + "/fs");
+  }
+  store::PresentLayer top() const {
+    return found().seen.state.of(store::kOverlayfs).layers.at(chain_of({*base_, *top_}));
+  }
+  void materialise_all() {
+    const Found now = found();
+    std::set<Digest> layers;
+    for (const auto& [chain_id, layer] : now.seen.state.of(now.driver).layers) {
+      layers.insert(chain_id);
+    }
+    clone::CloneProgress progress;
+    const auto done = seed::materialise({.driver = now.driver,
+                                         .state = now.seen.state.of(now.driver),
+                                         .layers = layers,
+                                         .interrupted = [] { return false; }},
+                                        root_.fd(), progress);
+    ASSERT_TRUE(ok(done));
+    EXPECT_TRUE(done->failed.empty());
+  }
+  static void put(const boost::filesystem::path& path, const std::string& text) {
+    std::ofstream(path.native()) << text;
+  }
+};
+
+TEST_F(SnapshotFlawsTest, AreNoneInWhatIsWholeIfAllIsVerified) {
+  seed(config::Strategy::link);
+  EXPECT_TRUE(proved_flaws().empty());
+  materialise_all();
+  EXPECT_TRUE(proved_flaws().empty());
+}
+
+TEST_F(SnapshotFlawsTest, AreInContentThatAJobChangedIfAllIsVerified) {
+  seed(config::Strategy::copy);
+  EXPECT_TRUE(proved_flaws().empty());
+  const auto file = files_of(top().cache_id) / "a/new";
+  put(file, "bad");
+  Found quick = found();
+  quick.caches = caches();
+  EXPECT_TRUE(flaws(quick).empty());
+  EXPECT_EQ(proved_flaws().size(), 1U);
+  seeder_.flaws = {{chain_of({*base_, *top_}), "it was changed"}};
+  seed(config::Strategy::copy);
+  EXPECT_TRUE(proved_flaws().empty());
+  ASSERT_EQ(::chmod(file.c_str(), 04755), 0);
+  EXPECT_EQ(proved_flaws().size(), 1U);
+}
+
+TEST_F(SnapshotFlawsTest, AreInNamesThatAJobAddedIfAllIsVerified) {
+  seed(config::Strategy::link);
+  put(files_of(*top().marks_id) / "a/more", "bad");
+  EXPECT_EQ(proved_flaws(), std::vector<std::string>{"\"a/more\" is in no layer"});
+  ASSERT_EQ(::unlink((files_of(*top().marks_id) / "a/more").c_str()), 0);
+  materialise_all();
+  put(files_of(*top().marks_id) / "a/more", "bad");
+  EXPECT_EQ(proved_flaws().size(), 1U);
+  ASSERT_EQ(::unlink((files_of(*top().marks_id) / "a/more").c_str()), 0);
+  put(files_of(top().files_id()) / "a/more", "bad");
+  EXPECT_EQ(proved_flaws().size(), 1U);
+}
+
+// A directory that the tar does not name looks as it does in the layers below, and where that is
+// another look than in the cache's tree, it is in a snapshot of its own.
+TEST_F(SnapshotFlawsTest, AreNotWhatADirectoryHasFromTheLayersBelow) {
+  CacheBuilder other;
+  const Digest base = other.add_layer(TarBuilder().directory("tmp", 01777).finish());
+  const Digest top = other.add_layer(
+      TarBuilder().file("tmp/new", "new").whiteout("tmp/gone").finish(), {"tmp/gone"});
+  other.add_image("app:1", {base, top});
+  other.finish();
+  const auto cache = cache::Cache::open(other.dir().path()).value();
+  const auto proved = [&] {
+    Found full = found();
+    full.caches.open.push_back(cache::Cache::open(other.dir().path()).value());
+    full.caches.views.push_back({.manifest = &full.caches.open.front().manifest()});
+    return flaws(full, config::Verify::full);
+  };
+  const auto seed_other = [&](config::Strategy wish) {
+    seeder_.caches = {&cache};
+    seeder_.settings.seed = wish;
+    ASSERT_TRUE(ok(seeder_.run()));
+  };
+  seed_other(config::Strategy::link);
+  materialise_all();
+  EXPECT_EQ(proved(), std::vector<std::string>());
+  const auto layer = [&] {
+    return found().seen.state.of(store::kOverlayfs).layers.at(chain_of({base, top}));
+  };
+  ASSERT_TRUE(layer().tree_id);
+  const auto planted = files_of(layer().cache_id) / "tmp/more";
+  put(planted, "bad");
+  EXPECT_EQ(proved(), std::vector<std::string>{"\"tmp/more\" is in no layer"});
+  seeder_.flaws = {{chain_of({base, top}), "it was changed"}};
+  seed_other(config::Strategy::copy);
+  EXPECT_EQ(proved(), std::vector<std::string>());
+  put(files_of(*layer().tree_id) / "more", "bad");
+  EXPECT_EQ(proved().size(), 1U);
 }
 
 TEST_F(LayerFlawsTest, AreInWhatAJobPutBelowABorrowedLayerIfAllIsVerified) {
