@@ -1,8 +1,10 @@
 #include <store/layer_check.hpp>
 
 #include <archive/compression.hpp>
+#include <archive/link_walk.hpp>
 #include <archive/member_path.hpp>
 #include <archive/sha256.hpp>
+#include <archive/tar_reader.hpp>
 #include <cache/manifest.hpp>
 #include <cache/reader.hpp>
 #include <store/layout.hpp>
@@ -13,7 +15,7 @@
 #include <sys/file.hpp>
 #include <sys/xattr.hpp>
 #include <tar_split/crc64.hpp>
-#include <tar_split/reader.hpp>
+#include <tar_split/header_source.hpp>
 
 #include <fmt/format.h>
 
@@ -25,6 +27,7 @@
 #include <map>
 #include <optional>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 namespace dind::store {
@@ -64,6 +67,62 @@ Result<std::optional<Fd>> open_tree(const Fd& data_root, const PresentLayer& lay
   const auto entries = TRY(sys::list_dir(tree));
   return entries.empty() ? std::nullopt : std::optional(std::move(tree));
 }
+
+// The paths of a layer's members, which may lead through symlinks of the layer.
+class MemberPaths {
+public:
+  explicit MemberPaths(const std::vector<Fd>& places) : places_(places) {}
+
+  // "" is the root. Neighbours in a tar share their parent.
+  Result<std::string> of(const std::string& name) {
+    const std::string path = TRY(archive::clean_path(name));
+    const std::string_view parent = archive::parent_of(path);
+    if (parent.empty()) {
+      return path;
+    }
+    if (parent != parent_) {
+      const auto look_up = [this](const std::string& at) { return what_is(at); };
+      const std::string followed = TRY(archive::follow_parents(path, look_up));
+      if (failure_) {
+        return *std::exchange(failure_, std::nullopt);
+      }
+      parent_ = parent;
+      real_parent_ = archive::parent_of(followed);
+    }
+    std::string real = real_parent_;
+    return real.append(real.empty() ? "" : "/").append(archive::base_of(path));
+  }
+
+private:
+  archive::AtPath what_is(const std::string& path) {
+    using What = archive::AtPath::What;
+    const std::string parent(archive::parent_of(path));
+    const std::string name(archive::base_of(path));
+    for (const Fd& place : places_) {
+      const auto dir =
+          sys::open_beneath(place, parent.empty() ? "." : parent, O_RDONLY | O_DIRECTORY);
+      const auto found = dir ? sys::stat_at({*dir, name}) : dir.error();
+      if (found && S_ISLNK(found->st_mode)) {
+        auto target = sys::read_link_at({*dir, name});
+        target_ = target ? std::move(target).value() : "";
+        return {What::symlink, target_};
+      }
+      if (found) {
+        return {S_ISDIR(found->st_mode) ? What::directory : What::other};
+      }
+      if (!is_flaw(found.error())) {
+        failure_ = found.error();
+      }
+    }
+    return {};
+  }
+
+  const std::vector<Fd>& places_;
+  std::string parent_;
+  std::string real_parent_; // what it leads to
+  std::string target_;      // of the symlink that was looked at last
+  std::optional<Error> failure_;
+};
 
 // Every check is a Result<void> whose error is the flaw.
 class Check {
@@ -290,32 +349,27 @@ private:
     const Fd own = TRY(open_tar_split(dir));
     archive::FdSource file(truth_.tar_split ? *truth_.tar_split : own);
     const auto json = TRY(archive::decompress(file));
-    tar_split::Reader items(*json.source);
-    std::deque<ParentDirs> parents;
-    for (const Fd& place : places) {
-      parents.emplace_back(place, ParentDirs::Links::follow); // as an engine's layer was unpacked
-    }
-    std::uint64_t tar_bytes = 0;
-    for (;;) {
+    tar_split::HeaderSource tar(*json.source);
+    archive::TarReader members(tar);
+    MemberPaths paths(places);
+    std::deque<ParentDirs> parents(places.begin(), places.end());
+    while (const auto entry = TRY(members.next())) {
       TRY(check_time());
-      const auto item = TRY(items.next());
-      if (!item) {
-        return tar_bytes;
-      }
-      if (const auto* member = std::get_if<tar_split::File>(&*item)) {
-        tar_bytes += member->size;
-        TRY(member_in(parents, *member));
-      } else {
-        tar_bytes += std::get<tar_split::Segment>(*item).bytes.size();
+      const tar_split::File member = TRY(tar.next_file());
+      if (entry->type != archive::EntryType::global_header) { // which has a name, and no file
+        const std::string path = TRY(paths.of(member.name));
+        TRY(member_in(parents, path, member));
       }
     }
+    return tar.offset();
   }
 
   // What is wrong in the place that has the most of it.
-  Result<void> member_in(std::deque<ParentDirs>& places, const tar_split::File& member) {
+  Result<void> member_in(std::deque<ParentDirs>& places, const std::string& path,
+                         const tar_split::File& member) {
     std::optional<Error> flaw;
     for (ParentDirs& parents : places) {
-      auto found = member_of(parents, member);
+      auto found = member_of(parents, path, member);
       if (found || !is_flaw(found.error())) {
         return found;
       }
@@ -326,35 +380,24 @@ private:
     return flaw ? Result<void>(*std::move(flaw)) : Result<void>();
   }
 
-  Result<void> member_of(ParentDirs& parents, const tar_split::File& member) {
-    const std::string path = TRY(archive::clean_path(member.name));
-    const std::string name = path.substr(path.rfind('/') + 1);
-    if (path.empty() || path == ".") {
+  Result<void> member_of(ParentDirs& parents, const std::string& path,
+                         const tar_split::File& member) {
+    if (path.empty()) { // the root
       return {};
     }
-    if (name.starts_with(archive::kWhiteoutPrefix)) {
+    if (archive::base_of(path).starts_with(archive::kWhiteoutPrefix)) {
       return has_marks_ ? marks_.mark_of(parents, path) : Result<void>();
     }
-    const auto at = parents.at(path);
-    if (!at) {
-      // A global header has a name, too, and no file.
-      return member.size == 0 ? Result<void>() : at.error();
-    }
-    const auto found = sys::stat_at(*at);
-    if (!found && member.size == 0 && name == "pax_global_header") {
-      return {};
-    }
-    if (!found) {
-      return found.error();
-    }
+    const sys::At at = TRY(parents.at(path));
+    const struct stat found = TRY(sys::stat_at(at));
     if (member.size == 0) { // no file, empty, or sparse, which was flushed
       return {};
     }
-    const auto size = static_cast<std::uint64_t>(found->st_size);
-    if (!S_ISREG(found->st_mode) || size != member.size) {
+    const auto size = static_cast<std::uint64_t>(found.st_size);
+    if (!S_ISREG(found.st_mode) || size != member.size) {
       return input_error("{} has {} bytes, not {}", path, size, member.size);
     }
-    return content_of(TRY(sys::open_regular_at(*at)), member).within(path);
+    return content_of(TRY(sys::open_regular_at(at)), member).within(path);
   }
 
   // A file may have its size before its data: blocks that were set aside, and never

@@ -10,8 +10,7 @@ Result<const Fd*> ParentDirs::open(const std::string& dir) {
   }
   TRY(finish());
   const std::string beneath = dir.empty() ? "." : dir;
-  dir_ = TRY(links_ == Links::follow ? sys::open_within(root_, beneath, O_RDONLY | O_DIRECTORY)
-                                     : sys::open_beneath(root_, beneath, O_RDONLY | O_DIRECTORY));
+  dir_ = TRY(sys::open_beneath(root_, beneath, O_RDONLY | O_DIRECTORY));
   path_ = dir;
   found_ = TRY(sys::stat_of(dir_).within(dir));
   return &dir_;

@@ -12,11 +12,10 @@ namespace dind::store {
 
 // Opens the directories of paths that come in tar order, in which neighbours share a
 // directory. What is made or removed in one leaves its times as they were: those of the
-// layer, set before. Follows no symlink, or those of the tree within it.
+// layer, set before. Follows no symlink.
 class ParentDirs {
 public:
-  enum class Links { refuse, follow };
-  explicit ParentDirs(const Fd& root, Links links = Links::refuse) : root_(root), links_(links) {}
+  explicit ParentDirs(const Fd& root) : root_(root) {}
 
   // Both hold until the next call. "" is the root.
   Result<const Fd*> open(const std::string& dir);
@@ -26,7 +25,6 @@ public:
 
 private:
   const Fd& root_;
-  Links links_;
   std::string path_; // of `dir_`
   Fd dir_;
   struct stat found_ {};

@@ -434,6 +434,36 @@ TEST_F(ContainerdStoreTest, ADamagedLayerIsMadeAnewInItsPlaceAndSoIsItsBlob) {
   EXPECT_EQ(store().snapshots.at(key).id, before.snapshots.at(key).id);
 }
 
+// As docker load makes them: with a name that a global header has, and names that lead through a
+// symlink of the same layer. Its marks are in a snapshot of their own once it is materialised.
+TEST_F(ContainerdStoreTest, ALayerIsWholeHoweverItsTarNamesWhatItHas) {
+  const Digest odd = builder_.add_layer(TarBuilder()
+                                            .pax({{"comment", "as git archive writes"}}, 'g')
+                                            .directory("usr")
+                                            .directory("usr/lib")
+                                            .symlink("lib", "usr/lib")
+                                            .file("lib/libc.so", "libc")
+                                            .file("lib/empty", "")
+                                            .whiteout("lib/gone")
+                                            .finish(),
+                                        {"usr/lib/gone"});
+  builder_.add_image("odd:1", {base_, odd});
+  builder_.finish();
+  const Digest chain_id = cache::chain_ids(std::vector{base_, odd}).back();
+  const auto expect_whole = [&] {
+    EXPECT_EQ(flaw_of(chain_id, nullptr), "");
+    EXPECT_EQ(flaw_of(chain_id, &cache()), "");
+  };
+  ASSERT_TRUE(ok(seed()));
+  ASSERT_TRUE(ok(materialise_all()));
+  expect_whole();
+  ASSERT_EQ(::unlink((dir_of(chain_id) / "fs/usr/lib/empty").c_str()), 0);
+  EXPECT_NE(flaw_of(chain_id, nullptr), "");
+  seeder_.flaws = {{chain_id, "it lost a file"}};
+  ASSERT_TRUE(ok(seed(config::Strategy::copy)));
+  expect_whole();
+}
+
 // Its receipt says of this boot by then, so that the next one would believe what it finds.
 TEST_F(ContainerdStoreTest, ALayerThatIsMadeAnewHasNoFilesUntilItIsWhole) {
   ASSERT_TRUE(ok(seed(config::Strategy::copy)));

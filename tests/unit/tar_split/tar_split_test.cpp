@@ -2,6 +2,7 @@
 #include <support/layer.hpp>
 #include <support/tar_builder.hpp>
 #include <support/temp_dir.hpp>
+#include <tar_split/header_source.hpp>
 #include <tar_split/reader.hpp>
 #include <tar_split/tar_source.hpp>
 #include <tar_split/writer.hpp>
@@ -176,6 +177,50 @@ TEST(ReaderTest, RefusesWhatIsNoTarSplit) {
 TEST(ReaderTest, BoundsItsLines) {
   const std::string line = R"({"type":2,"payload":")" + std::string(9U << 20U, 'A');
   EXPECT_TRUE(fails_saying("longer than", read_all_items(line)));
+}
+
+TEST(HeaderSourceTest, HasHeadersAndZerosForTheContent) {
+  const std::string tar = TarBuilder()
+                              .pax({{"comment", "of all"}}, 'g')
+                              .file("a", std::string(3000, 'a'))
+                              .whiteout("b")
+                              .finish();
+  const std::string json = split_of(tar).value();
+  archive::MemorySource text(json);
+  HeaderSource source(text);
+  archive::TarReader reader(source);
+  std::vector<std::pair<archive::EntryType, std::uint64_t>> members;
+  for (auto entry = reader.next(); entry && *entry; entry = reader.next()) {
+    const auto file = source.next_file();
+    ASSERT_TRUE(ok(file));
+    EXPECT_EQ(file->name, (*entry)->name);
+    members.emplace_back((*entry)->type, file->size);
+  }
+  using archive::EntryType;
+  EXPECT_EQ(members,
+            (std::vector<std::pair<EntryType, std::uint64_t>>{
+                {EntryType::global_header, 0}, {EntryType::file, 3000}, {EntryType::file, 0}}));
+  EXPECT_EQ(source.offset(), tar.size());
+  EXPECT_TRUE(fails_saying("does not name each file", source.next_file()));
+}
+
+TEST(HeaderSourceTest, KeepsNoMoreFilesThanItIsAheadOfItsReader) {
+  std::string json;
+  for (int position = 0; position < 2000; ++position) {
+    json += R"({"type":1,"name":"a","payload":null,"position":)" + std::to_string(position) + "}\n";
+  }
+  archive::MemorySource text(json);
+  HeaderSource source(text);
+  std::array<std::byte, 512> block{};
+  EXPECT_TRUE(fails_saying("more files than the tar has headers", source.read(block)));
+}
+
+TEST(HeaderSourceTest, HasNoContentOfAFileThatNoHeaderNamed) {
+  archive::MemorySource text(
+      R"({"type":1,"name":"a","size":4611686018427387904,"payload":"AAAAAAAAAAA=","position":0})");
+  HeaderSource source(text);
+  std::array<std::byte, 512> block{};
+  EXPECT_TRUE(fails_saying("content where the tar has no file", source.read(block)));
 }
 
 class TarSourceTest : public testing::Test {
