@@ -30,8 +30,9 @@ public:
       const auto familiar = familiar_name(name);
       if (id && familiar) {
         result_.references.emplace(*familiar, *id);
-        if (!is_whole(image.target)) {
+        if (!result_.images.contains(*id) || !is_whole(image.target)) {
           result_.images.erase(*id);
+          result_.changed_images.insert(*id);
         }
       }
     }

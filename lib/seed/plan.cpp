@@ -77,7 +77,8 @@ private:
     if (input_.state.images.contains(id)) {
       return ImageStep::Fate::present;
     }
-    const bool was_removed = !input_.settings.reseed && input_.receipt.images.contains(id);
+    const bool was_removed = !input_.settings.reseed && input_.receipt.images.contains(id) &&
+                             !input_.state.changed_images.contains(id);
     return was_removed ? ImageStep::Fate::unwanted : ImageStep::Fate::seed;
   }
 

@@ -31,7 +31,8 @@ ImageStep::Fate fate_of(const cache::Image& image, const PlanInput& input,
   if (input.state.images.contains(image.id)) {
     return ImageStep::Fate::present;
   }
-  const bool was_removed = !input.settings.reseed && input.receipt.images.contains(image.id);
+  const bool was_removed = !input.settings.reseed && input.receipt.images.contains(image.id) &&
+                           !input.state.changed_images.contains(image.id);
   return was_removed ? ImageStep::Fate::unwanted : ImageStep::Fate::seed;
 }
 

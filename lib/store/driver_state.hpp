@@ -47,6 +47,9 @@ struct DriverState {
   std::map<Digest, std::vector<Digest>> images;  // image ID -> diff IDs, the base first
   std::map<std::string, Digest> references = {}; // "alpine:3.20", "alpine@sha256:..."
   std::set<Digest> container_layers = {};        // chain IDs that containers stand on
+  // Images that have a name, and are not what their digests say. They are none of `images`, and it
+  // was not the user who removed them.
+  std::set<Digest> changed_images = {};
 
   bool empty() const { return layers.empty() && images.empty(); }
 };

@@ -298,6 +298,29 @@ TEST_F(ContainerdStoreTest, AConfigurationOrManifestThatWasChangedIsWrittenAgain
   }
 }
 
+// It has a name still, so it is not the user who removed it.
+TEST_F(ContainerdStoreTest, AnImageThatWasChangedIsWrittenAgainWhereRemovedOnesStayAway) {
+  const cache::Image& image = pulled(CacheBuilder::Compressed::carried);
+  ASSERT_TRUE(ok(seed()));
+  seeder_.settings.reseed = false;
+  for (const Digest& digest : {image.id, *image.manifest, *image.index}) {
+    const std::string right = root_.read(kBlobs + digest.hex());
+    root_.write(kBlobs + digest.hex(), "{\"config\": {\"Entrypoint\": [\"/planted\"]}}");
+    ASSERT_TRUE(ok(seed()));
+    EXPECT_EQ(root_.read(kBlobs + digest.hex()), right);
+  }
+  const auto changes = containerd::PendingChanges::open(root_.fd()).value();
+  std::vector<std::string> names;
+  for (const auto& [name, named] : changes->state().images) {
+    if (name.find("/app") != std::string::npos) {
+      names.push_back(name);
+    }
+  }
+  ASSERT_TRUE(ok(changes->remove_images(names, {})));
+  ASSERT_TRUE(ok(seed()));
+  EXPECT_FALSE(state().references.contains("app:1"));
+}
+
 // A killed seeding by copy may have left it.
 TEST_F(ContainerdStoreTest, ABlobWithoutARecordIsNotTakenForOne) {
   root_.write(kBlobs + top_.hex(), "what is left");

@@ -264,6 +264,10 @@ TEST_F(PlanTest, LeavesAnImageThatTheUserRemovedRemovedIfTold) {
   const SeedPlan made = plan();
   EXPECT_EQ(made.images[0].fate, ImageStep::Fate::unwanted);
   EXPECT_TRUE(made.layers.empty());
+  state_.changed_images = {number(100)}; // by a job
+  EXPECT_EQ(plan().images[0].fate, ImageStep::Fate::seed);
+  driver_.means = Means::load;
+  EXPECT_EQ(plan().images[0].fate, ImageStep::Fate::seed);
 }
 
 TEST_F(PlanTest, DoesNotBorrowAgainWhatChildrenWereMadeOnWithoutASkeleton) {
