@@ -85,6 +85,19 @@ DOCKERFILE
   inner "$linked" save "${baked_here[@]}" | "$e2e/check-saved" "${baked_here[@]}"
 }
 
+@test "link: PID 1 and the server of blobs sleep while nothing happens, and the server is small" {
+  switches() { cat "/proc/$1/task/"*/status | awk '/ctxt_switches/ { sum += $2 } END { print sum }'; }
+  local pid server before
+  pid=$(docker inspect -f '{{.State.Pid}}' "$linked")
+  server=$(pgrep -P "$pid" -x dind-blobs)
+  sleep 1 # what was read before
+  before="$(switches "$pid") $(switches "$server")"
+  sleep 3
+  [ "$(switches "$pid") $(switches "$server")" = "$before" ]
+  [ "$(awk '$1 == "Anonymous:" { print $2 }' "/proc/$server/smaps_rollup")" -le 2048 ]
+  [ "$(awk '$1 == "Pss:" { print $2 }' "/proc/$server/smaps_rollup")" -le 4096 ]
+}
+
 @test "copy: no layer is borrowed, and every path is as a normal load has it" {
   [ "$(status_of "$copied" .result)" = ok ]
   [ "$(status_of "$copied" '.layers_by_method.link')" = 0 ]
