@@ -72,7 +72,7 @@ public:
     for (const sys::DirEntry& entry : entries) {
       const std::string path = dir_path.empty() ? entry.name : dir_path + "/" + entry.name;
       if (!expected_.has(path)) {
-        if (exempt_.beside.contains(path)) {
+        if (exempt_.beside.contains(path) && may_be_mark({dir, entry.name})) {
           continue;
         }
         return std::optional(path);
@@ -153,6 +153,15 @@ private:
 };
 
 } // namespace
+
+bool may_be_mark(sys::At at) {
+  const auto found = sys::stat_at(at);
+  if (!found) {
+    return false;
+  }
+  const bool is_aufs = at.name.starts_with(archive::kWhiteoutPrefix);
+  return S_ISREG(found->st_mode) ? is_aufs : !S_ISDIR(found->st_mode) && !S_ISLNK(found->st_mode);
+}
 
 bool is_flaw(const Error& error) {
   switch (error.code()) {

@@ -3,6 +3,7 @@
 #include <base/fd.hpp>
 #include <base/result.hpp>
 #include <cache/expected_tree.hpp>
+#include <sys/file.hpp>
 
 #include <optional>
 #include <set>
@@ -30,6 +31,10 @@ struct Exempt {
 // question could not be answered.
 Result<std::optional<TreeFlaw>> check_tree(const Fd& tree, const ExpectedTree& expected,
                                            const Exempt& exempt);
+
+// Whether what has the name of a mark or a node can be one. A file, a directory or a symlink in its
+// place would be seen in the layer.
+bool may_be_mark(sys::At at);
 
 // Whether an error says that something is not as it should be, rather than that
 // it could not be looked at.

@@ -2,6 +2,7 @@
 
 #include <archive/member_path.hpp>
 #include <base/utf8.hpp>
+#include <cache/tree_check.hpp>
 #include <store/layout.hpp>
 #include <sys/dir.hpp>
 #include <sys/file.hpp>
@@ -35,7 +36,7 @@ Result<void> MarkCheck::only_in(const Fd& dir, const std::string& path,
     if (dirs.contains(inside)) {
       const Fd below = TRY(sys::open_dir_at({dir, entry.name}));
       TRY(only_in(below, inside, names, dirs));
-    } else if (!names.contains(inside)) {
+    } else if (!names.contains(inside) || !cache::may_be_mark({dir, entry.name})) {
       return input_error("\"{}\" is in no layer", printable(inside));
     }
   }

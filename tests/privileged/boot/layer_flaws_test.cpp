@@ -229,6 +229,11 @@ TEST_F(LayerFlawsTest, AreInContentThatAJobChangedIfAllIsVerified) {
   EXPECT_TRUE(changes([](const auto&) {}).empty());
   EXPECT_EQ(changes([&](const auto& dir) { put(dir / "diff/a/new", "bad"); }).size(), 1U);
   EXPECT_EQ(changes([&](const auto& dir) { put(dir / "diff/a/more", "bad"); }).size(), 1U);
+  EXPECT_EQ(changes([&](const auto& dir) {
+              ::unlink((dir / "diff/a/gone").c_str());
+              put(dir / "diff/a/gone", "in the place of a mark");
+            }).size(),
+            1U);
   EXPECT_EQ(changes([](const auto& dir) { ::chmod((dir / "diff/a/new").c_str(), 04755); }).size(),
             1U);
   EXPECT_EQ(changes([](const auto& dir) {
@@ -301,6 +306,12 @@ TEST_F(SnapshotFlawsTest, AreInNamesThatAJobAddedIfAllIsVerified) {
   put(files_of(*top().marks_id) / "a/more", "bad");
   EXPECT_EQ(proved_flaws(), std::vector<std::string>{"\"a/more\" is in no layer"});
   ASSERT_EQ(::unlink((files_of(*top().marks_id) / "a/more").c_str()), 0);
+  ASSERT_EQ(::unlink((files_of(*top().marks_id) / "a/gone").c_str()), 0);
+  put(files_of(*top().marks_id) / "a/gone", "in the place of a mark");
+  EXPECT_EQ(proved_flaws(), std::vector<std::string>{"\"a/gone\" is in no layer"});
+  seeder_.flaws = {{chain_of({*base_, *top_}), "it was changed"}};
+  seed(config::Strategy::link);
+  seeder_.flaws.clear();
   materialise_all();
   put(files_of(*top().marks_id) / "a/more", "bad");
   EXPECT_EQ(proved_flaws().size(), 1U);
