@@ -3,6 +3,7 @@
 #include <archive/sha256.hpp>
 #include <base/json.hpp>
 #include <base/log.hpp>
+#include <cache/media_types.hpp>
 #include <cache/reference.hpp>
 #include <store/layout.hpp>
 #include <store/tree.hpp>
@@ -24,9 +25,6 @@ namespace dind::containerd {
 namespace {
 
 constexpr mode_t kBlobMode = 0444;
-// Of documents that do not say their own (OCI image spec, manifest.md, image-index.md).
-constexpr const char* kPlainManifestType = "application/vnd.oci.image.manifest.v1+json";
-constexpr const char* kPlainIndexType = "application/vnd.oci.image.index.v1+json";
 
 // What is there already need not be written, and a full volume keeps it.
 Result<void> put_blob(const Fd& blobs, const Digest& digest, const std::string& content) {
@@ -317,7 +315,8 @@ Result<Image> ImageRecords::target_at(const Digest& digest) const {
   const std::string text = TRY(sys::read_file_at({blobs_, digest.hex()}, kManifestLimit));
   const json::value document = TRY(json::parse(text));
   const auto fields = TRY(json::Fields::of(document));
-  const char* const plain = fields.has("manifests") ? kPlainIndexType : kPlainManifestType;
+  const char* const plain =
+      fields.has("manifests") ? cache::kOciIndexType : cache::kOciManifestType;
   return Image{digest.text(), TRY(fields.text_or("mediaType", plain)), text.size()};
 }
 

@@ -1,5 +1,7 @@
 #include <images/oci_descriptor.hpp>
 
+#include <cache/media_types.hpp>
+
 #include <algorithm>
 #include <array>
 
@@ -9,11 +11,11 @@ namespace {
 constexpr std::size_t kMaxDescriptors = 10'000;
 
 constexpr std::array<std::string_view, 2> kIndexTypes = {
-    kOciIndexType,
+    cache::kOciIndexType,
     "application/vnd.docker.distribution.manifest.list.v2+json",
 };
 constexpr std::array<std::string_view, 2> kManifestTypes = {
-    kOciManifestType,
+    cache::kOciManifestType,
     "application/vnd.docker.distribution.manifest.v2+json",
 };
 constexpr std::array<std::string_view, 9> kLayerTypes = {

@@ -11,9 +11,6 @@
 
 namespace dind::images {
 
-inline constexpr const char* kOciIndexType = "application/vnd.oci.image.index.v1+json";
-inline constexpr const char* kOciManifestType = "application/vnd.oci.image.manifest.v1+json";
-
 // An OCI content descriptor (OCI image spec, descriptor.md), with the
 // annotations that name images.
 struct Descriptor {

@@ -1,5 +1,6 @@
 #include <images/oci_layout.hpp>
 
+#include <cache/media_types.hpp>
 #include <cache/reference.hpp>
 #include <images/image_config.hpp>
 #include <images/oci_descriptor.hpp>
@@ -226,7 +227,7 @@ private:
       type = own ? std::move(own).value() : type;
     }
     if (type.empty()) {
-      type = is_index(at, document) ? kOciIndexType : kOciManifestType;
+      type = is_index(at, document) ? cache::kOciIndexType : cache::kOciManifestType;
     }
     return {at.digest, at.size, std::move(type)};
   }

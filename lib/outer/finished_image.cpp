@@ -2,6 +2,7 @@
 
 #include <archive/tar_writer.hpp>
 #include <base/json.hpp>
+#include <cache/media_types.hpp>
 #include <cache/reference.hpp>
 #include <sys/file.hpp>
 #include <sys/lock.hpp>
@@ -16,9 +17,7 @@
 namespace dind::outer {
 namespace {
 
-constexpr const char* kManifestType = "application/vnd.oci.image.manifest.v1+json";
 constexpr const char* kConfigType = "application/vnd.oci.image.config.v1+json";
-constexpr const char* kIndexType = "application/vnd.oci.image.index.v1+json";
 constexpr const char* kRefName = "org.opencontainers.image.ref.name";
 constexpr const char* kImageName = "io.containerd.image.name";
 constexpr std::string_view kLayoutText = R"({"imageLayoutVersion":"1.0.0"})";
@@ -44,7 +43,7 @@ json::object platform_of(const FinishedImage& image) {
 std::vector<json::object> index_entries(const FinishedImage& image) {
   std::vector<json::object> entries;
   const auto add = [&](const std::string& ref_name, const std::string& full) {
-    json::object entry = descriptor(kManifestType, image.manifest);
+    json::object entry = descriptor(cache::kOciManifestType, image.manifest);
     entry["platform"] = platform_of(image);
     if (!ref_name.empty()) {
       json::object annotations{{kRefName, ref_name}};
@@ -136,7 +135,7 @@ Result<std::string> read_index(const Fd& layout) {
 Result<json::object> parse_index(std::string_view text) {
   if (text.empty()) {
     return json::object{
-        {"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", json::array()}};
+        {"schemaVersion", 2}, {"mediaType", cache::kOciIndexType}, {"manifests", json::array()}};
   }
   json::value document = TRY(json::parse(text).within(images::kOciIndex));
   if (!document.is_object() || !document.get_object()["manifests"].is_array()) {
@@ -166,7 +165,7 @@ print_image_manifest(const StoredBlob& config, const std::vector<OuterLayer>& la
     list.push_back(std::move(item));
   }
   json::object manifest{{"schemaVersion", 2},
-                        {"mediaType", kManifestType},
+                        {"mediaType", cache::kOciManifestType},
                         {"config", descriptor(kConfigType, config)},
                         {"layers", std::move(list)}};
   if (!annotations.empty()) {
