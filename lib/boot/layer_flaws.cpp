@@ -76,12 +76,14 @@ Result<store::LayerTruth> truth_of(const Caches& caches, const store::PresentLay
 
 Result<std::optional<Reason>> flaw_of(const DataRoot& root, const std::string& driver,
                                       const Caches& caches, const store::DriverState& state,
-                                      const Digest& chain_id, Deadline deadline) {
+                                      const Digest& chain_id, store::Doubt doubt,
+                                      Deadline deadline) {
   const store::LayerTruth truth = TRY(truth_of(caches, state.layers.at(chain_id)));
   return store::find_flaw({.data_root = root.dir,
                            .driver = driver,
                            .state = state,
                            .users = root.users,
+                           .doubt = doubt,
                            .deadline = deadline},
                           chain_id, truth);
 }
@@ -97,7 +99,7 @@ bool check_after_reboot(const DataRoot& root, const std::string& driver, const C
       continue;
     }
     ++checked;
-    auto flaw = flaw_of(root, driver, caches, state, chain_id, deadline);
+    auto flaw = flaw_of(root, driver, caches, state, chain_id, store::Doubt::power_cut, deadline);
     if (!flaw) {
       unanswered = std::move(flaw).error().within(layer.diff_id.short_hex()).describe();
     } else if (*flaw) {
@@ -221,7 +223,8 @@ cache::Beside beside_files(const std::string& driver, const DataRoot& root) {
 Result<std::optional<Reason>> changed(const DataRoot& root, const std::string& driver,
                                       const Caches& caches, const store::DriverState& state,
                                       const Digest& chain_id) {
-  auto flaw = TRY(flaw_of(root, driver, caches, state, chain_id, Deadline::max()));
+  auto flaw =
+      TRY(flaw_of(root, driver, caches, state, chain_id, store::Doubt::job, Deadline::max()));
   const store::PresentLayer& layer = state.layers.at(chain_id);
   if (flaw || !layer.borrowed_from.empty()) {
     return flaw;

@@ -130,6 +130,7 @@ public:
   Check(const LayerPlace& place, const Digest& chain_id, const LayerTruth& truth)
       : root_(place.data_root), driver_(place.driver), chain_id_(chain_id), state_(place.state),
         layer_(place.state.layers.at(chain_id)), truth_(truth), deadline_(place.deadline),
+        doubt_(place.doubt),
         has_marks_(driver_ == kOverlay2 || driver_ == kFuseOverlayfs || driver_ == kOverlayfs),
         marks_(driver_, place.users) {}
 
@@ -168,8 +169,12 @@ private:
     return sys::open_beneath(root_, layers_dir(driver_) + "/" + id, O_RDONLY | O_DIRECTORY);
   }
   Result<void> borrowed_snapshots(const cache::Skeleton& skeleton) const {
-    if (!skeleton.implied.empty()) { // what such directories look like depends on the layers below
-      return input_error("it has directories of its own in the volume");
+    if (layer_.tree_id) { // what such directories look like depends on the layers below
+      if (doubt_ == Doubt::power_cut) {
+        return input_error("it has directories of its own in the volume");
+      }
+      const Fd top = TRY(open_snapshot(root_, layer_.cache_id));
+      TRY(only_implied(top));
     }
     if (skeleton.marks() == 0) {
       return {};
@@ -190,9 +195,7 @@ private:
     std::vector<Fd> places;
     places.push_back(TRY(open_snapshot(root_, layer_.cache_id)));
     if (auto tree = TRY(open_tree(root_, layer_))) {
-      if (truth_.tar_split) {
-        TRY(only_implied(places.back()));
-      }
+      TRY(only_implied(places.back()));
       places.push_back(std::move(*tree));
     }
     if (layer_.marks_id) {
@@ -205,11 +208,11 @@ private:
     return blob(tar_bytes).within("its blob");
   }
 
-  // Beside a tree of its own.
+  // What the top snapshot has, where the tree has one of its own.
   Result<void> only_implied(const Fd& top) const {
     cache::Skeleton implied;
     implied.opaque = truth_.skeleton.implied;
-    return marks_.only(top, implied);
+    return truth_.tar_split ? marks_.only(top, implied) : Result<void>();
   }
 
   // Where it is a file: else it is made when it is read, or there is none.
@@ -448,6 +451,7 @@ private:
   const PresentLayer& layer_;
   const LayerTruth& truth_;
   const std::chrono::steady_clock::time_point deadline_;
+  const Doubt doubt_;
   bool has_marks_;
   MarkCheck marks_;
 };

@@ -19,12 +19,16 @@ struct LayerTruth {
   std::optional<Fd> tar_split = {}; // none: the data root's own is believed
 };
 
-// Where layers are checked.
+// What may have happened to a layer: a power cut takes what was not flushed, and a job writes.
+enum class Doubt { power_cut, job };
+
+// Where layers are checked, and why.
 struct LayerPlace {
   const Fd& data_root;
   const std::string& driver;
   const DriverState& state;
   Users users = {};
+  Doubt doubt = Doubt::power_cut;
   // When there has been time enough for all of them.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
