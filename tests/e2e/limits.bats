@@ -107,6 +107,7 @@ build_on_top() { # LAYERS
 }
 
 @test "the same by copies" {
+  [ -n "${DIND_TEST_FULL-}" ] || skip "with --full"
   boot -e DIND_SEED=copy
   [ "$(status_of "$dind" '.driver + "/" + .strategy')" = "$(overlay_of "$DIND_TEST_CELL")/copy" ]
   are_whole

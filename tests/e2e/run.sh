@@ -6,7 +6,7 @@
 #   run.sh --world [--cell CELL]...     only what needs no programs under test
 #
 # A cell is the major version of a base's engine (20, 26, 28) or `alpine`; with `-containerd` after it, its images are in
-# containerd's store. --full adds the slow tests, cell 26-containerd, and on 26 and 28-containerd what is not the matrix.
+# containerd's store. --full adds the slow tests, cells 26 and 26-containerd, and files on 20 and 28-containerd.
 #   DIND_BINARIES     directory of the programs under test (build/release/bin)
 #   DIND_TEST_BASE    an image to run on in place of the stand-ins
 #   DIND_TEST_CACHE   where what can be reused is kept (/var/cache/dind-init-tests)
@@ -68,7 +68,8 @@ jobs_of_cell() { # CELL
     # The Alpine layout changes how programs are found and started, not what an engine makes of layers.
     alpine) here=(boot.bats) ;;
     *-containerd) if [ -n "$everything" ]; then here=("${in_containerd[@]}"); else here=(matrix.bats); fi ;;
-    26) if [ -n "$everything" ]; then here=("${each[@]}"); else here=(matrix.bats); fi; here+=("${containerd[@]}") ;;
+    20) if [ -n "$everything" ]; then here=("${each[@]}"); else here=(matrix.bats use.bats content.bats load.bats); fi ;;
+    26) here=("${each[@]}" "${containerd[@]}") ;;
     28) here=("${each[@]}" "${containerd[@]}" "${newest[@]}" "${examples[@]}") ;;
     custom) here=("${each[@]}" "${containerd[@]}" "${newest[@]}") ;;
     *) here=("${each[@]}") ;;
@@ -147,8 +148,8 @@ start_engine
 remove_leftovers
 
 if [ ${#cells[@]} -eq 0 ]; then
-  cells=(20 28 28-containerd alpine 26)
-  if [ -n "$full" ]; then cells+=(26-containerd); fi
+  cells=(20 28 28-containerd alpine)
+  if [ -n "$full" ]; then cells+=(26 26-containerd); fi
   if [ -n "${DIND_TEST_BASE-}" ]; then cells=(custom); fi
 fi
 if [ -n "$full" ]; then export DIND_TEST_FULL=1; fi
