@@ -136,6 +136,11 @@ std::string describe(const report::Status& status) {
   put_line(out, "engine", or_unknown(status.engine));
   put_line(out, "driver", or_unknown(status.driver));
   put_line(out, "api", status.api.empty() ? "no unix socket" : status.api);
+  if (status.registry) {
+    put_line(out, "registry",
+             fmt::format("asked {} times for images of the caches, {} times for others",
+                         status.registry->hits, status.registry->misses));
+  }
   if (status.warnings.empty()) {
     put_line(out, "warnings", "none");
   }

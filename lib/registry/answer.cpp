@@ -87,6 +87,7 @@ Answer answer_manifest(const Catalogue& catalogue, const Target& target) {
     found = with_bytes(200, type, {*digest, content, {0, content.size}});
   }
   describe(found, *digest);
+  found.found = name_of(target.reference);
   return found;
 }
 

@@ -33,7 +33,8 @@ struct Answer {
   std::uint64_t length = 0;  // of the body, also where none is sent (HEAD)
   std::string text;          // the body, if it is not
   std::optional<Slice> body; // this one
-  std::string missed;        // the image that was asked for and is not there; "" = none
+  std::string found;         // the image that was asked for and is there; "" = none was
+  std::string missed;        // the same of one that is not there
 };
 
 // Decides. The pull half of the OCI distribution specification; what would write is refused.

@@ -59,6 +59,7 @@ constexpr auto kRequestWait = std::chrono::seconds(30);
 constexpr auto kWriteWait = std::chrono::seconds(60);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 constexpr auto kStall = std::chrono::milliseconds(100);
+constexpr auto kTallyPause = std::chrono::seconds(1);
 
 constexpr Refusal kNoRequest = {400, "UNSUPPORTED", "not an HTTP request that is understood"};
 constexpr Refusal kTooLong = {431, "UNSUPPORTED", "the header is too long"};
@@ -107,16 +108,17 @@ private:
 // One thread's connections, and who of them may read from caches.
 class Loop {
 public:
-  Loop(const std::vector<Fd>& listeners, Shelf& shelf, Missed& missed);
+  Loop(const std::vector<Fd>& listeners, Shelf& shelf, Missed& missed, const Tally& tally);
 
   void run() { context_.run(); }
 
   Shelf& shelf() { return shelf_; }
-  Missed& missed() { return missed_; }
   // Whether a client may keep its connection without keeping another out.
   bool has_room() const { return connections_ < kMostConnections / 2; }
   bool is_waited_for() const { return !waiting_.empty(); }
 
+  // What became of a request for an image.
+  void note(const Answer& answer);
   void connected() { ++connections_; }
   void disconnected();
   void want_turn(std::shared_ptr<Connection> connection);
@@ -133,13 +135,17 @@ private:
   void accepted(Listener& listener, error_code failure, Stream::socket_type socket);
   void give_turns();
   void watch_for_stalls();
+  void tell_soon();
 
   Shelf& shelf_;
   Missed& missed_;
+  const Tally& tally_;
+  Counts counts_; // not sent yet
   std::size_t connections_ = 0;
   asio::io_context context_{1};
   asio::steady_timer stalls_{context_};
   bool is_watching_ = false;
+  asio::steady_timer telling_{context_};
   std::list<Listener> listeners_;
   std::deque<std::shared_ptr<Connection>> waiting_;
   std::vector<Connection*> reading_; // whose turn it is
@@ -204,9 +210,7 @@ Answer Connection::answer_to(const http::request<http::empty_body>& request) {
   Answer made = answer(loop_.shelf().catalogue(), wanted);
   log::debug("registry: {} {}: {}", std::string_view(request.method_string()), wanted.target,
              made.status);
-  if (!made.missed.empty()) {
-    loop_.missed().add(made.missed);
-  }
+  loop_.note(made);
   return made;
 }
 
@@ -288,8 +292,8 @@ void Connection::cut(const Error& why) {
   stream_.close();
 }
 
-Loop::Loop(const std::vector<Fd>& listeners, Shelf& shelf, Missed& missed)
-    : shelf_(shelf), missed_(missed) {
+Loop::Loop(const std::vector<Fd>& listeners, Shelf& shelf, Missed& missed, const Tally& tally)
+    : shelf_(shelf), missed_(missed), tally_(tally) {
   for (const Fd& fd : listeners) {
     sockaddr_storage bound{};
     socklen_t size = sizeof bound;
@@ -324,6 +328,35 @@ void Loop::accepted(Listener& listener, error_code failure, Stream::socket_type 
   socket.set_option(tcp::no_delay(true), ignored);
   std::make_shared<Connection>(*this, Stream(std::move(socket)))->begin();
   accept(listener);
+}
+
+void Loop::note(const Answer& answer) {
+  if (answer.found.empty() && answer.missed.empty()) {
+    return;
+  }
+  const bool is_first = counts_ == Counts();
+  if (answer.missed.empty()) {
+    log::debug("registry: hit: {}", answer.found);
+    ++counts_.hits;
+  } else {
+    log::debug("registry: miss: {}", answer.missed);
+    ++counts_.misses;
+    missed_.add(answer.missed);
+  }
+  if (is_first) {
+    tell_soon();
+  }
+}
+
+// Not at once: the other process would wake up for each request.
+void Loop::tell_soon() {
+  telling_.expires_after(kTallyPause);
+  telling_.async_wait([this](error_code) {
+    if (!tally_.send(counts_)) {
+      return tell_soon();
+    }
+    counts_ = {};
+  });
 }
 
 void Loop::disconnected() {
@@ -377,9 +410,9 @@ void Loop::watch_for_stalls() {
   });
 }
 
-void run_loop(const std::vector<Fd>& listeners, Shelf& shelf, Missed& missed) {
+void run_loop(const std::vector<Fd>& listeners, Shelf& shelf, Missed& missed, const Tally& tally) {
   try {
-    Loop(listeners, shelf, missed).run();
+    Loop(listeners, shelf, missed, tally).run();
   } catch (const boost::system::system_error& failure) {
     // Asio reports only by exception that it got no epoll descriptor.
     log::warn("registry: {}", failure.what());
@@ -388,8 +421,9 @@ void run_loop(const std::vector<Fd>& listeners, Shelf& shelf, Missed& missed) {
 
 } // namespace
 
-Result<void> serve(const std::vector<Fd>& listeners, Shelf& shelf, Missed& missed) {
-  sys::run_on_workers(kLoops, [&] { run_loop(listeners, shelf, missed); });
+Result<void> serve(const std::vector<Fd>& listeners, Shelf& shelf, Missed& missed,
+                   const Tally& tally) {
+  sys::run_on_workers(kLoops, [&] { run_loop(listeners, shelf, missed, tally); });
   return input_error("no thread can wait for clients");
 }
 

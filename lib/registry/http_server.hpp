@@ -4,6 +4,7 @@
 #include <base/result.hpp>
 #include <registry/missed.hpp>
 #include <registry/shelf.hpp>
+#include <registry/tally.hpp>
 
 #include <vector>
 
@@ -18,6 +19,10 @@ namespace dind::registry {
 // 16 MiB or a second, or when the client takes nothing for a moment: so a slow client holds no
 // other up. One that takes less than 64 KiB a minute is cut, as is one whose content turns out to
 // be damaged, before its last bytes.
-Result<void> serve(const std::vector<Fd>& listeners, Shelf& shelf, Missed& missed);
+//
+// `tally` gets what each thread counted, a second after it began to count: nothing is sent while
+// nothing is asked for.
+Result<void> serve(const std::vector<Fd>& listeners, Shelf& shelf, Missed& missed,
+                   const Tally& tally);
 
 } // namespace dind::registry

@@ -70,6 +70,13 @@ std::string print_metrics(const Status& status) {
   text.sample(status.bytes_written);
   text.family("dind_warnings", "gauge", "Warnings that dindctl status shows.");
   text.sample(status.warnings.size());
+  if (status.registry) {
+    text.family("dind_registry_hits_total", "counter", "Requests for manifests that a cache has.");
+    text.sample(status.registry->hits);
+    text.family("dind_registry_misses_total", "counter",
+                "Requests for manifests that no cache has.");
+    text.sample(status.registry->misses);
+  }
   return std::move(text).take();
 }
 

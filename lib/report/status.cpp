@@ -98,6 +98,19 @@ Result<void> read_phases(const json::Fields& fields, Status& status) {
   return {};
 }
 
+json::value print_registry(const std::optional<RegistryUse>& use) {
+  return use ? json::value({{"hits", use->hits}, {"misses", use->misses}}) : json::value();
+}
+
+Result<std::optional<RegistryUse>> read_registry(const json::Fields& fields) {
+  const json::object* members = TRY(fields.child_or_none("registry"));
+  if (!members) {
+    return std::optional<RegistryUse>();
+  }
+  const json::Fields use(*members);
+  return std::optional(RegistryUse{TRY(use.number("hits")), TRY(use.number("misses"))});
+}
+
 Result<void> read_state(const json::Fields& fields, const json::object& members, Status& status) {
   const std::string state = TRY(fields.text("state"));
   const auto known = parse_name<State>(kStateNames, state);
@@ -157,6 +170,7 @@ std::string print_status(const Status& status) {
                                  {"bytes_written", status.bytes_written},
                                  {"files_written", status.files_written},
                                  {"warnings", texts(status.warnings)},
+                                 {"registry", print_registry(status.registry)},
                                  {"api", printable(status.api)},
                                  {"phases", phases_of(status)}};
   return json::print(document, json::Style::pretty);
@@ -189,6 +203,7 @@ Result<Status> parse_status(std::string_view text) {
   status.bytes_written = TRY(fields.number_or("bytes_written", 0));
   status.files_written = TRY(fields.number_or("files_written", 0));
   status.warnings = TRY(fields.texts_or_none("warnings"));
+  status.registry = TRY(read_registry(fields));
   status.api = TRY(fields.text_or("api", ""));
   TRY(read_phases(fields, status));
   return status;

@@ -33,6 +33,12 @@ struct Phase {
   double duration_ms = 0;
 };
 
+// How often the registry of DIND_REGISTRY was asked for a manifest.
+struct RegistryUse {
+  std::uint64_t hits = 0;   // that a cache has
+  std::uint64_t misses = 0; // that none has
+};
+
 // status.json: what this boot has done so far. This project's own format;
 // unknown members are ignored by readers.
 struct Status {
@@ -60,7 +66,8 @@ struct Status {
   std::uint64_t bytes_written = 0; // by seeding; where an engine loaded, what is free less
   std::uint64_t files_written = 0; // made, likewise
   std::vector<std::string> warnings;
-  std::string api; // path of the engine's unix socket; empty if there is none
+  std::optional<RegistryUse> registry; // none: it does not run
+  std::string api;                     // path of the engine's unix socket; empty if there is none
   std::vector<Phase> phases;
 };
 

@@ -52,9 +52,9 @@ Result<Fd> listen_at(const std::string& interface, std::uint16_t port) {
 } // namespace
 
 RegistryServer::RegistryServer(init::Supervisor& supervisor, boost::filesystem::path runtime_dir,
-                               RegistryPlan plan, Warn warn)
+                               RegistryPlan plan, Warn warn, Used used)
     : supervisor_(supervisor), runtime_dir_(std::move(runtime_dir)), plan_(std::move(plan)),
-      warn_(std::move(warn)), awaits_bridge_(!plan_.bridge.empty()) {}
+      warn_(std::move(warn)), used_(std::move(used)), awaits_bridge_(!plan_.bridge.empty()) {}
 
 void RegistryServer::begin() {
   if (!plan_.listeners.empty() && !awaits_bridge_) {
@@ -77,6 +77,18 @@ void RegistryServer::bridge_is_up() {
   start();
 }
 
+Result<void> RegistryServer::begin_to_count() {
+  tally_ = TRY(registry::Tally::open());
+  supervisor_.watch(tally_->readable(), [this]() {
+    const registry::Counts more = tally_->receive();
+    counts_.hits += more.hits;
+    counts_.misses += more.misses;
+    used_(counts_);
+  });
+  used_(counts_);
+  return {};
+}
+
 // The list is of this run.
 void RegistryServer::start() {
   const bool is_first = !has_died_;
@@ -86,6 +98,9 @@ void RegistryServer::start() {
       kMissedMode);
   if (!missed) {
     return warn_("there is no registry: " + missed.error().describe());
+  }
+  if (auto counting = tally_ ? Result<void>() : begin_to_count(); !counting) {
+    return warn_("there is no registry: " + counting.error().describe());
   }
   std::vector<Fd> listeners = copies_of(plan_.listeners); // a task lets go those of PID 1
   back_off_.started();
@@ -108,7 +123,7 @@ Result<void> RegistryServer::serve(const std::vector<Fd>& listeners, Fd missed) 
   ::malloc_trim(0); // a cache.json takes ten times what is kept of it
   registry::Missed list(std::move(missed));
   TRY(sys::confine_to_reading());
-  return registry::serve(listeners, shelf, list);
+  return registry::serve(listeners, shelf, list, *tally_);
 }
 
 void RegistryServer::died(const std::string& reason) {

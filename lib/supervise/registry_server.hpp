@@ -3,6 +3,7 @@
 #include <base/fd.hpp>
 #include <base/result.hpp>
 #include <init/supervisor.hpp>
+#include <registry/tally.hpp>
 #include <supervise/back_off.hpp>
 
 #include <boost/filesystem/path.hpp>
@@ -11,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,10 +32,13 @@ struct RegistryPlan {
 class RegistryServer {
 public:
   using Warn = std::function<void(std::string)>;
+  using Used = std::function<void(const registry::Counts& so_far)>;
 
-  // `runtime_dir` gets the list of what is missed. `warn` is for the report.
+  // `runtime_dir` gets the list of what is missed. `warn` and `used` are for the report. `used` is
+  // called when the process first starts, and a second after images were asked for: while none are,
+  // nothing wakes up for it.
   RegistryServer(init::Supervisor& supervisor, boost::filesystem::path runtime_dir,
-                 RegistryPlan plan, Warn warn);
+                 RegistryPlan plan, Warn warn, Used used);
 
   // Before the service starts. With a bridge, clients wait until that is there.
   void begin();
@@ -45,6 +50,7 @@ public:
   void let_go() { plan_.listeners.clear(); }
 
 private:
+  Result<void> begin_to_count();
   void start();
   Result<void> serve(const std::vector<Fd>& listeners, Fd missed) const;
   void died(const std::string& reason);
@@ -53,6 +59,9 @@ private:
   const boost::filesystem::path runtime_dir_;
   RegistryPlan plan_;
   const Warn warn_;
+  const Used used_;
+  std::optional<registry::Tally> tally_; // of each process that serves; none before the first
+  registry::Counts counts_;
   pid_t server_ = 0; // 0: none runs
   bool awaits_bridge_;
   bool has_died_ = false;

@@ -106,8 +106,13 @@ private:
   BlobServer blob_server_{supervisor_, fs::path(state_.runtime_dir) / blobs::kMountName,
                           std::move(state_.blobs),
                           [this](std::string warning) { warn(std::move(warning)); }};
-  RegistryServer registry_{supervisor_, held_runtime_dir(state_), std::move(state_.registry),
-                           [this](std::string warning) { warn(std::move(warning)); }};
+  RegistryServer registry_{
+      supervisor_, held_runtime_dir(state_), std::move(state_.registry),
+      [this](std::string warning) { warn(std::move(warning)); },
+      [this](const registry::Counts& so_far) {
+        board_.status().registry = report::RegistryUse{so_far.hits, so_far.misses};
+        board_.publish();
+      }};
   IdleWait idleness_{supervisor_};
   ExitCondition exit_condition_{settings_.exit_with, supervisor_, board_};
   pid_t post_start_ = 0; // a task; 0: none runs

@@ -92,6 +92,7 @@ def status_of_this(state, result):
     boot_id = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return {"version": 1, "boot_id": boot_id, "pid": os.getpid(), "state": state, "result": result,
             "start_ticks": int(stat.rpartition(")")[2].split()[19]), "layers_by_method": {"link": 2},
+            "registry": {"hits": 3, "misses": 4} if state == "ready" else None,
             "phases": [{"name": "seed", "start_ms": 1.5, "duration_ms": 2.5}]}
 
 

@@ -95,6 +95,7 @@ protected:
   const test::TempDir run_;
   const test::Pipe started_;
   test::Pipe warnings_; // a byte for each
+  test::Pipe used_;     // two for each: hits and misses so far
 
 private:
   int supervise(const init::SignalSource& signals, RegistryPlan plan) {
@@ -116,8 +117,12 @@ private:
     service.task = [&] { let_go(); };
     init::Supervisor supervisor(signals, {}, service);
     ready = [&] { supervisor.ready(); };
-    RegistryServer server(supervisor, run_.path(), std::move(plan),
-                          [this](const std::string&) { warnings_.send(); });
+    RegistryServer server(
+        supervisor, run_.path(), std::move(plan), [this](const std::string&) { warnings_.send(); },
+        [this](const registry::Counts& so_far) {
+          used_.send(static_cast<int>(so_far.hits));
+          used_.send(static_cast<int>(so_far.misses));
+        });
     let_go = [&] { server.let_go(); };
     server.begin();
     const int code = supervisor.run();
@@ -153,6 +158,23 @@ TEST_F(SupervisedRegistryTest, IsStartedAgainAfterAKill) {
   EXPECT_NE(get("/v2/alpine/manifests/3.20").find("200 OK"), std::string::npos);
   EXPECT_EQ(warnings_.receive(), 0);
   EXPECT_EQ(run_.read(registry::kMissedName), "alpine:3.21\n");
+  EXPECT_EQ(stop(), 0);
+}
+
+// The counts are the supervising process' own: they go on where the server was killed.
+TEST_F(SupervisedRegistryTest, IsCounted) {
+  start();
+  EXPECT_EQ(used_.receive(), 0);
+  EXPECT_EQ(used_.receive(), 0);
+  std::ignore = get("/v2/alpine/manifests/3.20");
+  EXPECT_EQ(used_.receive(), 1);
+  EXPECT_EQ(used_.receive(), 0);
+  const pid_t serving = await_server_but(0);
+  ASSERT_NE(serving, 0);
+  ::kill(serving, SIGKILL);
+  std::ignore = get("/v2/alpine/manifests/3.21");
+  EXPECT_EQ(used_.receive(), 1);
+  EXPECT_EQ(used_.receive(), 1);
   EXPECT_EQ(stop(), 0);
 }
 

@@ -52,6 +52,9 @@ TEST_F(AnswerTest, AManifestIsTheSameByTagAndByItsDigest) {
             std::string::npos);
   EXPECT_EQ(get("/v2/library/alpine/manifests/" + digest).text, by_tag.text);
   EXPECT_EQ(get("/v2/alpine/manifests/latest?ns=docker.io").text, by_tag.text);
+  EXPECT_EQ(by_tag.found, "alpine:3.20");
+  EXPECT_EQ(get("/v2/alpine/manifests/" + digest).found, "alpine@" + digest);
+  EXPECT_EQ(get(blob("base")).found, "") << "a client that has it asks for many of an image";
   EXPECT_NE(by_tag.text.find(digest_of("one").text()), std::string::npos);
   EXPECT_NE(by_tag.text.find(digest_of("base").text()), std::string::npos);
 }
@@ -96,6 +99,7 @@ TEST_F(AnswerTest, WhatIsNotThereIs404WithTheSpecificationsCode) {
   EXPECT_EQ(tag.status, 404);
   EXPECT_EQ(code_of(tag), "MANIFEST_UNKNOWN");
   EXPECT_EQ(tag.missed, "alpine:3.21");
+  EXPECT_EQ(tag.found, "");
   EXPECT_EQ(get("/v2/c/manifests/1?ns=ghcr.io").missed, "ghcr.io/c:1");
   const std::string digest = digest_of("x").text();
   EXPECT_EQ(get("/v2/alpine/manifests/" + digest).missed, "alpine@" + digest);

@@ -2,33 +2,25 @@
 
 #include <archive/sha256.hpp>
 #include <base/json.hpp>
-#include <support/cache_builder.hpp>
-#include <support/child.hpp>
-#include <support/expect.hpp>
+#include <support/served_cache.hpp>
 #include <support/tar_builder.hpp>
-#include <sys/listen.hpp>
 
 #include <boost/filesystem/operations.hpp>
 
 #include <gtest/gtest.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <fstream>
 #include <thread>
 #include <vector>
 
 namespace dind::registry {
 namespace {
 
-using test::ok;
+using test::Reply;
 using test::TarBuilder;
 
 // In KiB. A sanitizer keeps what was freed.
@@ -37,13 +29,6 @@ constexpr std::size_t kMostMemory = 256U << 10U;
 #else
 constexpr std::size_t kMostMemory = 32U << 10U;
 #endif
-
-struct Reply {
-  int status = 0;
-  std::string head;
-  std::string body;
-  bool is_whole = false; // as long as it says
-};
 
 std::string noise(std::size_t size) {
   std::string bytes(size, '\0');
@@ -55,8 +40,7 @@ std::string noise(std::size_t size) {
   return bytes;
 }
 
-// A cache, served on loopback by a child of this process.
-class HttpServerTest : public testing::Test {
+class HttpServerTest : public test::ServedCacheTest {
 protected:
   HttpServerTest() {
     TarBuilder tar;
@@ -66,109 +50,13 @@ protected:
     image_ = cache_.add_image("alpine:3.20", {*diff_id_});
     cache_.finish();
   }
-  ~HttpServerTest() override {
-    if (server_ > 0) {
-      ::kill(server_, SIGKILL);
-      test::exit_code_of(server_);
-    }
-  }
-
-  void serve() {
-    const Fd listener = sys::bind_tcp("127.0.0.1", 0).value();
-    ASSERT_TRUE(ok(sys::start_listening(listener)));
-    sockaddr_in bound{};
-    socklen_t size = sizeof bound;
-    ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&bound), &size), 0);
-    port_ = ntohs(bound.sin_port);
-    server_ = test::fork_into([&] {
-      Shelf shelf;
-      const auto cache = cache::Cache::open(cache_.dir().path());
-      if (!cache || !shelf.add(*cache)) {
-        return 1;
-      }
-      Missed missed(
-          sys::open_path(missed_.path() / "missed", O_RDWR | O_APPEND | O_CREAT, 0600).value());
-      std::vector<Fd> listeners;
-      listeners.emplace_back(::dup(listener.get()));
-      return registry::serve(listeners, shelf, missed) ? 0 : 2;
-    });
-    at_first_ = of_server("VmRSS:");
-  }
-
-  Fd connect() const {
-    Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port_);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    return fd;
-  }
-  // Of the client: what the kernel takes for it while it reads nothing.
-  static void set_buffer(const Fd& fd, int bytes) {
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-  }
-  static void send(const Fd& fd, const std::string& bytes) {
-    std::ignore = ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  }
-  static Reply parse(const std::string& all) {
-    Reply reply;
-    const std::size_t end = all.find("\r\n\r\n");
-    if (end == std::string::npos || all.size() < 12) {
-      return reply;
-    }
-    reply.status = std::stoi(all.substr(9, 3));
-    reply.head = all.substr(0, end);
-    reply.body = all.substr(end + 4);
-    const std::size_t length = reply.head.find("Content-Length: ");
-    reply.is_whole = std::stoull(reply.head.substr(length + 16)) == reply.body.size();
-    return reply;
-  }
-  static std::string receive_all(const Fd& fd) {
-    std::string all;
-    std::string piece(1U << 16U, '\0');
-    ssize_t got = 0;
-    while ((got = ::recv(fd.get(), piece.data(), piece.size(), 0)) > 0) {
-      all.append(piece, 0, static_cast<std::size_t>(got));
-    }
-    return all;
-  }
-  // All that the server says to these bytes, until it hangs up.
-  Reply exchange(const std::string& bytes) const {
-    const Fd fd = connect();
-    send(fd, bytes);
-    ::shutdown(fd.get(), SHUT_WR);
-    return parse(receive_all(fd));
-  }
-  Reply get(const std::string& target, const std::string& more = "") const {
-    return exchange("GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + more +
-                    "\r\n");
-  }
   std::string blob() const { return "/v2/library/alpine/blobs/" + diff_id_->text(); }
 
-  // What the server has come to take, in KiB, over what it got from this process by the fork.
-  std::size_t grown() const { return of_server("VmHWM:") - at_first_; }
-  std::size_t of_server(const std::string& key) const {
-    std::ifstream status("/proc/" + std::to_string(server_) + "/status");
-    for (std::string line; std::getline(status, line);) {
-      if (line.starts_with(key)) {
-        return std::stoul(line.substr(key.size()));
-      }
-    }
-    return 0;
-  }
-
-  test::CacheBuilder cache_;
-  const test::TempDir missed_;
   std::string tar_;
   std::optional<Digest> diff_id_;
   std::optional<Digest> image_;
-  pid_t server_ = 0;
-  std::uint16_t port_ = 0;
-  std::size_t at_first_ = 0;
 };
 
-// The pull part of the distribution specification's checks.
 TEST_F(HttpServerTest, AnImageIsPulled) {
   serve();
   EXPECT_EQ(get("/v2/").status, 200);
@@ -249,6 +137,25 @@ TEST_F(HttpServerTest, WhatIsMissedIsListed) {
   serve();
   EXPECT_EQ(get("/v2/library/busybox/manifests/1").status, 404);
   EXPECT_EQ(missed_.read("missed"), "busybox:1\n");
+}
+
+// All that come within a second are told at once.
+TEST_F(HttpServerTest, HitsAndMissesAreCounted) {
+  serve();
+  EXPECT_EQ(get("/v2/alpine/manifests/3.20").status, 200);
+  EXPECT_EQ(get("/v2/alpine/manifests/3.21").status, 404);
+  EXPECT_EQ(get("/v2/alpine/manifests/3.21").status, 404);
+  EXPECT_EQ(get("/v2/").status, 200);
+  EXPECT_EQ(get(blob()).status, 200);
+  const Counts expected = {.hits = 1, .misses = 2};
+  Counts heard;
+  while (heard.hits + heard.misses < 3) {
+    pollfd waiting{tally_.readable().get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&waiting, 1, 60'000), 1);
+    const Counts more = tally_.receive();
+    heard = {heard.hits + more.hits, heard.misses + more.misses};
+  }
+  EXPECT_EQ(heard, expected);
 }
 
 // A damaged layer's client sees that it has not got all.

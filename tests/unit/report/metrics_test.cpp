@@ -32,6 +32,15 @@ TEST(MetricsTest, TellOfReadinessRestartsPhasesAndBytes) {
   }
 }
 
+TEST(MetricsTest, TellOfTheRegistryWhereThereIsOne) {
+  Status status = some_status();
+  EXPECT_EQ(print_metrics(status).find("dind_registry"), std::string::npos);
+  status.registry = {.hits = 3, .misses = 4};
+  const std::string text = print_metrics(status);
+  EXPECT_NE(text.find("\ndind_registry_hits_total 3\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\ndind_registry_misses_total 4\n"), std::string::npos) << text;
+}
+
 TEST(MetricsTest, AreWhatPrometheusReads) {
   const auto sample = testing::MatchesRegex(R"([a-z_]+(\{[a-z]+="[a-z0-9.]+"\})? [0-9.e+-]+)");
   std::istringstream lines(print_metrics(some_status()));

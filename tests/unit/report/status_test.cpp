@@ -42,6 +42,7 @@ Status full_status() {
   status.bytes_written = 180224;
   status.files_written = 310;
   status.warnings = {"mind the gap"};
+  status.registry = {.hits = 3, .misses = 4};
   status.api = "/var/run/docker.sock";
   status.phases = {{"options", 0.12, 0.25}, {"seed", 3.0, 12.0}};
   return status;
@@ -85,6 +86,10 @@ TEST(StatusTest, IsPrintedWithTheDocumentedMembers) {
   "warnings": [
     "mind the gap"
   ],
+  "registry": {
+    "hits": 3,
+    "misses": 4
+  },
   "api": "/var/run/docker.sock",
   "phases": [
     {
@@ -115,6 +120,14 @@ TEST(StatusTest, HasNoResultBeforeSeedingIsOver) {
   const auto parsed = parse_status(text);
   ASSERT_TRUE(ok(parsed));
   EXPECT_FALSE(parsed->result);
+}
+
+TEST(StatusTest, HasNullWhereThereIsNoRegistry) {
+  const std::string text = print_status(Status());
+  EXPECT_NE(text.find("\"registry\": null"), std::string::npos);
+  const auto parsed = parse_status(text);
+  ASSERT_TRUE(ok(parsed));
+  EXPECT_FALSE(parsed->registry);
 }
 
 TEST(StatusTest, OfAnotherFormatIsRefused) {
