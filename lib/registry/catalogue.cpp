@@ -3,9 +3,27 @@
 #include <archive/sha256.hpp>
 #include <containerd/made_manifest.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace dind::registry {
+namespace {
+
+char lowered(char letter) {
+  return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+}
+
+} // namespace
+
+bool TagOrder::operator()(std::string_view one, std::string_view other) const {
+  const auto [at, beside] =
+      std::mismatch(one.begin(), one.end(), other.begin(), other.end(),
+                    [](char left, char right) { return lowered(left) == lowered(right); });
+  if (at == one.end() && beside == other.end()) {
+    return one < other;
+  }
+  return beside != other.end() && (at == one.end() || lowered(*at) < lowered(*beside));
+}
 
 void Catalogue::add(const cache::Manifest& manifest, const std::map<Digest, Digest>& originals) {
   add_contents(manifest);

@@ -33,6 +33,11 @@ struct Content {
   bool operator==(const Content&) const = default;
 };
 
+// Tags as the specification lists them: letters of either case as one, unless nothing else differs.
+struct TagOrder {
+  bool operator()(std::string_view one, std::string_view other) const;
+};
+
 // What a registry of these caches has: tags lead to manifests, and manifests to blobs. Knows
 // nothing of files and of HTTP, and is not changed any more once it is served.
 class Catalogue {
@@ -48,7 +53,7 @@ public:
   // The text of a manifest that is made, whose hash is its digest.
   std::string made_manifest(const Content& content) const;
 
-  using Tags = std::map<std::string, Digest>;
+  using Tags = std::map<std::string, Digest, TagOrder>;
   // Null if none of its tags is here. "docker.io/library/alpine".
   const Tags* tags_of(const std::string& repository) const;
   const std::map<std::string, Tags>& repositories() const { return repositories_; }
