@@ -15,6 +15,9 @@ import struct
 import subprocess
 import sys
 import tempfile
+import tomllib
+
+import yaml
 
 sys.dont_write_bytecode = True  # the sources stay as they are
 import readme_test
@@ -198,6 +201,47 @@ def check_terminal(typist, scratch):
         expect("\nFAKE" not in said, f"dindctl {call[0]} prints a line of another's: {said!r}")
 
 
+def check_registry_lines(typist, scratch):
+    """What each program needs to pull from here, read as that program reads it."""
+    caches = f"{scratch}/of-docker:{scratch}/of-github"
+    for directory, name in (("of-docker", "alpine:3.20"), ("of-github", "ghcr.io/a/b:1")):
+        readme_test.make_image(scratch / f"{directory}.layout", name)
+        typist.type("bake", "-o", f"{scratch}/{directory}", f"oci:{scratch}/{directory}.layout")
+
+    def lines(program, place):
+        ran = typist.type("registry", "--config", program, env={"DIND_REGISTRY": place, "DIND_CACHE_DIR": caches})
+        expect(ran.returncode == 0, f"registry --config {program}: {ran}")
+        return ran.stdout
+
+    host = "192.0.2.1:5001"
+    hosts = {"host": {f"http://{host}": {"capabilities": ["pull", "resolve"]}}}
+    mirrors = {"docker.io": {"mirrors": [host]}, "ghcr.io": {"mirrors": [host]}}
+    kind = lines("kind", host)
+    in_kind = "\n".join(line.removeprefix("#   ") for line in kind.splitlines() if line.startswith("#   "))
+    cluster = yaml.safe_load(kind)
+    for program, told, expected in (
+            ("buildkitd", tomllib.loads(lines("buildkitd", host)), {"registry": {**mirrors, host: {"http": True}}}),
+            ("containerd", tomllib.loads(lines("containerd", host)), hosts),
+            ("kind's hosts.toml", tomllib.loads(in_kind), hosts),
+            ("kind's patch", tomllib.loads(cluster["containerdConfigPatches"][0]),
+             {"plugins": {"io.containerd.grpc.v1.cri": {"registry": {"config_path": "/etc/containerd/certs.d"}}}}),
+            ("kind's nodes", cluster["nodes"],
+             [{"role": "control-plane", "extraMounts": [{"hostPath": "/etc/kind-certs.d",
+                                                         "containerPath": "/etc/containerd/certs.d"}]}]),
+            ("k3d", yaml.safe_load(lines("k3d", host)),
+             {"mirrors": {name: {"endpoint": [f"http://{host}"]} for name in mirrors}}),
+            # Of another registry than docker.io it asks by the name that it mirrors.
+            ("podman", tomllib.loads(lines("podman", host)),
+             {"registry": [{"location": "docker.io", "mirror": [{"location": host, "insecure": True}]},
+                           {"location": "ghcr.io", "mirror": [{"location": f"{host}/ghcr.io", "insecure": True}]}]})):
+        expect(told == expected, f"registry --config {program}: {told}, and not {expected}")
+    for place, reached in (("[2001:db8::1]:5001", "[2001:db8::1]:5001"), ("loopback", "127.0.0.1:5000"),
+                           ("loopback:80", "127.0.0.1:80")):
+        expect(f'"{reached}"' in lines("buildkitd", place), f"registry --config buildkitd: {place} is not {reached}")
+    off = typist.type("registry", "--config", "k3d", env={})
+    expect(off.returncode == 1 and not off.stdout and "DIND_REGISTRY is off" in off.stderr, f"without a registry: {off}")
+
+
 def check_completions(typist, scratch):
     """What each shell takes, as far as it is installed, and completes."""
     scripts = {}
@@ -255,6 +299,7 @@ def main():
         check_manual(typist, verbs)
         if os.geteuid() == 0:
             check_closed_input(typist, scratch)
+            check_registry_lines(typist, scratch)
         else:
             print(f"not root: the output of {', '.join(sorted(ROOT_ONLY))} is left out")
     print("\n".join(mistakes), file=sys.stderr)
