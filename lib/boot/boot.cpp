@@ -325,8 +325,8 @@ OrExit<int> boot_daemon(const Options& options, const init::SignalSource& signal
   board.begin("sockets");
   auto sockets = TRY(or_exit(
       kHostUnprepared, PublicSockets::claim(configuration.listeners, settings.engine.activate)));
-  auto registry =
-      TRY(or_exit(kHostUnprepared, claim_registry(settings.registry, configuration.file)));
+  auto registry = TRY(or_exit(kHostUnprepared, claim_registry(settings.registry, configuration.file,
+                                                              configuration.listeners)));
 
   board.begin("prepare");
   Site site = TRY(or_exit(kHostUnprepared, prepare(configuration, options, board)));
