@@ -5,8 +5,8 @@ the wrong place or of the wrong type is an error, as is a container that mounts 
     validate.py [DIRECTORY]
 
 The schemas below hold the fields that the examples use and no others: Kubernetes' (1.31: core/v1, apps/v1 and
-batch/v1), Kustomize's, Tekton's v1 Task, Compose's, GitLab's .gitlab-ci.yml, its runner's config.toml and GitHub's
-workflow. A new field is added here with a look at the place's own reference. Of the Jenkinsfile the pod is checked,
+batch/v1), Kustomize's, Tekton's v1 Task, Compose's, GitLab's .gitlab-ci.yml, its runner's config.toml, GitHub's
+workflow with the inputs of actions, kind's Cluster and containerd's hosts.toml. A new field is added here with a look at the place's own reference. Of the Jenkinsfile the pod is checked,
 whether it is named or in the text."""
 
 import pathlib
@@ -72,10 +72,16 @@ NIGHTLY = {"nightly-image": {
     "cache": {"!key": str, "!paths": [str]}, "before_script": [str], "!script": [str]}}
 RUNNER = {"!runners": [{"!executor": ("docker", "kubernetes"), "!docker": {
     "!privileged": bool, "volumes": [str], "pull_policy": [("always", "if-not-present", "never")]}}]}
+INPUTS = {"actions/checkout@v4": {},
+          "docker/setup-buildx-action@v3": {"driver-opts": str, "buildkitd-config": str, "buildkitd-config-inline": str}}
 WORKFLOW = {"!name": str, "!on": [str],
             "!jobs": map_of({"!runs-on": str, "container": str, "env": map_of(str),
                              "services": map_of({"!image": str, "env": map_of(str), "options": str}),
-                             "!steps": [{"run": str}]})}
+                             "!steps": [{"run": str, "uses": tuple(INPUTS), "with": map_of(str)}]})}
+KIND = {"!kind": ("Cluster",), "!apiVersion": ("kind.x-k8s.io/v1alpha4",), "containerdConfigPatches": [str],
+        "nodes": [{"!role": ("control-plane", "worker"),
+                   "extraMounts": [{"!hostPath": str, "!containerPath": str, "readOnly": bool}]}]}
+HOSTS = {"server": str, "!host": map_of({"!capabilities": [("pull", "resolve", "push")]})}
 PIPELINE = {"!pod": POD, "!defaultContainer": str}
 FILES = {
     "kubernetes-sidecar/pod.yaml": POD, "kubernetes-sidecar/pod-before-1.29.yaml": POD,
@@ -83,7 +89,8 @@ FILES = {
     "node-cache/daemonset.yaml": DAEMON_SET, "node-cache/kustomization.yaml": KUSTOMIZATION,
     "github-arc/values.yaml": ARC, "jenkins/pod.yaml": POD, "tekton/task.yaml": TASK, "compose/compose.yaml": COMPOSE,
     "gitlab-service/gitlab-ci.yml": GITLAB, "gitlab-service/config.toml": RUNNER, "github-service/workflow.yml": WORKFLOW,
-    "jenkins/Jenkinsfile": PIPELINE, "nightly/gitlab-ci.yml": NIGHTLY,
+    "jenkins/Jenkinsfile": PIPELINE, "nightly/gitlab-ci.yml": NIGHTLY, "gitlab-service/builds.yml": GITLAB,
+    "github-service/builds.yml": WORKFLOW, "kind/cluster.yaml": KIND, "kind/hosts.toml": HOSTS,
 }
 
 
@@ -172,6 +179,21 @@ def check_runner(runner):
             raise Mistake("a runner without /certs/client: the job has no certificates")
 
 
+def check_steps(workflow):
+    """A step runs a command, or uses an action with inputs that it has; what is TOML among them is TOML."""
+    for step in [step for job in workflow["jobs"].values() for step in job["steps"]]:
+        if ("run" in step) == ("uses" in step):
+            raise Mistake("a step has either run or uses")
+        inputs = step.get("with", {})
+        check(inputs, INPUTS.get(step.get("uses"), {}), f"with of {step.get('uses')}")
+        tomllib.loads(inputs.get("buildkitd-config-inline", ""))
+
+
+def check_cluster(cluster):
+    for patch in cluster.get("containerdConfigPatches", []):
+        tomllib.loads(patch)
+
+
 def load(path):
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".toml":
@@ -219,6 +241,10 @@ def main():
                 check_default_container(document)
             if FILES[name] is RUNNER:
                 check_runner(document)
+            if FILES[name] is WORKFLOW:
+                check_steps(document)
+            if FILES[name] is KIND:
+                check_cluster(document)
         except (Mistake, OSError, yaml.YAMLError, tomllib.TOMLDecodeError) as mistake:
             failed.append(str(mistake) if str(mistake).startswith(name) else f"{name}: {mistake}")
     for line in failed:

@@ -145,6 +145,9 @@ example gitlab-service/config.toml 's/privileged = true/privileged = false/' ': 
 example gitlab-service/config.toml 's/\[\[runners\]\]/[[runners/' ': Expected'
 example jenkins/Jenkinsfile "s/defaultContainer 'docker'/defaultContainer 'jnlp'/" ': defaultContainer jnlp is none of docker, dind'
 example jenkins/Jenkinsfile "s/yamlFile 'pod.yaml'/yaml 'kind: Pod'/" '.pod: apiVersion is missing'
+example github-service/builds.yml 's/driver-opts:/driver-options:/' ': with of docker/setup-buildx-action@v3: no field driver-options here'
+example github-service/builds.yml 's/mirrors = \[/mirrors = /' ': Expected newline'
+example kind/cluster.yaml 's/config_path = "/config_path = /' ': Invalid value'
 
 # A machine that has never had the packages: dpkg-query fails there, rather than answering.
 mkdir "$root/fresh"
