@@ -24,6 +24,8 @@ CONFIG is a text file. One setting a line; # begins a comment:
   tag       2026-11-26                             a tag of the result; may be repeated; default: latest
   image     alpine:3.20                            an image to bake; may be repeated; name@sha256:… pins it
   copy      acme/builder:1.4                       baked too, but copied at boot, never borrowed
+  build     app src/app                            builds what is in that directory by docker buildx, and bakes its
+                                                   build cache, which DIND_REGISTRY serves as cache/app; may be repeated
   platform  linux/amd64                            default: this machine's
   with      skopeo                                 or docker: who fetches; default: skopeo if it is there
   login     registry.example.com robot REGISTRY_PASSWORD
@@ -52,7 +54,13 @@ What it does for it, step by step:
      and result.partial becomes result
   4. skopeo copy oci:WORK/result:nightly docker://registry.example.com/ci/dind:nightly
 
-Needs dindctl (in PATH, in build/release/bin, or named by DINDCTL), and skopeo for the push.
+With `build app src/app`, before step 3:
+
+  docker buildx build --cache-to type=local,mode=max,dest=WORK/builds/app.partial --output type=cacheonly src/app
+  and app.partial becomes app; the next run has --cache-from type=local,src=WORK/builds/app
+
+Needs dindctl (in PATH, in build/release/bin, or named by DINDCTL), skopeo for the push, and for `build` a builder that
+can export a cache: of docker's containerd image store, or one that `docker buildx create --use` made.
 Exit codes: 0 done; 1 a step failed, and its name is printed; 64 a mistake in the arguments or in CONFIG.
 HELP
 }
@@ -98,11 +106,12 @@ done
 [ -n "$config" ] || usage_error "no CONFIG; see --help"
 [ -r "$config" ] || usage_error "cannot read $config"
 
-base="" target="" platform="" with="" tags=() images=() copies=() logins=() insecure=()
+base="" target="" platform="" with="" tags=() images=() copies=() builds=() logins=() insecure=()
 
 # The grammar of references, as registries have it.
 part='[a-z0-9]+([._-]+[a-z0-9]+)*'
 target_pattern="^((\\[[0-9A-Fa-f:]+\\]|[A-Za-z0-9.-]+)(:[0-9]+)?/)?$part(/$part)*\$"
+name_pattern="^$part(/$part)*\$"
 tag_pattern='^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$'
 platform_pattern='^linux/[a-z0-9_]+(/[a-z0-9.]+)?$'
 
@@ -113,7 +122,7 @@ read_config() {
     case "$key" in '' | '#'*) continue ;; esac
     rest=${rest%%#*}
     [ -n "$value" ] || usage_error "$config:$line: $key needs a value"
-    if [ "$key" != login ] && [ -n "${rest// /}" ]; then usage_error "$config:$line: more than one value for $key"; fi
+    if [ "$key" != login ] && [ "$key" != build ] && [ -n "${rest// /}" ]; then usage_error "$config:$line: more than one value for $key"; fi
     case "$key" in
       base) base=$value ;;
       target)
@@ -126,6 +135,14 @@ read_config() {
         ;;
       image) images+=("$value") ;;
       copy) images+=("$value"); copies+=("$value") ;;
+      build)
+        [[ $value =~ $name_pattern ]] || usage_error "$config:$line: build $value: no name, such as app or team/app"
+        # shellcheck disable=SC2086  # one word
+        set -- $rest
+        [ $# -eq 1 ] || usage_error "$config:$line: build NAME DIRECTORY"
+        [ -d "$1" ] || usage_error "$config:$line: build $value $1: no such directory"
+        builds+=("$value $1")
+        ;;
       platform)
         [[ $value =~ $platform_pattern ]] || usage_error "$config:$line: platform $value: linux/ARCHITECTURE[/VARIANT]"
         platform=$value
@@ -138,7 +155,7 @@ read_config() {
         [ $# -eq 2 ] || usage_error "$config:$line: login REGISTRY USER VARIABLE"
         logins+=("$value $1 $2")
         ;;
-      *) usage_error "$config:$line: unknown setting $key$(see_help "$key" base target tag image copy platform with login insecure)" ;;
+      *) usage_error "$config:$line: unknown setting $key$(see_help "$key" base target tag image copy build platform with login insecure)" ;;
     esac
   done < <(tr -d '\r' <"$config") # lines may end as on Windows
   [ -n "$base" ] || usage_error "$config: no base"
@@ -153,6 +170,7 @@ needs_skopeo() { [ "$with" = skopeo ] || [ -n "$push" ]; }
 
 find_programs() {
   command -v "$with" >/dev/null || usage_error "needs $with to fetch, and it is not in PATH"
+  if [ ${#builds[@]} -gt 0 ] && ! command -v docker >/dev/null; then usage_error "needs docker to build, and it is not in PATH"; fi
   if needs_skopeo && ! command -v skopeo >/dev/null; then usage_error "needs skopeo to push, and it is not in PATH; or --no-push"; fi
   dindctl=${DINDCTL:-$(command -v dindctl || echo "$here/../build/release/bin/dindctl")}
   if [ -z "$dry_run" ] && [ ! -x "$dindctl" ]; then usage_error "no dindctl: name it by DINDCTL"; fi
@@ -238,8 +256,29 @@ fetch() { # REFERENCE
       "docker://$(without_tag "$reference")@$digest" "oci:$directory.partial" >&2
     if [ -z "$dry_run" ]; then mv "$directory.partial" "$directory"; fi
   fi
-  echo "${directory##*/}" >>"$secrets/used"
+  echo "images/${directory##*/}" >>"$secrets/used"
   echo "oci:$directory:${reference%%@*}@$digest"
+}
+
+# Builds what is in a directory; prints what dindctl bakes of it. The cache of an earlier run is not added to, so that
+# nothing stays there of its steps that are gone.
+build() { # NAME DIRECTORY
+  local cache=$work/builds/${1//\//+} docker=(docker) options=()
+  # The logins are this run's, the builders stay the user's.
+  if [ ${#logins[@]} -gt 0 ]; then
+    docker=(env BUILDX_CONFIG="${BUILDX_CONFIG:-${DOCKER_CONFIG:-$HOME/.docker}/buildx}" docker --config "$secrets")
+  fi
+  if [ -n "$platform" ]; then options=(--platform "$platform"); fi
+  if [ -d "$cache" ]; then options+=(--cache-from "type=local,src=$cache"); fi
+  say "building $2"
+  run "${docker[@]}" buildx build "${options[@]}" --cache-to "type=local,mode=max,dest=$cache.partial" \
+    --output type=cacheonly "$2" >&2
+  if [ -z "$dry_run" ]; then
+    rm -rf "$cache"
+    mv "$cache.partial" "$cache"
+  fi
+  echo "builds/${cache##*/}" >>"$secrets/used"
+  echo "$1=$cache"
 }
 
 # "a.b:5000/c:1" and "a.b:5000/c@sha256:…" are "a.b:5000/c".
@@ -251,10 +290,12 @@ without_tag() {
 
 # The image is made into a layout of its own, so that nothing stays there of earlier runs.
 make_image() {
-  local sources=() image copy tag arguments=() earlier=$work/result
+  local sources=() image copy each tag arguments=() earlier=$work/result
   arguments=(--base "$(fetch "$base")")
   for image in "${images[@]}"; do sources+=("$(fetch "$image")"); done
   for copy in "${copies[@]}"; do arguments+=(--copy "$copy"); done
+  # shellcheck disable=SC2086  # the name, and the directory
+  for each in "${builds[@]}"; do arguments+=(--build-cache "$(build $each)"); done
   if [ -n "$platform" ]; then arguments+=(--platform "$platform"); fi
   for tag in "${tags[@]}"; do
     say "making ${target:-the image}:$tag"
@@ -272,12 +313,12 @@ make_image() {
   fi
 }
 
-# Images that an earlier run fetched and this one had no use for.
+# Images that an earlier run fetched, and caches that it built, that this one had no use for.
 remove_unused() {
   local directory name
-  for directory in "$work"/images/*; do
-    name=${directory##*/}
-    if [[ $name =~ ^[0-9a-f]{64} ]] && ! grep -qxF -e "$name" "$secrets/used"; then rm -rf "$directory"; fi
+  for directory in "$work"/images/* "$work"/builds/*; do
+    name=${directory#"$work"/}
+    if [[ $name =~ ^(images/[0-9a-f]{64}|builds/[a-z0-9]) ]] && ! grep -qxF -e "$name" "$secrets/used"; then rm -rf "$directory"; fi
   done
 }
 
@@ -300,8 +341,8 @@ chmod 700 "$secrets"
 touch "$secrets/used"
 if [ "$with" = docker ] && [ ${#logins[@]} -eq 0 ]; then cp "${DOCKER_CONFIG:-$HOME/.docker}/config.json" "$secrets/" 2>/dev/null || true; fi
 if [ -z "$dry_run" ]; then
-  mkdir -p "$work/images"
-  rm -rf "$work"/images/*.partial "$work/result.partial" # of a run that was interrupted
+  mkdir -p "$work/images" "$work/builds"
+  rm -rf "$work"/images/*.partial "$work"/builds/*.partial "$work/result.partial" # of a run that was interrupted
 fi
 log_in
 make_image

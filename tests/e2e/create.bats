@@ -15,6 +15,7 @@ teardown() {
     kill "$registry_pid"
     wait "$registry_pid" || true
   fi
+  if [ -n "${builder-}" ]; then remove_dind "$builder"; fi
 }
 
 start_registry() { # [htpasswd file]
@@ -119,6 +120,62 @@ fetched() { find "$work/state/images" -mindepth 1 -maxdepth 1 | wc -l; }
   find "$work/state" | sort | diff "$work/before" -
 }
 
+# An engine that exports caches, and a client of it by the name of docker.
+start_builder() {
+  builder=e2e-create-$BATS_TEST_NUMBER
+  echo '{"features": {"containerd-snapshotter": true}}' >"$work/daemon.json"
+  start_engine_container "$builder" "$(base_of 28)" -v "$work/daemon.json:/etc/docker/daemon.json:ro" -v "$work:$work"
+  mkdir "$work/bin"
+  printf '#!/bin/sh\nexec /usr/bin/docker exec %s docker "$@"\n' "$builder" >"$work/bin/docker"
+  chmod +x "$work/bin/docker"
+  export PATH=$work/bin:$PATH
+}
+
+# The build caches that the result has, each by its name and how many blobs it has.
+baked_builds() {
+  local blobs=$work/state/result/blobs/sha256 manifest
+  manifest=$(jq -r '.manifests[0].digest | sub("sha256:"; "")' "$work/state/result/index.json")
+  zstd -dcq "$blobs/$(jq -r '.layers[-1].digest | sub("sha256:"; "")' "$blobs/$manifest")" |
+    tar -xO var/lib/dind-cache/cache.json | jq -r '.build_caches[] | "\(.name) \(.blobs | length)"'
+}
+
+@test "create: what it builds is baked as a build cache, and built by another builder it is CACHED" {
+  start_registry
+  fill_registry
+  start_builder
+  mkdir "$work/src"
+  cp "$(command -v busybox)" "$work/src"
+  printf '%s\n' 'FROM scratch' 'COPY busybox /bin/' 'RUN ["/bin/busybox", "sh", "-c", "date +%N >/now"]' >"$work/src/Dockerfile"
+  write_config "build team/app $work/src # in a repository of its own"
+  create
+  [ "$(baked_builds)" = "team/app 3" ] # a layer of each step, and the cache's configuration
+  cp -r "$work/state/builds/team+app/blobs" "$work/before"
+  /usr/bin/docker exec "$builder" docker builder prune -af >/dev/null
+  run create
+  echo "$output"
+  [ "$status" = 0 ]
+  [ "$(grep -c ' CACHED$' <<<"$output")" = 2 ]
+  diff -r "$work/before" "$work/state/builds/team+app/blobs"
+  [ "$(/usr/bin/docker exec "$builder" docker image ls -q)" = "" ]
+  write_config
+  create
+  [ "$(ls "$work/state/builds")" = "" ]
+}
+
+@test "create: a build that fails ends the run" {
+  start_registry
+  fill_registry
+  start_builder
+  mkdir "$work/src"
+  printf '%s\n' 'FROM scratch' 'COPY none /' >"$work/src/Dockerfile"
+  write_config "build app $work/src"
+  run create
+  echo "$output"
+  [ "$status" = 1 ]
+  [[ "$output" == *"failed: docker buildx build "* ]]
+  [ ! -e "$work/state/result" ]
+}
+
 @test "create: logs in, and the password is nowhere but in the environment" {
   needs htpasswd command -v htpasswd
   export REGISTRY_PASSWORD=sesame-$RANDOM$RANDOM
@@ -163,6 +220,15 @@ fetched() { find "$work/state/images" -mindepth 1 -maxdepth 1 | wc -l; }
   [[ "$output" == *"result:nightly docker://registry.example.com/ci-dind:nightly"* ]]
 }
 
+@test "create: a build has the logins of the run, and the builders of the user" {
+  write_config "login $registry robot REGISTRY_PASSWORD" "build app $work" "platform linux/arm64"
+  DOCKER_CONFIG=$work/user run create --dry-run
+  echo "$output"
+  [ "$status" = 0 ]
+  [[ "$output" == *"env BUILDX_CONFIG=$work/user/buildx docker --config "*" buildx build --platform linux/arm64 "* ]]
+  [[ "$output" == *" --build-cache app=$work/state/builds/app "* ]]
+}
+
 @test "create: mistakes in the config are named with their line" {
   write_config "imgae x"
   run create
@@ -172,8 +238,16 @@ fetched() { find "$work/state/images" -mindepth 1 -maxdepth 1 | wc -l; }
   run create
   [ "$status" = 64 ]
   [[ "$output" == *"config:7: login REGISTRY USER VARIABLE"* ]]
+  write_config "build app"
+  run create
+  [ "$status" = 64 ]
+  [[ "$output" == *"config:7: build NAME DIRECTORY"* ]]
+  write_config "build App $work"
+  run create
+  [ "$status" = 64 ]
+  [[ "$output" == *"config:7: build App: no name, such as app or team/app"* ]]
   local mistake target
-  for mistake in "target r.example/x:5" "target r.example/x@sha256:$(printf '%064d' 7)" "target https://r.example/x" "tag a/b:c" "tag -x" "platform arm64"; do
+  for mistake in "build app $work/none" "target r.example/x:5" "target r.example/x@sha256:$(printf '%064d' 7)" "target https://r.example/x" "tag a/b:c" "tag -x" "platform arm64"; do
     write_config "$mistake"
     run create --dry-run
     echo "$output"
