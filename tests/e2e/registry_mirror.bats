@@ -3,12 +3,17 @@
 
 setup() {
   load support/load
+  load support/registry
+  registry_data=$BATS_TEST_TMPDIR/registry
   dind=e2e-mirror-$DIND_TEST_CELL-$BATS_TEST_NUMBER
   store=(-e "DIND_STORE=${DIND_STORE:-graph}")
   some=(nasty/kinds:classic nasty/links:classic nasty/metadata:classic nasty/names:classic)
 }
 
-teardown() { remove_dind "$dind"; }
+teardown() {
+  stop_registry
+  remove_dind "$dind"
+}
 
 # An engine that has none of the images, and the cache beside it.
 start_unseeded() { start_dind "$dind" "$baked" "${store[@]}" -e DIND_SEED=off -e DIND_REGISTRY=loopback "$@"; }
@@ -67,6 +72,68 @@ head_of() { within curl -fsSI "http://127.0.0.1:5000$1"; }
     pull -q docker.io/nasty/kinds:classic)
   [ "sha256:$pulled" = "$(jq -r .config.digest "$BATS_TEST_TMPDIR/copied/manifest.json")" ]
   within skopeo list-tags --tls-verify=false docker://127.0.0.1:5000/nasty/kinds | jq -e '.Tags | index("classic")'
+}
+
+ctr_of() { # NAMESPACE [arguments]: containerd's own client, with the engine's containerd
+  docker exec "$dind" ctr --address /run/docker/containerd/containerd.sock --namespace "$@"
+}
+
+list_by_ctr() { # NAMESPACE REFERENCE
+  docker exec "$dind" mkdir -p "/mnt/$1"
+  ctr_of "$1" images mount "$2" "/mnt/$1" >/dev/null
+  docker exec "$dind" /usr/local/libexec/treelist --now-after "$(<"$images/complete")" "/mnt/$1"
+  docker exec "$dind" umount "/mnt/$1"
+}
+
+@test "ctr pulls what equals an import by ctr, with the digest that it should have" {
+  start_unseeded -v "$images:/images:ro"
+  local name=nasty/kinds:classic digest
+  ctr_of pulled images pull --plain-http "127.0.0.1:5000/$name" >/dev/null
+  digest=$(head_of "/v2/${name%:*}/manifests/${name#*:}" | tr -d '\r' | awk -F': ' 'tolower($1) == "docker-content-digest" { print $2 }')
+  ctr_of pulled images ls | awk -v name="127.0.0.1:5000/$name" '$1 == name { print $3 }' | diff <(echo "$digest") -
+  ctr_of loaded images import "/images/matrix/nasty-kinds-classic.tar" >/dev/null
+  list_by_ctr loaded "docker.io/$name" >"$BATS_TEST_TMPDIR/loaded"
+  list_by_ctr pulled "127.0.0.1:5000/$name" >"$BATS_TEST_TMPDIR/pulled"
+  "$e2e/compare" "$BATS_TEST_TMPDIR/loaded" "$BATS_TEST_TMPDIR/pulled"
+}
+
+# Another registry behind ours has a newer `nasty/kinds:classic`, and `:newer`, which no cache has.
+start_with_newer() {
+  mkdir "$BATS_TEST_TMPDIR/docker"
+  echo '{"registry-mirrors": ["http://127.0.0.1:5000"]}' >"$BATS_TEST_TMPDIR/docker/daemon.json"
+  start_unseeded -v "$BATS_TEST_TMPDIR/docker:/etc/docker" -e DIND_REGISTRY=loopback:5001
+  start_registry "$dind"
+  inner "$dind" pull -q nasty/kinds:classic
+  printf 'FROM nasty/kinds:classic\nRUN echo newer >/newer\n' |
+    docker exec -i -e DOCKER_BUILDKIT=0 "$dind" docker build --network none -q -t 127.0.0.1:5000/nasty/kinds:newer -
+  inner "$dind" tag 127.0.0.1:5000/nasty/kinds:newer 127.0.0.1:5000/nasty/kinds:classic
+  inner "$dind" push -q --all-tags 127.0.0.1:5000/nasty/kinds
+  newer=$(within skopeo inspect --tls-verify=false -f '{{.Digest}}' docker://127.0.0.1:5000/nasty/kinds:newer)
+  inner "$dind" rmi -f nasty/kinds:classic 127.0.0.1:5000/nasty/kinds:classic 127.0.0.1:5000/nasty/kinds:newer >/dev/null
+  : >"$registry_data.log"
+}
+
+is_newer() { inner "$dind" run --rm --network none "$1" test -e /newer; }
+
+@test "a baked tag is what it was when it was baked, where a registry has a newer one" {
+  start_with_newer
+  inner "$dind" pull -q nasty/kinds:classic
+  run is_newer nasty/kinds:classic
+  [ "$status" = 1 ]
+  printf 'FROM nasty/kinds:classic\nRUN test ! -e /newer\n' |
+    docker exec -i -e DOCKER_BUILDKIT=1 "$dind" docker build --network none --pull -q -
+  run grep -c 'nasty/kinds' "$registry_data.log"
+  [ "$output" = 0 ]
+}
+
+@test "the newer one is had by its digest, by a tag that is not baked, and by the registry's own name" {
+  start_with_newer
+  local reference
+  for reference in "nasty/kinds@$newer" nasty/kinds:newer 127.0.0.1:5000/nasty/kinds:classic; do
+    inner "$dind" pull -q "$reference"
+    is_newer "$reference"
+  done
+  diff <(docker exec "$dind" dindctl registry --missed | sort) <(printf '%s\n' nasty/kinds:newer "nasty/kinds@$newer" | sort)
 }
 
 @test "what no cache has is missed, listed, and asked for elsewhere" {

@@ -75,7 +75,7 @@ jobs_of_cell() { # CELL
     *) here=("${each[@]}") ;;
   esac
   if [ -n "$everything" ] && ! is_of_containerd "$1" && [[ " ${here[*]} " != *" tls.bats "* ]]; then
-    here+=("${drop_in[@]}" limits.bats)
+    here+=("${drop_in[@]}" registry_mirror.bats limits.bats)
   fi
   jobs_of "$1" "${here[@]}"
 }
