@@ -150,6 +150,18 @@ is_newer() { inner "$dind" run --rm --network none "$1" test -e /newer; }
   inner "$dind" run --rm nasty/kinds:classic wget -qO- http://172.29.7.1:5001/v2/nasty/kinds/tags/list | jq -e '.tags | index("classic")'
   inner "$dind" pull -q nasty/kinds:classic
   docker logs "$dind" 2>&1 | grep -F 'containers of this engine can pull images of the caches from 172.29.7.1:5001'
+  # The nodes of kind are in a network of their own.
+  inner "$dind" network create kind
+  inner "$dind" run --rm --network kind nasty/kinds:classic wget -qO- http://172.29.7.1:5001/v2/ >/dev/null
+}
+
+@test "the examples have what dindctl prints" {
+  start_dind "$dind" "$baked" "${store[@]}" -e DIND_REGISTRY=bridge
+  local examples=$project/docker/examples
+  printed() { docker exec "${@:2}" "$dind" dindctl registry --config "$1" | grep -v '^#'; }
+  printed kind | diff <(grep -v '^#' "$examples/kind/cluster.yaml") -
+  printed containerd | diff <(grep -v '^#' "$examples/kind/hosts.toml") -
+  printed buildkitd -e DIND_REGISTRY=loopback | diff <(sed -n 's/^            //p' "$examples/github-service/builds.yml") -
 }
 
 @test "the user's mirrors stay, behind it, and a reload keeps both" {
