@@ -15,6 +15,7 @@
 # BENCH_RUNS (5), BENCH_STORES ("graph containerd"), BENCH_DIR (/var/tmp), DIND_BINARIES (build/release/bin). Needs root,
 # and busybox.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 
 image=${1:?IMAGE}
@@ -99,7 +100,8 @@ prepare
 for run in $(seq "$runs"); do
   for store in "${stores[@]}"; do
     for case in cold loaded inline registry volume; do
-      echo "$store $case $(measure "$store" "$case")" >>"$work/times"
+      took=$(measure "$store" "$case")
+      echo "$store $case $took" >>"$work/times"
     done
   done
   echo "$run of $runs" >&2
