@@ -151,11 +151,12 @@ make_image() {
   diff_id=sha256:$(sha256sum "$work/layer.tar" | cut -d' ' -f1)
   gzip -9nf "$work/layer.tar"
   layer=$(blob "$work/layer.tar.gz" $oci.layer.v1.tar+gzip)
-  jq -cn --arg arch "$arch" --arg created "$created" --arg diff_id "$diff_id" --arg version "$version" '{architecture: $arch,
-    os: "linux", created: $created, config: {Entrypoint: ["/usr/local/bin/dindctl"], Env: ["PATH=/usr/local/bin"],
-    Labels: {"org.opencontainers.image.title": "dind-init", "org.opencontainers.image.version": $version,
-    "org.opencontainers.image.licenses": "Apache-2.0"}}, rootfs: {type: "layers", diff_ids: [$diff_id]},
-    history: [{created: $created, created_by: "scripts/release.sh"}]}' >"$work/config"
+  jq -cn --arg arch "$arch" --arg created "$created" --arg diff_id "$diff_id" --arg version "$version" \
+    --arg commit "$commit" '{architecture: $arch, os: "linux", created: $created,
+    config: {Entrypoint: ["/usr/local/bin/dindctl"], Env: ["PATH=/usr/local/bin"], Labels: ({title: "dind-init-programs",
+    description: "dind-init and dindctl, static, for COPY --from", version: $version, revision: $commit,
+    licenses: "Apache-2.0"} | with_entries(.key |= "org.opencontainers.image.\(.)"))},
+    rootfs: {type: "layers", diff_ids: [$diff_id]}, history: [{created: $created, created_by: "scripts/release.sh"}]}' >"$work/config"
   config=$(blob "$work/config" $oci.config.v1+json)
   jq -cn --argjson config "$config" --argjson layer "$layer" --arg type $oci.manifest.v1+json \
     '{schemaVersion: 2, mediaType: $type, config: $config, layers: [$layer]}' >"$work/manifest"

@@ -310,6 +310,8 @@ baked_builds() {
   (cd "$work/one" && sha256sum -c --quiet SHA256SUMS && cmp SHA256SUMS signed)
   jq -e '.components | map(.name) | contains(["libssl-dev", "libboost-json1.81-dev"])' "$work"/one/*.cdx.json
   skopeo copy -q "oci-archive:$(echo "$work"/one/*-linux-*.oci.tar):dind-init-programs:latest" "oci:$work/layout:x"
+  [ "commit $(skopeo inspect --format '{{index .Labels "org.opencontainers.image.revision"}}' "oci:$work/layout:x")" = \
+    "$("$programs/dindctl" --version | grep '^commit ')" ]
   skopeo copy -q --all "oci-archive:$(echo "$work"/one/*-linux.oci.tar):dind-init-programs:latest" "oci:$work/layout:all"
   docker load -q -i "$work"/one/*-linux-*.oci.tar
   printf 'FROM %s\nCOPY --from=dind-init-programs /usr/local/bin/dind-init /usr/local/bin/dindctl /usr/local/bin/\nENTRYPOINT ["dind-init"]\n' "$(base_of 28)" |
