@@ -4,7 +4,7 @@
     reference_test.py PROGRAMS_DIR
 
 The members of status.json in every state, of probe, inspect and bake's JSON, the metrics, and the verbs of dindctl with
-their options. (The variables are held by unit.config.ReferenceTest.)"""
+their options. (The variables are held by unit.config.ReferenceTest.) The version is also that of docker/Dockerfile."""
 
 import json
 import os
@@ -135,6 +135,10 @@ def main():
         options = re.findall(r"^  (?:-\w, )?(--[\w-]+)", run(verb, "--help").stdout, re.MULTILINE)
         for name in sorted({verb, *options} - {"--help"} - quoted(section("Verbs"))):
             mistakes.append(f"Verbs: {name} of {verb} has no line")
+
+    label = f'org.opencontainers.image.version="{run("--version").stdout.split()[1]}"'
+    if label not in (PROJECT / "docker/Dockerfile").read_text(encoding="utf-8"):
+        mistakes.append(f"docker/Dockerfile: no label {label}")
 
     print("\n".join(mistakes), file=sys.stderr)
     return 1 if mistakes else 0
