@@ -11,13 +11,26 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace dind::containerd {
 namespace {
 
 constexpr std::size_t kConfigLimit = 16U << 20U;
+// Of all blobs that are read: of 1,000 images they have a quarter of that.
+constexpr std::size_t kBlobsLimit = 64U << 20U;
 constexpr std::size_t kMaxSnapshots = 1000; // of a chain: more than the kernel mounts
+
+// What the name of an image leads to.
+struct Target {
+  std::optional<Digest> image; // its ID
+  bool is_whole = false;       // else the image is made again
+};
 
 class Reading {
 public:
@@ -26,13 +39,13 @@ public:
   Result<store::DriverState> read() {
     TRY(read_images());
     for (const auto& [name, image] : state_.images) {
-      const auto id = image_id_of(state_, image.target);
+      const Target target = TRY(target_at(image.target));
       const auto familiar = familiar_name(name);
-      if (id && familiar) {
-        result_.references.emplace(*familiar, *id);
-        if (!result_.images.contains(*id) || !is_whole(image.target)) {
-          result_.images.erase(*id);
-          result_.changed_images.insert(*id);
+      if (target.image && familiar) {
+        result_.references.emplace(*familiar, *target.image);
+        if (!result_.images.contains(*target.image) || !target.is_whole) {
+          result_.images.erase(*target.image);
+          result_.changed_images.insert(*target.image);
         }
       }
     }
@@ -61,9 +74,9 @@ private:
       if (!blob.labels.contains(kSnapshotLabel)) {
         continue;
       }
-      const auto config = read_blob(digest, kConfigLimit);
-      auto diff_ids = store::diff_ids_of(config ? *config : "");
-      if (diff_ids) { // else dockerd cannot use it
+      const auto config = TRY(read_blob(digest, kConfigLimit));
+      auto diff_ids = store::diff_ids_of(config.value_or(""));
+      if (diff_ids && diff_ids->size() <= store::kMostLayers) { // else dockerd cannot use it
         TRY(add_layers(*diff_ids));
         result_.images.emplace(digest, std::move(diff_ids).value());
       }
@@ -71,33 +84,66 @@ private:
     return {};
   }
 
-  // containerd hashes nothing that it has: what a job wrote into such a file would be the
-  // configuration of later jobs' containers.
-  Result<std::string> read_blob(const Digest& digest, std::size_t limit) const {
-    const Fd file = TRY(sys::open_beneath(blobs_, digest.hex(), O_RDONLY | O_NONBLOCK));
-    const struct stat status = TRY(sys::stat_of(file));
-    if (!S_ISREG(status.st_mode)) {
-      return input_error("it is no file");
+  // Nothing where it cannot be read, or is not what its name says: containerd hashes nothing that
+  // it has, and what a job wrote into such a file would be the configuration of later jobs'
+  // containers. An error where all that was read is too much.
+  Result<std::optional<std::string>> read_blob(const Digest& digest, std::size_t limit) {
+    const auto file = sys::open_beneath(blobs_, digest.hex(), O_RDONLY | O_NONBLOCK);
+    const auto status = file ? sys::stat_of(*file) : file.error();
+    if (!status || !S_ISREG(status->st_mode)) {
+      return std::optional<std::string>();
     }
-    std::string content = TRY(sys::read_all(file, limit));
-    return archive::sha256_of(content) == digest
-               ? Result<std::string>(std::move(content))
-               : input_error("{} is not what its name says", digest.text());
+    const auto size = static_cast<std::size_t>(status->st_size);
+    if (size > limit) {
+      return std::optional<std::string>();
+    }
+    if (size > left_) {
+      return input_error("its configurations and manifests have more than {} bytes", kBlobsLimit);
+    }
+    left_ -= size;
+    auto content = sys::read_all(*file, size);
+    return content && archive::sha256_of(*content) == digest
+               ? std::optional(std::move(content).value())
+               : std::nullopt;
+  }
+
+  // Each is looked at once: thousands of names can lead to one.
+  Result<Target> target_at(const std::string& text) {
+    const auto known = targets_.find(text);
+    if (known != targets_.end()) {
+      return known->second;
+    }
+    Target target{.image = image_id_of(state_, text)};
+    target.is_whole = target.image && TRY(is_whole(text));
+    targets_.emplace(text, target);
+    return target;
   }
 
   // Whether a manifest is what its digest says, or an index and those of its manifests that are
-  // there. Else the image is made again.
-  bool is_whole(const std::string& target) const {
+  // there.
+  Result<bool> is_whole(const std::string& target) {
     const auto digest = Digest::parse(target);
-    if (!digest || !read_blob(*digest, kManifestLimit)) {
+    if (!digest || !TRY(is_intact(*digest))) {
       return false;
     }
-    const auto& labels = state_.blobs.at(*digest).labels;
-    return std::all_of(labels.begin(), labels.end(), [this](const auto& label) {
-      const auto listed =
-          Digest::parse(label.first.starts_with(kManifestLabel) ? label.second : "");
-      return !listed || !state_.blobs.contains(*listed) || read_blob(*listed, kManifestLimit);
-    });
+    for (const auto& [label, value] : state_.blobs.at(*digest).labels) {
+      const auto listed = Digest::parse(label.starts_with(kManifestLabel) ? value : "");
+      if (listed && state_.blobs.contains(*listed) && !TRY(is_intact(*listed))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // Whether a manifest, or an index, is what its digest says. Each is read once.
+  Result<bool> is_intact(const Digest& digest) {
+    const auto known = intact_.find(digest);
+    if (known != intact_.end()) {
+      return known->second;
+    }
+    const bool intact = TRY(read_blob(digest, kManifestLimit)).has_value();
+    intact_.emplace(digest, intact);
+    return intact;
   }
 
   Result<void> add_layers(const std::vector<Digest>& diff_ids) {
@@ -117,12 +163,8 @@ private:
     return {};
   }
 
-  Result<void> look_up(const Digest& chain_id, store::PresentLayer& layer) const {
-    for (auto below = state_.snapshots.find(chain_id.text());
-         below != state_.snapshots.end() && below->second.parent && layer.lowers < kMaxSnapshots;
-         below = state_.snapshots.find(*below->second.parent)) {
-      ++layer.lowers;
-    }
+  Result<void> look_up(const Digest& chain_id, store::PresentLayer& layer) {
+    layer.lowers = lowers_of(chain_id.text());
     layer.tree_id = id_of(tree_key(chain_id));
     layer.marks_id = id_of(marks_key(chain_id));
     TRY(look_at(layer.files_id(), layer));
@@ -136,6 +178,27 @@ private:
       layer.reachable = TRY(has_tar_split(layer.cache_id));
     }
     return {};
+  }
+
+  // How many snapshots are below one: kMaxSnapshots where they lead to each other, or are more.
+  // Each is walked over once, whatever stands on it.
+  std::size_t lowers_of(const std::string& key) {
+    std::vector<std::string_view> above;
+    std::size_t lowers = 0;
+    for (auto at = state_.snapshots.find(key); at != state_.snapshots.end() && at->second.parent;
+         at = state_.snapshots.find(*at->second.parent)) {
+      const auto known = lowers_.find(at->first);
+      if (known != lowers_.end() || above.size() > state_.snapshots.size()) {
+        lowers = known != lowers_.end() ? known->second : kMaxSnapshots;
+        break;
+      }
+      above.push_back(at->first);
+    }
+    for (; !above.empty(); above.pop_back()) {
+      lowers = std::min(lowers + 1, kMaxSnapshots);
+      lowers_.insert_or_assign(above.back(), lowers);
+    }
+    return lowers;
   }
 
   std::optional<std::string> id_of(const std::string& key) const {
@@ -171,6 +234,10 @@ private:
   const State& state_;
   const Fd& root_;
   Fd blobs_;
+  std::size_t left_ = kBlobsLimit; // that may be read of blobs
+  std::map<Digest, bool> intact_;
+  std::map<std::string_view, Target> targets_;     // by digests of the state
+  std::map<std::string_view, std::size_t> lowers_; // by keys of the state
   store::DriverState result_;
 };
 

@@ -21,6 +21,7 @@ using store::MarkStyle;
 
 const std::string kFiles = store::files_name(store::kOverlayfs);
 const std::string kAnchor = "whiteout"; // in the staged directory, beside `fs`
+constexpr std::size_t kMostLowers = 1000; // more than the kernel mounts
 
 std::optional<std::string> key_of(const store::StorageDriver::OptionalParent& parent) {
   return parent ? std::optional(parent->chain_id.text()) : std::nullopt;
@@ -275,6 +276,9 @@ Result<std::vector<Fd>> SnapshotDriver::lowers_of(const OptionalParent& parent) 
     const auto place = changes_->find(*key);
     if (!place) {
       return Error("its parent is missing");
+    }
+    if (lowers.size() == kMostLowers) {
+      return input_error("what is below it is more than can be mounted, or leads to itself");
     }
     const Fd dir =
         TRY(sys::open_beneath(snapshots_, std::to_string(place->id), O_RDONLY | O_DIRECTORY));

@@ -8,10 +8,13 @@
 #include <errno.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
 #include <thread>
+#include <utility>
 
 namespace dind::containerd {
 namespace {
@@ -23,6 +26,31 @@ using bolt::ItemKind;
 // To read them takes some tens of milliseconds, a commit of containerd's about one.
 constexpr unsigned kTriesBesideEngine = 50;
 constexpr std::chrono::milliseconds kPauseBesideEngine{100};
+
+// Of both databases, in memory. 2,000 layers of 200 images come to 5 MiB.
+constexpr std::size_t kMostKept = 40U << 20U;
+constexpr std::size_t kOfAnEntry = 160; // beside its texts
+
+constexpr std::uint64_t kLastId = UINT64_MAX / 2;
+
+// How much of a store may yet be kept: pages that several buckets share make much of a small file.
+class Room {
+public:
+  Result<void> take(std::initializer_list<std::size_t> texts) {
+    std::size_t wanted = kOfAnEntry;
+    for (const std::size_t size : texts) {
+      wanted += size;
+    }
+    if (wanted > left_) {
+      return input_error("more than a store holds: what it names takes over {} bytes", kMostKept);
+    }
+    left_ -= wanted;
+    return {};
+  }
+
+private:
+  std::size_t left_ = kMostKept;
+};
 
 // What metadata.db says of a snapshot.
 struct BackendSnapshot {
@@ -85,8 +113,12 @@ Result<BackendSnapshot> read_backend_snapshot(const Bucket& bucket) {
                          .parent = TRY(bucket.get("parent"))};
 }
 
-// Each directory is one snapshot's, and none is in the way of the ids to come.
+// Each directory is one snapshot's, and none is in the way of the ids to come: behind the last
+// number they would begin anew, at directories of others.
 Result<void> check_backend(const Backend& backend) {
+  if (backend.sequence > kLastId) {
+    return input_error("its sequence is {}", backend.sequence);
+  }
   std::map<std::uint64_t, std::string_view> owners;
   for (const auto& [key, snapshot] : backend.snapshots) {
     const auto [owner, added] = owners.try_emplace(snapshot.id, key);
@@ -104,12 +136,14 @@ Result<void> check_backend(const Backend& backend) {
   return {};
 }
 
-Result<Backend> read_backend(const Bucket& root) {
+Result<Backend> read_backend(const Bucket& root, Room& room) {
   Backend backend;
   const std::optional<Bucket> snapshots = TRY(bucket_at(root, {kSchema, "snapshots"}));
   backend.sequence = snapshots ? snapshots->sequence() : 0;
   const auto add = [&](const std::string& key, const Bucket& bucket) -> Result<void> {
-    backend.snapshots.emplace(key, TRY(read_backend_snapshot(bucket)));
+    BackendSnapshot snapshot = TRY(read_backend_snapshot(bucket));
+    TRY(room.take({key.size(), snapshot.parent.value_or("").size(), kOfAnEntry}));
+    backend.snapshots.emplace(key, std::move(snapshot));
     return {};
   };
   TRY(each_bucket(root, {kSchema, "snapshots"}, add));
@@ -125,23 +159,26 @@ Result<Snapshot> read_snapshot(const Bucket& bucket) {
   return snapshot;
 }
 
-Result<Labels> read_labels(const Bucket& bucket) {
+Result<Labels> read_labels(const Bucket& bucket, Room& room) {
   Labels labels;
+  const auto add = [&](const Item& item) -> Result<void> {
+    if (item.key.starts_with("containerd.io/")) {
+      TRY(room.take({item.key.size(), item.value.size()}));
+      labels.emplace(item.key, item.value);
+    }
+    return {};
+  };
   const std::optional<Bucket> found = TRY(bucket.bucket("labels"));
   if (found) {
-    TRY(found->each([&labels](const Item& item) -> Result<void> {
-      if (item.key.starts_with("containerd.io/")) {
-        labels.emplace(item.key, item.value);
-      }
-      return {};
-    }));
+    TRY(found->each(add));
   }
   return labels;
 }
 
-Result<Blob> read_blob(const Bucket& bucket) {
+Result<Blob> read_blob(const Bucket& bucket, Room& room) {
   const std::string size = TRY(required(bucket, "size"));
-  return Blob{.size = TRY(decode_size(size).within("size")), .labels = TRY(read_labels(bucket))};
+  return Blob{.size = TRY(decode_size(size).within("size")),
+              .labels = TRY(read_labels(bucket, room))};
 }
 
 Result<Image> read_image(const Bucket& bucket) {
@@ -155,26 +192,29 @@ Result<Image> read_image(const Bucket& bucket) {
                .size = TRY(decode_size(size).within("size"))};
 }
 
-Result<void> read_blobs(const Bucket& root, State& state) {
+Result<void> read_blobs(const Bucket& root, State& state, Room& room) {
   return each_bucket(root, {kSchema, kNamespace, "content", "blob"},
                      [&](const std::string& key, const Bucket& bucket) -> Result<void> {
                        // Another algorithm's is no blob that seeding could share.
                        if (const auto digest = Digest::parse(key)) {
-                         state.blobs.emplace(*digest, TRY(read_blob(bucket)));
+                         TRY(room.take({key.size()}));
+                         state.blobs.emplace(*digest, TRY(read_blob(bucket, room)));
                        }
                        return {};
                      });
 }
 
-Result<void> read_images(const Bucket& root, State& state) {
+Result<void> read_images(const Bucket& root, State& state, Room& room) {
   return each_bucket(root, {kSchema, kNamespace, "images"},
                      [&](const std::string& name, const Bucket& bucket) -> Result<void> {
-                       state.images.emplace(name, TRY(read_image(bucket)));
+                       Image image = TRY(read_image(bucket));
+                       TRY(room.take({name.size(), image.target.size(), image.media_type.size()}));
+                       state.images.emplace(name, std::move(image));
                        return {};
                      });
 }
 
-Result<void> read_snapshots(const Bucket& root, State& state) {
+Result<void> read_snapshots(const Bucket& root, State& state, Room& room) {
   const auto look_at = [&](const std::string& name, const Bucket& snapshotter) {
     return snapshotter.each([&](const Item& item) -> Result<void> {
       if (name != kSnapshotter && item.kind == ItemKind::bucket) {
@@ -184,23 +224,25 @@ Result<void> read_snapshots(const Bucket& root, State& state) {
     });
   };
   const auto add = [&](const std::string& key, const Bucket& bucket) -> Result<void> {
-    state.snapshots.emplace(key, TRY(read_snapshot(bucket)));
+    Snapshot snapshot = TRY(read_snapshot(bucket));
+    TRY(room.take({key.size(), snapshot.backend_key.size(), snapshot.parent.value_or("").size()}));
+    state.snapshots.emplace(key, std::move(snapshot));
     return {};
   };
   TRY(each_bucket(root, {kSchema, kNamespace, "snapshots"}, look_at));
   return each_bucket(root, {kSchema, kNamespace, "snapshots", kSnapshotter}, add);
 }
 
-Result<void> read_meta(const Bucket& root, State& state) {
+Result<void> read_meta(const Bucket& root, State& state, Room& room) {
   const std::optional<Bucket> schema = TRY(root.bucket(kSchema));
   if (!schema) {
     return {}; // made by a containerd that was killed at its first start
   }
   const std::optional<std::string> version = TRY(schema->get(kVersionKey));
   TRY(check_version(version));
-  TRY(read_blobs(root, state).within("blobs"));
-  TRY(read_images(root, state).within("images"));
-  TRY(read_snapshots(root, state).within("snapshots"));
+  TRY(read_blobs(root, state, room).within("blobs"));
+  TRY(read_images(root, state, room).within("images"));
+  TRY(read_snapshots(root, state, room).within("snapshots"));
   return each_bucket(root, {kSchema, kNamespace, "leases"},
                      [&state](const std::string&, const Bucket&) -> Result<void> {
                        ++state.leases;
@@ -262,12 +304,13 @@ Result<bool> are_current(const Databases& databases) {
 
 Result<State> read_databases(const Databases& databases) {
   State state;
+  Room room;
   if (databases.meta) {
-    TRY(read_meta(Bucket::root_of(databases.meta), state).within(kMetaName));
+    TRY(read_meta(Bucket::root_of(databases.meta), state, room).within(kMetaName));
   }
   Backend backend;
   if (databases.backend) {
-    backend = TRY(read_backend(Bucket::root_of(databases.backend)).within(kBackendName));
+    backend = TRY(read_backend(Bucket::root_of(databases.backend), room).within(kBackendName));
   }
   state.sequence = backend.sequence;
   TRY(join(state, backend).within(kMetaName));

@@ -108,6 +108,23 @@ TEST_F(ContainerdStateTest, RefusesAnotherVersion) {
   EXPECT_TRUE(fails_saying("meta.db: version 5, where 3 and 4 are known", state()));
 }
 
+// The numbers behind it would be those of directories that are others'.
+TEST_F(ContainerdStateTest, RefusesASequenceBehindWhichNoIdIsLeft) {
+  store_.add_snapshot("base", 1);
+  store_.set_sequence(UINT64_MAX);
+  EXPECT_TRUE(fails_saying("its sequence is 18446744073709551615", state()));
+}
+
+TEST_F(ContainerdStateTest, RefusesWhatWouldBeLargeInMemory) {
+  const std::string value(8U << 20U, 'x');
+  for (int label = 0; label < 6; ++label) {
+    store_.put_meta({"v1", "moby", "content", "blob", digest('a').text()}, "size", encode_size(1));
+    store_.put_meta({"v1", "moby", "content", "blob", digest('a').text(), "labels"},
+                    fmt::format("containerd.io/{}", label), value);
+  }
+  EXPECT_TRUE(fails_saying("more than a store holds", state()));
+}
+
 TEST_F(ContainerdStateTest, RefusesAParentWithoutARecord) {
   store_.add_snapshot("base", 1);
   store_.put_meta({"v1", "moby", "snapshots", "overlayfs", "base"}, "parent", "gone");
