@@ -11,6 +11,8 @@
 namespace dind::cache {
 namespace {
 
+constexpr std::size_t kLongestMediaType = 255; // RFC 6838, 4.2: twice 127, and the slash
+
 json::array texts(const std::vector<std::string>& list) {
   json::array array;
   for (const std::string& text : list) {
@@ -194,11 +196,17 @@ Result<Sentinel> parse_sentinel(const json::value& item) {
   return sentinel;
 }
 
+Result<std::string> media_type_of(const json::Fields& fields) {
+  std::string type = TRY(fields.text("media_type"));
+  return is_media_type(type) ? Result<std::string>(std::move(type))
+                             : input_error("\"media_type\" is none");
+}
+
 Result<Blob> parse_blob(const json::value& item) {
   const auto fields = TRY(json::Fields::of(item));
   Blob blob{.digest = TRY(digest_of(fields, "digest"))};
   blob.size = TRY(fields.number("size"));
-  blob.media_type = TRY(fields.text("media_type"));
+  blob.media_type = TRY(media_type_of(fields));
   blob.repositories = TRY(fields.texts_or_none("repositories"));
   blob.carried = TRY(fields.flag_or("carried", false));
   return blob;
@@ -208,7 +216,7 @@ Result<Document> parse_document(const json::value& item) {
   const auto fields = TRY(json::Fields::of(item));
   Document document{.digest = TRY(digest_of(fields, "digest"))};
   document.size = TRY(fields.number("size"));
-  document.media_type = TRY(fields.text("media_type"));
+  document.media_type = TRY(media_type_of(fields));
   return document;
 }
 
@@ -274,7 +282,16 @@ Result<void> check_consistency(const Manifest& manifest) {
                                             [](const Document& one, const Document& next) {
                                               return !(one.digest < next.digest);
                                             }) == manifest.documents.end();
-  return is_sorted ? Result<void>() : input_error("its documents are not sorted by digest");
+  if (!is_sorted) {
+    return input_error("its documents are not sorted by digest");
+  }
+  for (const BuildCache& build : manifest.build_caches) {
+    if (!manifest.find_document(build.document)) {
+      return input_error("build cache {} needs document {}, which is not listed", build.name,
+                         build.document.hex());
+    }
+  }
+  return {};
 }
 
 } // namespace
@@ -282,6 +299,11 @@ Result<void> check_consistency(const Manifest& manifest) {
 bool is_build_cache_name(const std::string& text) {
   const auto parsed = parse_reference("cache/" + text);
   return parsed && parsed->repository() == "docker.io/cache/" + text;
+}
+
+bool is_media_type(std::string_view text) {
+  return text.size() <= kLongestMediaType &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 std::string label_of(const Image& image) {

@@ -109,6 +109,10 @@ struct BuildCache {
 // Whether "cache/" and this is the name of a repository, without a tag.
 bool is_build_cache_name(const std::string& text);
 
+// Whether it can stand in a header of HTTP, as the registry sends it: printable ASCII. "": it is
+// not known.
+bool is_media_type(std::string_view text);
+
 // The name by which people know an image.
 std::string label_of(const Image& image);
 

@@ -80,6 +80,10 @@ Result<BuildCache> read_build_cache(const std::string& name, const boost::filesy
     found.blobs.push_back({bundle, file, blob.digest,
                            cache::Blob{blob.digest, blob.size, blob.media_type, {}, true}});
   }
+  if (found.blobs.size() > cache::kMaxBuildCacheBlobs) { // no reader would take the cache
+    return input_error("{}: {} blobs; at most {} are possible", dir.native(), found.blobs.size(),
+                       cache::kMaxBuildCacheBlobs);
+  }
   return found;
 }
 

@@ -1,5 +1,6 @@
 #include <images/oci_descriptor.hpp>
 
+#include <cache/manifest.hpp>
 #include <cache/media_types.hpp>
 
 #include <algorithm>
@@ -58,11 +59,16 @@ Result<std::string> parse_platform(const json::object& document) {
 
 } // namespace
 
+Result<std::string> media_type_of(const json::Fields& fields) {
+  std::string type = TRY(fields.text_or("mediaType", ""));
+  return cache::is_media_type(type) ? std::move(type) : std::string();
+}
+
 Result<Descriptor> parse_descriptor(const json::value& document) {
   const auto fields = TRY(json::Fields::of(document));
   const std::string digest = TRY(fields.text("digest"));
   const std::uint64_t size = TRY(fields.number("size"));
-  std::string media_type = TRY(fields.text_or("mediaType", ""));
+  std::string media_type = TRY(media_type_of(fields));
   auto parsed = Digest::parse(digest);
   if (!parsed) {
     return std::move(parsed).error();

@@ -25,6 +25,9 @@ struct Descriptor {
   bool elsewhere = false; // has "urls": its bytes need not be here
 };
 
+// Of a descriptor or a document; "" if it says none, or one that cannot stand in cache.json.
+Result<std::string> media_type_of(const json::Fields& fields);
+
 Result<Descriptor> parse_descriptor(const json::value& document);
 Result<std::vector<Descriptor>> parse_descriptors(const json::array& list);
 

@@ -223,7 +223,7 @@ private:
   static cache::Document facts_of(const Descriptor& at, const json::value& document) {
     std::string type = at.media_type;
     if (const auto fields = json::Fields::of(document); type.empty() && fields) {
-      auto own = fields->text_or("mediaType", "");
+      auto own = media_type_of(*fields);
       type = own ? std::move(own).value() : type;
     }
     if (type.empty()) {

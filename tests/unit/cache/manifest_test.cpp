@@ -87,6 +87,21 @@ TEST(ManifestTest, RefusesABuildCacheThatNoRepositoryCanBeNamedBy) {
   }
 }
 
+// The registry's tag would lead nowhere.
+TEST(ManifestTest, RefusesABuildCacheWhoseDocumentIsNotListed) {
+  const std::string text = "\"document\": \"" + digest('e').text();
+  EXPECT_TRUE(fails_saying("not listed",
+                           parse_manifest(altered(text, "\"document\": \"" + digest('9').text()))));
+}
+
+// The registry sends it as a header.
+TEST(ManifestTest, RefusesMediaTypesThatAreSeveralLines) {
+  for (const char* const type : {"application/x", "application/z"}) {
+    EXPECT_TRUE(fails_saying("media_type", parse_manifest(altered(type, R"(a\r\nX-Header: b)"))))
+        << type;
+  }
+}
+
 TEST(ManifestTest, SaysThatANewerFormatNeedsANewerProgram) {
   EXPECT_TRUE(
       fails_saying("has format 2", parse_manifest(altered("\"version\": 1", "\"version\": 2"))));

@@ -69,6 +69,13 @@ TEST_F(BuildCacheTest, IsTheOneThatWasExportedLast) {
   EXPECT_EQ(build->blobs.size(), 2U);
 }
 
+TEST_F(BuildCacheTest, HasNoMediaTypeThatNoHeaderCanHave) {
+  const std::string body = index_of({files_.add_blob("{}", kConfigType)});
+  const auto build = read({files_.add_blob(body, R"(a\r\nX-Header: b)", kLatest)});
+  ASSERT_TRUE(ok(build));
+  EXPECT_EQ(build->document.facts.media_type, "");
+}
+
 TEST_F(BuildCacheTest, SaysWhatIsNoBuildCache) {
   EXPECT_TRUE(fails_saying("no build cache", read({add_index("layer", kLayerType)})));
   EXPECT_TRUE(fails_saying("no name for a build cache", read({add_index("layer")}, "../app")));
