@@ -56,6 +56,7 @@ constexpr std::size_t kPiece = 64U << 10U;
 constexpr std::size_t kHeaderLimit = 8U << 10U;
 constexpr unsigned kHttp11 = 11;
 constexpr auto kRequestWait = std::chrono::seconds(30);
+constexpr auto kCrowdedWait = std::chrono::seconds(1); // while others may be kept out
 constexpr auto kWriteWait = std::chrono::seconds(60);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 constexpr auto kStall = std::chrono::milliseconds(100);
@@ -163,7 +164,7 @@ Connection::~Connection() {
 void Connection::read_request() {
   parser_.emplace();
   parser_->header_limit(kHeaderLimit);
-  stream_.expires_after(kRequestWait);
+  stream_.expires_after(loop_.has_room() ? kRequestWait : kCrowdedWait);
   http::async_read_header(stream_, buffer_, *parser_,
                           [self = shared_from_this()](error_code failure, std::size_t) {
                             self->take_request(failure);
@@ -187,7 +188,8 @@ void Connection::take_request(error_code failure) {
   }
   // A body is never read: what follows it could not be told from it.
   const auto& request = parser_->get();
-  const bool has_body = request.chunked() || parser_->content_length().value_or(0) > 0;
+  const bool has_body = request.count(http::field::transfer_encoding) > 0 ||
+                        parser_->content_length().value_or(0) > 0;
   const bool keeps = request.keep_alive() && !has_body && loop_.has_room();
   afterwards_ = keeps ? Afterwards::keep : Afterwards::close;
   reply(answer_to(request));

@@ -318,6 +318,31 @@ TEST_F(HostileRequestTest, ABodyIsNotARequest) {
   EXPECT_EQ(receive_all(fd).find("repositories"), std::string::npos);
 }
 
+// Its coding is not known, so that it is not known where it ends.
+TEST_F(HostileRequestTest, ABodyInAnotherCodingIsNotARequest) {
+  serve();
+  for (const char* const coding : {"gzip", "identity", "chunked, gzip", "xchunked"}) {
+    const Fd fd = connect();
+    send(fd, std::string("GET /v2/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ") + coding +
+                 "\r\n\r\nGET /v2/_catalog HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(receive_all(fd).find("repositories"), std::string::npos) << coding;
+  }
+}
+
+// More of them than are taken at a time: in their turn all of them go.
+TEST_F(HostileRequestTest, SilentClientsKeepNoOtherOut) {
+  serve();
+  std::vector<Fd> silent;
+  for (int client = 0; client < 700; ++client) {
+    silent.push_back(connect());
+  }
+  const Fd fd = connect();
+  const timeval patience{25, 0};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  send(fd, "GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(parse(receive_all(fd)).status, 200);
+}
+
 // Half a request, and silence: others are served meanwhile.
 TEST_F(HostileRequestTest, HalfARequestHoldsNoOtherUp) {
   serve();
