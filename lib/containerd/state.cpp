@@ -27,8 +27,9 @@ using bolt::ItemKind;
 constexpr unsigned kTriesBesideEngine = 50;
 constexpr std::chrono::milliseconds kPauseBesideEngine{100};
 
-// Of both databases, in memory. 2,000 layers of 200 images come to 5 MiB.
-constexpr std::size_t kMostKept = 40U << 20U;
+// Of both databases, in memory, which is a third of what is made of it. 2,000 layers of 200 images
+// come to 5 MiB, and some 22,000 snapshots are possible.
+constexpr std::size_t kMostKept = 18U << 20U;
 constexpr std::size_t kOfAnEntry = 160; // beside its texts
 
 constexpr std::uint64_t kLastId = UINT64_MAX / 2;
