@@ -58,6 +58,15 @@ Result<void> check_capability(const TarEntry& entry) {
   return is_right ? Result<void>() : input_error("a capability that no kernel takes");
 }
 
+// The kernel makes no other, whatever the filesystem.
+Result<void> check_symlink(const TarEntry& entry) {
+  constexpr std::size_t kLongest = 4095; // PATH_MAX without its NUL
+  const std::size_t bytes = entry.link_name.size();
+  return bytes != 0 && bytes <= kLongest
+             ? Result<void>()
+             : input_error("a symlink with a target of {} bytes", bytes);
+}
+
 } // namespace
 
 struct LayerRules::State {
@@ -231,6 +240,7 @@ Result<void> LayerRules::State::make(const std::string& path, const TarEntry& en
   case EntryType::file:
     return tree.file(take(path, Kind::file), entry, reader);
   case EntryType::symlink:
+    TRY(check_symlink(entry));
     link_targets.emplace(path, entry.link_name);
     return tree.symlink(take(path, Kind::symlink), entry);
   case EntryType::hard_link:

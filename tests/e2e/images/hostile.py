@@ -101,6 +101,7 @@ def archives():
     yield "duplicate-names", image(GOOD + [entry("etc/issue", data=b"again\n")])
     yield "duplicate-names-spelled-differently", image(GOOD + [entry("./etc//issue", data=b"again\n")])
     yield "whiteout-of-dot-dot", image(GOOD + [entry("etc/.wh...")])
+    yield "symlink-to-nothing", image(GOOD + [symlink("nothing", "")])
     yield "file-as-a-parent", image(GOOD + [entry("etc/issue/below", data=b"x\n")])
 
 
