@@ -3,6 +3,9 @@
 #include <base/utf8.hpp>
 #include <sys/file.hpp>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -255,11 +258,19 @@ json::object with_first_mirror(json::object settings, const std::string& url) {
   return settings;
 }
 
+Result<std::string> read_settings_file(const fs::path& path) {
+  const Fd fd = TRY(sys::open_path(path, O_RDONLY | O_NONBLOCK));
+  if (S_ISFIFO(TRY(sys::stat_of(fd)).st_mode)) {
+    return input_error("{} is a fifo", path.native());
+  }
+  return sys::read_all(fd, kDaemonJsonLimit).within(path.native());
+}
+
 Result<DaemonFile> read_daemon_file(const CommandLine& flags, const fs::path& default_path) {
   DaemonFile file;
   const bool is_named = flags.config_file && !flags.config_file->empty();
   file.path = is_named ? fs::path(*flags.config_file) : default_path;
-  Result<std::string> text = sys::read_file(file.path, kDaemonJsonLimit);
+  Result<std::string> text = read_settings_file(file.path);
   if (!text) {
     if (text.error().is(std::errc::no_such_file_or_directory) && !is_named) {
       return file;

@@ -26,6 +26,10 @@ struct DaemonFile {
   json::object settings;
 };
 
+// The bytes of such a file. A fifo is refused: dockerd would wait for its writer, and so would PID
+// 1, which then no signal but SIGKILL ends.
+Result<std::string> read_settings_file(const fs::path& path);
+
 // Reads the file that dockerd would read: `--config-file`, or the default one,
 // which alone may be missing. A byte order mark, UTF-16 with one, null and an empty file, fatal for
 // some engines, are read over. Anything but one JSON object is one line that names

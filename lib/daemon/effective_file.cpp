@@ -92,7 +92,7 @@ Result<bool> is_same_file(const fs::path& one, const fs::path& other) {
 
 // What the user has there: nothing is an object without members.
 Result<std::string> read_if_there(const fs::path& path) {
-  auto text = sys::read_file(path, kDaemonJsonLimit);
+  auto text = read_settings_file(path);
   if (!text && text.error().is(std::errc::no_such_file_or_directory)) {
     return std::string();
   }

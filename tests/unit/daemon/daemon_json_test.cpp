@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 namespace dind::daemon {
 namespace {
 
@@ -318,6 +320,14 @@ TEST(DaemonFileTest, ReadsUtf16WithAByteOrderMark) {
     ASSERT_TRUE(ok(file));
     EXPECT_EQ(text_of(file->settings), R"({"debug":true})");
   }
+}
+
+TEST(DaemonFileTest, DoesNotWaitForAWriterOfAFifo) {
+  const test::TempDir etc;
+  CommandLine flags;
+  flags.config_file = (etc.path() / "daemon.json").native();
+  ASSERT_EQ(::mkfifo(flags.config_file->c_str(), 0600), 0);
+  EXPECT_TRUE(fails_saying("daemon.json is a fifo", read_daemon_file(flags)));
 }
 
 TEST(DaemonFileTest, SaysWhereADirectoryInItsPlaceComesFrom) {
