@@ -2,14 +2,24 @@
 
 #include <fmt/format.h>
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace dind::supervise {
 namespace {
 
 constexpr auto kUsualGrace = std::chrono::seconds(30); // Kubernetes; docker stop has 10
 constexpr auto kEnginesOwn = std::chrono::seconds(15); // dockerd's shutdown-timeout
+
+// The file is removed and made anew: a device in its place is every program's. A symlink to one
+// would go as well.
+bool is_no_file(const std::string& path) {
+  struct stat found {};
+  return !path.empty() && ::stat(path.c_str(), &found) == 0 && !S_ISREG(found.st_mode);
+}
 
 } // namespace
 
@@ -34,6 +44,14 @@ std::optional<std::string> objection(const config::SupervisionSettings& settings
   if (settings.exit_with.on == config::ExitOn::main && own_pid == 1) {
     return "DIND_EXIT_WITH=main: this is PID 1, so no process namespace is shared; "
            "set shareProcessNamespace in the pod, or docker run --pid=container:NAME";
+  }
+  for (const auto& [variable, path] : {std::pair("DIND_READY_FILE", &settings.ready_file),
+                                       std::pair("DIND_METRICS_FILE", &settings.metrics_file)}) {
+    if (is_no_file(*path)) {
+      return fmt::format("{}={}: there is something else than a file, and a file would take its "
+                         "place",
+                         variable, *path);
+    }
   }
   return std::nullopt;
 }

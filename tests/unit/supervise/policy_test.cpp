@@ -1,5 +1,7 @@
 #include <supervise/policy.hpp>
 
+#include <support/temp_dir.hpp>
+
 #include <gtest/gtest.h>
 
 namespace dind::supervise {
@@ -37,6 +39,23 @@ TEST(PolicyTest, NobodyElsesEndCanBeWaitedForByPid1) {
   settings.exit_with.on = config::ExitOn::main;
   EXPECT_TRUE(objection(settings, 1));
   EXPECT_FALSE(objection(settings, 7));
+}
+
+TEST(PolicyTest, WritesOverNothingButAFile) {
+  const test::TempDir dir;
+  config::SupervisionSettings settings;
+  for (std::string* const file : {&settings.ready_file, &settings.metrics_file}) {
+    for (const std::string& path :
+         {dir.write("file", "").native(), (dir.path() / "none").native()}) {
+      *file = path;
+      EXPECT_FALSE(objection(settings, 1)) << path;
+    }
+    for (const std::string path : {"/dev/null", dir.path().c_str()}) {
+      *file = path;
+      EXPECT_TRUE(objection(settings, 1)) << path;
+    }
+    file->clear();
+  }
 }
 
 struct Grace {
