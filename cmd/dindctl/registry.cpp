@@ -5,6 +5,7 @@
 #include "settings.hpp"
 #include "verbs.hpp"
 
+#include <base/utf8.hpp>
 #include <cache/reader.hpp>
 #include <cache/reference.hpp>
 #include <sys/file.hpp>
@@ -15,10 +16,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace dind::ctl {
 namespace {
@@ -96,13 +99,28 @@ int print_config(const std::string& program) {
   return kDone;
 }
 
+// In a directory that may be shared with containers that are trusted less.
+Result<std::string> read_missed(const report::fs::path& dir) {
+  const Fd opened = TRY(sys::open_dir(dir));
+  const std::string name = registry::kMissedName;
+  return sys::read_file_at({opened, name}, registry::kMissedLimit).within(dir.native());
+}
+
+void print_lines(std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    fmt::print("{}\n", printable(line));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+}
+
 int print_missed(const ReportOptions& options) {
   const auto dirs = options.run_dir.empty() ? report::runtime_dirs(options.data_root)
                                             : std::vector<report::fs::path>{options.run_dir};
   for (const auto& dir : dirs) {
-    const auto missed = sys::read_file(dir / registry::kMissedName, registry::kMissedLimit);
+    const auto missed = read_missed(dir);
     if (missed) {
-      fmt::print("{}", *missed);
+      print_lines(*missed);
       return kDone;
     }
     if (!missed.error().is(std::errc::no_such_file_or_directory)) {

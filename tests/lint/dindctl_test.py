@@ -169,6 +169,20 @@ def check_documented_codes(typist, scratch):
         typist.fails(BAD_INPUT, "cache.json", verb, f"{scratch}/damaged")
 
 
+def check_missed(typist, scratch):
+    """Others may write to the directory of a run: nothing there is waited for, followed, or taken by a terminal."""
+    shared = scratch / "shared"
+    shared.mkdir()
+    missed = shared / "registry-missed"
+    missed.write_text("alpine:3.21\nred\033[31m\n", encoding="ascii")
+    ran = typist.type("registry", "--missed", "--run-dir", str(shared))
+    expect(ran.stdout == "alpine:3.21\nred\\x1b[31m\n", f"registry --missed: {ran}")
+    for put in (os.mkfifo, lambda path: os.symlink("/etc/passwd", path)):
+        missed.unlink()
+        put(missed)
+        typist.fails(BAD_INPUT, "registry-missed is not a regular file", "registry", "--missed", "--run-dir", str(shared))
+
+
 def check_closed_input(typist, scratch):
     """The image would be read from whichever file got the number 0."""
     for arguments in (["bake", "-o", f"{scratch}/never", "-"], ["verify", "--list", "-", f"{scratch}/cache"]):
@@ -294,6 +308,7 @@ def main():
                 continue
             check_output(typist, verb, lambda verb=verb: [verb, *printing[verb]()])
         check_documented_codes(typist, scratch)
+        check_missed(typist, scratch)
         check_terminal(typist, scratch)
         check_completions(typist, scratch)
         check_manual(typist, verbs)
