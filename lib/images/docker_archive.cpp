@@ -1,5 +1,6 @@
 #include <images/docker_archive.hpp>
 
+#include <archive/member_path.hpp>
 #include <cache/reference.hpp>
 #include <images/image_config.hpp>
 #include <images/oci_descriptor.hpp>
@@ -53,13 +54,14 @@ Result<SourceImage> read_item(const std::shared_ptr<const Bundle>& bundle,
                               const json::value& document, const std::string& platform) {
   const auto item = TRY(json::Fields::of(document));
   TRY(refuse_foreign_layers(item));
-  const std::string config_file = TRY(item.text("Config"));
+  // An engine joins the names to a directory's, so that "./a" is "a".
+  const std::string config_file = archive::lexically_clean(TRY(item.text("Config")));
   const auto promised = promised_digest(config_file);
   std::string config = promised ? TRY(read_verified(*bundle, config_file, *promised))
                                 : TRY(bundle->read_document(config_file));
   SourceImage made = TRY(make_source_image(std::move(config), platform).within(config_file));
   made.image.names = TRY(read_names(item));
-  if (const std::string parent = TRY(item.text_or("Parent", "")); !parent.empty()) {
+  if (const std::string parent = TRY(item.text_or_none("Parent")); !parent.empty()) {
     made.image.parent = TRY(Digest::parse(parent));
   }
   const auto files = TRY(item.texts_or_none("Layers"));
@@ -67,7 +69,8 @@ Result<SourceImage> read_item(const std::shared_ptr<const Bundle>& bundle,
     return input_error("{}: {} lists {} layers, and the configuration {}", config_file,
                        kDockerManifest, files.size(), made.image.layers.size());
   }
-  for (const std::string& file : files) {
+  for (const std::string& name : files) {
+    const std::string file = archive::lexically_clean(name);
     TRY(bundle->find(file));
     const bool is_blob = file.starts_with("blobs/sha256/");
     made.layers.push_back({bundle, file, is_blob ? promised_digest(file) : std::nullopt, {}});

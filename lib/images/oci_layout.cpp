@@ -262,8 +262,10 @@ private:
     if (!self.media_type.empty() && !is_manifest(self)) {
       return Found(NoImage{fmt::format("of the media type \"{}\"", self.media_type)});
     }
-    const json::array* const layer_list = TRY(fields.list("layers"));
-    const auto layers = TRY(parse_descriptors(*layer_list));
+    // null is how Go prints a list that was never filled.
+    const json::array* const layer_list = TRY(fields.list_or_none("layers"));
+    const auto layers =
+        layer_list ? TRY(parse_descriptors(*layer_list)) : std::vector<Descriptor>();
     const json::object* const config_document = TRY(fields.child("config"));
     const Descriptor config = TRY(parse_descriptor(*config_document));
     if (!is_image_config(config)) {

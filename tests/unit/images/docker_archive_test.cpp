@@ -92,6 +92,22 @@ TEST_F(DockerArchiveTest, WarnsIfTheIndexBesideItIsBroken) {
   EXPECT_NE(warnings_[0].find("index.json"), std::string::npos) << warnings_[0];
 }
 
+TEST_F(DockerArchiveTest, ReadsManifestsAsAnEngineDoes) {
+  const ImageSpec spec = layered_image("a:1", {kBase});
+  Files files = old_docker_archive({spec});
+  std::string& manifest = files.contents["manifest.json"];
+  for (const auto& [was, is] : std::vector<std::pair<std::string, std::string>>{
+           {R"("Config":")", R"("Parent":null,"Config":"./)"},
+           {R"("Layers":[")", R"("Layers":[".//)"}}) {
+    const auto at = manifest.find(was);
+    ASSERT_NE(at, std::string::npos) << manifest;
+    manifest.replace(at, was.size(), is);
+  }
+  const auto images = read(files);
+  ASSERT_TRUE(ok(images));
+  EXPECT_EQ(content(images->front().layers.front()), kBase);
+}
+
 TEST_F(DockerArchiveTest, NormalisesNamesAndKeepsTheParent) {
   ImageSpec spec = layered_image("docker.io/library/a:1", {kBase});
   spec.parent = archive::sha256_of("parent").text();

@@ -306,6 +306,21 @@ TEST_F(OciLayoutTest, TakesTheOwnPlatformWhereAnImageSaysNone) {
   EXPECT_NE(warnings_[0].find("does not say its platform"), std::string::npos) << warnings_[0];
 }
 
+TEST_F(OciLayoutTest, TakesAnImageWithoutLayersAsGoPrintsIt) {
+  Files files;
+  ImageSpec spec = one_layer_image("a:1");
+  spec.layers.clear();
+  const std::string config =
+      files.add_blob(spec.config(), "application/vnd.oci.image.config.v1+json");
+  const std::string manifest =
+      fmt::format(R"({{"schemaVersion":2,"config":{},"layers":null}})", config);
+  files.contents["index.json"] =
+      index_of({files.add_blob(manifest, "application/vnd.oci.image.manifest.v1+json")});
+  const auto images = read(files);
+  ASSERT_TRUE(ok(images));
+  EXPECT_TRUE(images->front().image.layers.empty());
+}
+
 struct LayoutDamage {
   const char* what;
   std::function<void(Files&)> inflict;
