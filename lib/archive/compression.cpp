@@ -95,7 +95,7 @@ public:
 
   Result<std::size_t> read(std::span<std::byte> into) override {
     for (;;) {
-      const std::span<std::byte> input = TRY(input_.peek());
+      const std::span<std::byte> input = TRY(skip_padding());
       if (input.empty()) {
         if (inflater_.in_member()) {
           return input_error("the gzip stream is cut short");
@@ -111,6 +111,21 @@ public:
   }
 
 private:
+  // What comes next, behind zeros that end a stream: tapes and writers of whole blocks leave them,
+  // and gzip and the pigz of an engine pass over them.
+  Result<std::span<std::byte>> skip_padding() {
+    for (;;) {
+      const std::span<std::byte> input = TRY(input_.peek());
+      const auto next =
+          inflater_.in_member() ? input.begin() : std::find_if(input.begin(), input.end(), is_set);
+      input_.use(static_cast<std::size_t>(next - input.begin()));
+      if (next != input.end() || input.empty()) {
+        return std::span(next, input.end());
+      }
+    }
+  }
+  static bool is_set(std::byte byte) { return byte != std::byte{0}; }
+
   Input input_;
   Inflater inflater_;
 };

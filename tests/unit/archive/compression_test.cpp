@@ -108,6 +108,13 @@ TEST(CompressionTest, TakesSeveralMembersOrFramesForOneStream) {
   EXPECT_EQ(unpacked(bzip2("one ") + bzip2("") + bzip2("two")).value(), "one two");
 }
 
+TEST(CompressionTest, PassesOverTheZerosBehindAGzipStream) {
+  for (const std::size_t zeros : {std::size_t{1}, std::size_t{512}, std::size_t{1} << 20U}) {
+    EXPECT_EQ(unpacked(gzip("one ") + std::string(zeros, '\0') + gzip("two")).value(), "one two");
+    EXPECT_EQ(unpacked(gzip("x") + std::string(zeros, '\0')).value(), "x");
+  }
+}
+
 TEST(CompressionTest, RefusesAStreamThatIsCutAnywhere) {
   const std::string text = sample().substr(0, 3000);
   for (const std::string& packed : {gzip(text), zstd(text), xz(text), bzip2(text)}) {
