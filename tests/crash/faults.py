@@ -3,7 +3,8 @@
 
 FOLDER/images has the images; BIN has dindctl, killat and treelist. At every STEP-th mutating call the run is killed, or
 the call fails with each of ERRNOS in turn. Then the target is either whole or not there; a run that says that it failed
-leaves nothing; and the next run into the same place gives what an undisturbed one gives. Prints one line a table cell.
+leaves nothing; and the next run into the same place gives what an undisturbed one gives. So does a run in a storm of
+short transfers and interrupted waits. Prints one line a table cell.
 """
 import errno
 import filecmp
@@ -12,6 +13,8 @@ import os
 import shutil
 import subprocess
 import sys
+
+from kill import storms_of
 
 ERRNOS = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 KILLED, DONE, IO_ERROR = 137, 0, 74
@@ -66,8 +69,11 @@ class Verb:
         self.reference = os.path.join(self.folder, "reference")
         shutil.rmtree(self.reference, ignore_errors=True)
         os.rename(self.target, self.reference)
+        return self.calls_of_run()
+
+    def calls_of_run(self):
         with open(self.calls, encoding="ascii") as calls:
-            return calls.read().split()
+            return calls.read().splitlines()
 
     def is_whole(self, ignored=None):
         return os.path.isdir(self.target) and same(self.target, self.reference, ignored)
@@ -112,6 +118,19 @@ def table(verb, step):
     return wrong
 
 
+def storms(verb, count):
+    """Nothing is wrong with short transfers and interrupted waits, so nobody may notice them."""
+    disturbed, wrong = 0, []
+    for seed in range(count):
+        verb.clear()
+        code, said = verb.run(f"storm:{seed}")
+        disturbed += len(verb.calls_of_run())
+        if code != DONE or said or not verb.is_whole():
+            wrong.append(f"{verb.name}, storm {seed}: {code}, {verb.left()}: {said}")
+    print(f"{verb.name}: {count} storms, {disturbed} disturbed calls")
+    return wrong + ([] if disturbed else [f"{verb.name}: the storms disturbed nothing"])
+
+
 def two_at_once(verb):
     """One of them makes it, and the other says why it does not, or both make the same."""
     wrong = []
@@ -147,6 +166,7 @@ def main():
     for name in ("bake", "image"):
         verb = Verb(name, folder, binaries)
         wrong += table(verb, step)
+        wrong += storms(verb, storms_of(step))
         wrong += two_at_once(verb)
     print("\n".join(wrong), file=sys.stderr)
     return 1 if wrong else 0

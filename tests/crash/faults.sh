@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Bakes and makes an outer image with something going wrong at each mutating system call: killed before it, or refused by
-# the kernel (no room, over the quota, a disk that fails). And by two runs into one place at once.
+# the kernel (no room, over the quota, a disk that fails). In storms of short transfers and interrupted waits. And by two
+# runs into one place at once.
 #
 #   tests/crash/faults.sh [--every N]
 #

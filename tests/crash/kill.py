@@ -3,7 +3,8 @@
 
 FOLDER is on the data root's filesystem and holds the caches `old` and `new`; BIN has dindctl, killat and treelist.
 After each kill what dockerd would see must be whole, and one undisturbed seeding must end as if nobody had been
-killed. Prints one line a scenario; exits with 1 if an outcome was wrong.
+killed. In storms of short transfers and interrupted waits, a seeding must end as undisturbed ones do. Prints two lines
+a scenario; exits with 1 if an outcome was wrong.
 """
 import json
 import os
@@ -95,8 +96,8 @@ class Seeder:
         if seeding.returncode != 0:
             raise RuntimeError(f"a seeding with questions ended with {seeding.returncode}")
 
-    def run(self, kill_at=None):
-        command = self.command() if kill_at is None else self.killat(str(kill_at), self.calls)
+    def run(self, plan=None):
+        command = self.command() if plan is None else self.killat(plan, self.calls)
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
         self.log = done.stderr
         if done.returncode not in (0, KILLED):
@@ -124,6 +125,10 @@ class Seeder:
             self.run()
             self.options = ["--materialise"]
 
+    def calls_of_run(self):
+        with open(self.calls, encoding="ascii") as calls:
+            return calls.read().splitlines()
+
     def list(self):
         return listing(os.path.join(self.binaries, "treelist"), self.root) if os.path.exists(self.root) else {}
 
@@ -150,21 +155,46 @@ def check_users(after, before):
         raise SystemExit("an undisturbed seeding changes what a user has: " + "; ".join(flaws[:5]))
 
 
-def kill_everywhere(seeder, step, part, parts):
+def storms_of(step):
+    """How many, where a call of STEP is killed at."""
+    return max(2, 42 // step)
+
+
+def storms(seeder, reference, seeds):
+    """Returns how many calls they disturbed, and what was wrong."""
+    disturbed, wrong = 0, []
+    for seed in seeds:
+        seeder.begin()
+        try:
+            seeder.run(f"storm:{seed}")
+            disturbed += len(seeder.calls_of_run())
+            flaws = reference.differences(seeder.list())
+        except (RuntimeError, OSError, ValueError, KeyError) as error:
+            flaws = [str(error)]
+        if flaws:
+            wrong.append(f"in storm {seed}: {'; '.join(flaws[:4])}")
+    return disturbed, wrong if disturbed else wrong + ["no storm disturbed anything"]
+
+
+def references_of(seeder):
+    """What a seeding makes, and what was there before it."""
     references = [seeder.reference()]
     if seeder.upgrade or seeder.materialise or seeder.living:
         references.append(seeder.reference(before=True))
     if seeder.living:
         check_users(*references)
+    return references
+
+
+def kill_everywhere(seeder, references, step, part, parts):
     seeder.begin()
-    seeder.run(kill_at=0)
-    with open(seeder.calls, encoding="ascii") as calls:
-        names = calls.read().split()
+    seeder.run("0")
+    names = seeder.calls_of_run()
     kills, wrong = 0, []
     for n in range(1 + part * step, len(names) + 1, step * parts):
         seeder.begin()
         try:
-            if seeder.run(kill_at=n) != KILLED:
+            if seeder.run(str(n)) != KILLED:
                 raise RuntimeError("it was not killed")
             kills += 1
             # What is to be repaired is wrong from the beginning, and then fails aloud until it is whole.
@@ -186,10 +216,16 @@ def main():
     for scenario in sys.argv[5:]:
         seeder = Seeder(folder, binaries, scenario)
         try:
-            calls, kills, wrong = kill_everywhere(seeder, step, part, parts)
+            references = references_of(seeder)
+            calls, kills, wrong = kill_everywhere(seeder, references, step, part, parts)
+            seeds = range(part, storms_of(step), parts)
+            disturbed, wrong_in_storms = storms(seeder, references[0], seeds)
         finally:
             seeder.put_back()
         print(f"{scenario}: {calls} mutating calls, {kills} kills, {len(wrong)} wrong outcomes", flush=True)
+        print(f"{scenario}: {len(seeds)} storms, {disturbed} disturbed calls, {len(wrong_in_storms)} wrong outcomes",
+              flush=True)
+        wrong += wrong_in_storms
         for line in wrong[:20]:
             print(f"  {scenario} {line}", flush=True)
         failed = failed or bool(wrong) or kills == 0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Kills the release binary while it seeds, just before each of its mutating system calls, and shows
-# that the next seeding ends as if nothing had happened.
+# that the next seeding ends as if nothing had happened. So do seedings in storms of short transfers
+# and interrupted waits.
 #
 #   tests/crash/kill.sh [--every N] [--store graph|containerd] [SCENARIO]...
 #
@@ -21,7 +22,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --every) every=$2 && shift ;;
     --store) store=$2 && shift ;;
-    --*) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2 && exit 64 ;;
+    --*) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2 && exit 64 ;;
     *) scenarios+=("$1") ;;
   esac
   shift

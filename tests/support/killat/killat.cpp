@@ -1,6 +1,7 @@
 // killat N CALLS COMMAND [ARGUMENT]...
 // killat N:ERRNO CALLS COMMAND [ARGUMENT]...
 // killat ask CALLS COMMAND [ARGUMENT]...
+// killat storm:SEED CALLS COMMAND [ARGUMENT]...
 //
 // Runs a command and kills it, all of its threads and children, with SIGKILL just before the N-th
 // system call that could change a file system: counted over everything that the command
@@ -13,6 +14,12 @@
 //
 // With `ask` nothing is killed: before each call the command stands still until a byte comes from
 // standard input, so that whoever reads CALLS, a pipe, may do something in between.
+//
+// In a storm every transfer of bytes may be cut short, and every call that waits may answer EINTR,
+// as dice say that begin with SEED. CALLS gets a line for each that was.
+#include "storm.hpp"
+#include "system_call.hpp"
+
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/openat2.h>
@@ -23,9 +30,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,24 +41,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <set>
+#include <span>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
 namespace {
 
 constexpr int kKilled = 137;
-constexpr int kBroken = 125;
 
-struct Call {
-  long number;
-  const char* name;
-};
-
-#define CALL(name)                                                                                 \
-  Call {                                                                                           \
-    SYS_##name, #name                                                                              \
-  }
 constexpr std::array kCalls = {CALL(open),
                                CALL(creat),
                                CALL(openat),
@@ -107,18 +105,12 @@ constexpr std::array kCalls = {CALL(open),
                                CALL(sync_file_range),
                                CALL(mount),
                                CALL(umount2)};
-#undef CALL
-
-[[noreturn]] void die(const char* doing) {
-  std::perror(doing);
-  std::exit(kBroken);
-}
 
 // Only the calls of the table stop the command; it runs at full speed else.
-void trace_these_calls() {
+void trace_these_calls(std::span<const Call> calls) {
   std::vector<sock_filter> program = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
-  for (const Call& call : kCalls) {
+  for (const Call& call : calls) {
     program.push_back(
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call.number), 0, 1));
     program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE));
@@ -131,14 +123,14 @@ void trace_these_calls() {
   }
 }
 
-[[noreturn]] void become(char** command) {
+[[noreturn]] void become(std::span<const Call> calls, char** command) {
   if (::unshare(CLONE_NEWNS) == -1 ||
       ::mount(nullptr, "/", nullptr, MS_PRIVATE | MS_REC, nullptr) == -1 ||
       ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == -1) {
     die("killat: be traced");
   }
   ::raise(SIGSTOP);
-  trace_these_calls();
+  trace_these_calls(calls);
   ::execvp(command[0], command);
   die(command[0]);
 }
@@ -148,9 +140,9 @@ bool opens_for_change(std::uint64_t flags) {
 }
 
 // What goes to the terminal or the log, and what opens for reading, changes nothing.
-bool is_mutating(pid_t thread, const __ptrace_syscall_info& stop) {
-  const auto& arguments = stop.seccomp.args;
-  switch (stop.seccomp.nr) {
+bool is_mutating(const SystemCall& call) {
+  const auto& arguments = call.arguments;
+  switch (call.number) {
   case SYS_open:
     return opens_for_change(arguments[1]);
   case SYS_openat:
@@ -159,7 +151,7 @@ bool is_mutating(pid_t thread, const __ptrace_syscall_info& stop) {
     open_how how{};
     iovec here{&how, sizeof(how)};
     iovec there{reinterpret_cast<void*>(arguments[2]), sizeof(how)};
-    return ::process_vm_readv(thread, &here, 1, &there, 1, 0) != sizeof(how) ||
+    return ::process_vm_readv(call.thread, &here, 1, &there, 1, 0) != sizeof(how) ||
            opens_for_change(how.flags);
   }
   case SYS_write:
@@ -170,48 +162,33 @@ bool is_mutating(pid_t thread, const __ptrace_syscall_info& stop) {
   }
 }
 
-const char* name_of(std::uint64_t number) {
-  for (const Call& call : kCalls) {
-    if (static_cast<std::uint64_t>(call.number) == number) {
-      return call.name;
-    }
-  }
-  return "?";
-}
-
 // What is done at which call.
 struct Plan {
   unsigned long victim = 0;
   long failure = 0; // an errno; 0: the victim is killed
   bool asking = false;
+  std::optional<unsigned long> storm; // the seed of its dice
 };
+
+constexpr std::string_view kStorm = "storm:";
 
 Plan parse_plan(const char* text) {
   Plan plan;
   char* end = nullptr;
+  if (std::string_view(text).starts_with(kStorm)) {
+    plan.storm = std::strtoul(text + kStorm.size(), &end, 10);
+    return plan;
+  }
   plan.asking = std::strcmp(text, "ask") == 0;
   plan.victim = std::strtoul(text, &end, 10);
   plan.failure = *end == ':' ? std::strtol(end + 1, nullptr, 10) : 0;
   return plan;
 }
 
-// The call at which `thread` stands is passed over, and answers with `failure`.
-void refuse(pid_t thread, long failure) {
-  user_regs_struct registers{};
-  if (::ptrace(PTRACE_GETREGS, thread, nullptr, &registers) == -1) {
-    die("killat: read registers");
-  }
-  registers.orig_rax = static_cast<unsigned long long>(-1);
-  registers.rax = static_cast<unsigned long long>(-failure);
-  if (::ptrace(PTRACE_SETREGS, thread, nullptr, &registers) == -1) {
-    die("killat: write registers");
-  }
-}
-
 class Tracer {
 public:
   Tracer(pid_t command, const Plan& plan, std::FILE* calls)
-      : command_(command), plan_(plan), calls_(calls) {}
+      : command_(command), plan_(plan), calls_(calls), storm_(plan.storm.value_or(0)) {}
 
   int run() {
     begin();
@@ -262,18 +239,17 @@ private:
   }
 
   void at_call(pid_t thread) {
-    __ptrace_syscall_info stop{};
-    if (::ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof(stop), &stop) <= 0) {
-      die("killat: read a system call");
-    }
-    if (is_mutating(thread, stop)) {
-      std::fprintf(calls_, "%s\n", name_of(stop.seccomp.nr));
+    const SystemCall call = call_of(thread);
+    if (plan_.storm) {
+      storm_.pass_over(call, calls_);
+    } else if (is_mutating(call)) {
+      std::fprintf(calls_, "%s\n", find_call(kCalls, call.number)->name);
       if (++count_ == plan_.victim && plan_.failure == 0) {
         kill_all(); // while it stands before the call, which is then never made
         return;
       }
       if (count_ == plan_.victim) {
-        refuse(thread, plan_.failure);
+        refuse(call, plan_.failure);
       }
       if (plan_.asking) {
         std::fflush(calls_);
@@ -298,6 +274,7 @@ private:
   pid_t command_;
   Plan plan_;
   std::FILE* calls_;
+  Storm storm_;
   std::set<pid_t> threads_;
   unsigned long count_ = 0;
   bool killing_ = false;
@@ -315,13 +292,16 @@ int main(int argc, char** argv) {
   if (calls == nullptr) {
     die(argv[2]);
   }
+  const Plan plan = parse_plan(argv[1]);
+  const std::vector<Call> traced =
+      plan.storm ? Storm::calls() : std::vector<Call>(kCalls.begin(), kCalls.end());
   const pid_t command = ::fork();
   if (command == -1) {
     die("killat: fork");
   }
   if (command == 0) {
-    become(argv + 3);
+    become(traced, argv + 3);
   }
-  const int exit_code = Tracer(command, parse_plan(argv[1]), calls).run();
+  const int exit_code = Tracer(command, plan, calls).run();
   return std::fclose(calls) == 0 ? exit_code : kBroken;
 }
