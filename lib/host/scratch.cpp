@@ -12,6 +12,17 @@ namespace {
 
 const std::string kPrefix = "probe-";
 
+// An attempt that failed may have left its own, where the disk fails. Then it is the disk's reason
+// that is told, and not that something is there.
+Result<void> make_empty_dir(sys::At at) {
+  auto made = sys::make_dir_at(at, 0700);
+  if (made || !made.error().is(std::errc::file_exists)) {
+    return made;
+  }
+  TRY(sys::remove_tree_at(at));
+  return sys::make_dir_at(at, 0700);
+}
+
 } // namespace
 
 Result<Scratch> Scratch::make(const Fd& parent) {
@@ -28,7 +39,7 @@ Result<Scratch> Scratch::make_inside(const Scratch& outer, const std::string& na
                                      const std::vector<std::string>& dirs) {
   const std::string here = ".";
   Scratch scratch(TRY(sys::open_dir_at({outer.dir_, here})), name);
-  TRY(sys::make_dir_at({scratch.parent_, scratch.name_}, 0700));
+  TRY(make_empty_dir({scratch.parent_, scratch.name_}));
   scratch.dir_ = TRY(sys::open_dir_at({scratch.parent_, scratch.name_}));
   for (const std::string& dir : dirs) {
     TRY(sys::make_dir_at({scratch.dir_, dir}, 0755));
