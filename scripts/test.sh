@@ -96,10 +96,11 @@ stage_soak() {
 
 stage_crash() {
   configure release
-  cmake --build --preset release --target dindctl killat treelist
+  cmake --build --preset release --target dindctl failingdisk killat treelist
   ctest --preset release -R '^lint\.memory$'
   tests/crash/kill.sh --every "$([ -n "$full" ] && echo 1 || echo 7)"
   tests/crash/faults.sh --every "$([ -n "$full" ] && echo 1 || echo 7)"
+  tests/crash/disk.sh --every "$([ -n "$full" ] && echo 10 || echo 150)"
   tests/crash/cut.sh --every "$([ -n "$full" ] && echo 3 || echo 20)"
   tests/crash/kill.sh --store containerd --every "$([ -n "$full" ] && echo 1 || echo 17)"
   tests/crash/cut.sh --store containerd --every "$([ -n "$full" ] && echo 3 || echo 50)"

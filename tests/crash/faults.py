@@ -8,6 +8,7 @@ short transfers and interrupted waits. Prints one line a table cell.
 """
 import errno
 import filecmp
+import functools
 import glob
 import os
 import shutil
@@ -38,12 +39,16 @@ class Verb:
         self.calls = os.path.join(folder, "calls")
         self.programs = os.path.join(folder, "programs")
 
+    @functools.cached_property
+    def images(self):
+        return sorted(glob.glob(os.path.join(self.folder, "images/old/*.tar")))
+
     def command(self):
-        images = sorted(glob.glob(os.path.join(self.folder, "images/old/*.tar")))
         if self.name == "bake":
-            arguments = ["-o", self.target, *images]
+            arguments = ["-o", self.target, *self.images]
         else:
-            arguments = ["--base", images[0], "--programs", self.programs, "-o", f"oci:{self.target}", *images]
+            arguments = ["--base", self.images[0], "--programs", self.programs, "-o", f"oci:{self.target}",
+                         *self.images]
         return [os.path.join(self.binaries, "dindctl"), self.name, "--progress", "none", *arguments]
 
     def clear(self):
@@ -119,7 +124,7 @@ def table(verb, step):
 
 
 def storms(verb, count):
-    """Nothing is wrong with short transfers and interrupted waits, so nobody may notice them."""
+    """Nothing is wrong with short transfers and interrupted waits, and so they go unnoticed."""
     disturbed, wrong = 0, []
     for seed in range(count):
         verb.clear()
@@ -172,4 +177,5 @@ def main():
     return 1 if wrong else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
