@@ -10,17 +10,20 @@ what an undisturbed one makes. Prints a line for each work and rule; exits with 
 """
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 
-from cut import pretend_a_reboot
+from cut import RECEIPT, pretend_a_reboot
 from data_root import half_made
 from faults import Verb
 from kill import Seeder, references_of
 
 RULES = {"reads": 10, "writes": 1, "all": 1}  # how much finer the steps are, where there are fewer requests
 PATIENCE = 60  # seconds
+# Where a short name of the cache cannot be read, the layer is found by its long one.
+LONG_NAME = re.compile(r"/cache/layer/([0-9a-f]{16})[0-9a-f]{48}")
 CAUSES = ("Input/output error", "Read-only file system", "Structure needs cleaning", "No data available")
 
 
@@ -149,7 +152,8 @@ class Seeding:
         pretend_a_reboot(self.seeder.root)
         self.seeder.run()
         flaws = [] if names_of(self.seeder.root) == self.names else ["other images have names"]
-        return flaws + self.references[0].differences(self.seeder.list(), ignoring=["/repositories.json"])
+        found = {path: LONG_NAME.sub(r"/cache/l/\1", line) for path, line in self.seeder.list().items()}
+        return flaws + self.references[0].differences(found, ignoring=[RECEIPT, "/repositories.json"])
 
 
 def fail_once(disk, work, rule):
