@@ -163,7 +163,11 @@ private:
   void required(const std::string& driver) {
     take(driver, driver + " is required", means_of(driver));
     const host::Fact* const obstacle = obstacle_to(driver);
-    if (!obstacle || (is_overlay(driver) && take_loop(driver, driver + " is required"))) {
+    if (!obstacle) {
+      return;
+    }
+    if (is_overlay(driver) && take_loop(driver, driver + " is required")) {
+      choice_.refused.push_back({driver, obstacle->why});
       return;
     }
     choice_.means = Means::none;

@@ -510,6 +510,14 @@ TEST(LadderTest, SaysWhyEachRungWasRefused) {
   EXPECT_EQ(choice.refused[2].driver, "fuse-overlayfs");
 }
 
+TEST(LadderTest, SaysWhyARequiredDriverNeedsALoopDevice) {
+  const DriverChoice choice = choose_driver(wish("overlay2"), facts_of("loop"), {}, Cached::images);
+  EXPECT_TRUE(choice.on_loop);
+  ASSERT_EQ(choice.refused.size(), 1U);
+  EXPECT_EQ(choice.refused[0].driver, "overlay2");
+  EXPECT_EQ(choice.refused[0].why, "the probe of overlay2");
+}
+
 TEST(LadderTest, SaysThatNothingRunsInABindMountOfANoexecDataRoot) {
   const auto warnings_of = [](std::string_view works) {
     host::HostFacts facts = facts_of(works);
