@@ -24,7 +24,6 @@ namespace {
 constexpr std::size_t kConfigLimit = 16U << 20U;
 // Of all blobs that are read: of 1,000 images they have a quarter of that.
 constexpr std::size_t kBlobsLimit = 64U << 20U;
-constexpr std::size_t kMaxSnapshots = 1000; // of a chain: more than the kernel mounts
 
 // What the name of an image leads to.
 struct Target {
@@ -180,8 +179,8 @@ private:
     return {};
   }
 
-  // How many snapshots are below one: kMaxSnapshots where they lead to each other, or are more.
-  // Each is walked over once, whatever stands on it.
+  // How many snapshots are below one: kMostSnapshotsOfAChain where they lead to each other, or are
+  // more. Each is walked over once, whatever stands on it.
   std::size_t lowers_of(const std::string& key) {
     std::vector<std::string_view> above;
     std::size_t lowers = 0;
@@ -189,13 +188,13 @@ private:
          at = state_.snapshots.find(*at->second.parent)) {
       const auto known = lowers_.find(at->first);
       if (known != lowers_.end() || above.size() > state_.snapshots.size()) {
-        lowers = known != lowers_.end() ? known->second : kMaxSnapshots;
+        lowers = known != lowers_.end() ? known->second : kMostSnapshotsOfAChain;
         break;
       }
       above.push_back(at->first);
     }
     for (; !above.empty(); above.pop_back()) {
-      lowers = std::min(lowers + 1, kMaxSnapshots);
+      lowers = std::min(lowers + 1, kMostSnapshotsOfAChain);
       lowers_.insert_or_assign(above.back(), lowers);
     }
     return lowers;

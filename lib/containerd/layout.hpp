@@ -2,6 +2,7 @@
 
 #include <base/digest.hpp>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ inline constexpr std::string_view kBackendName = "metadata.db";
 inline constexpr std::string_view kSchema = "v1";
 inline constexpr std::string_view kNamespace = "moby";
 inline constexpr std::string_view kSnapshotter = "overlayfs";
+
+// Of a chain: more than the kernel mounts, and an end where planted snapshots lead to each other.
+inline constexpr std::size_t kMostSnapshotsOfAChain = 1000;
 
 // What seeding calls its snapshots in metadata.db: no name of containerd's own begins so, and it
 // tells after a kill whose they are.

@@ -21,7 +21,6 @@ using store::MarkStyle;
 
 const std::string kFiles = store::files_name(store::kOverlayfs);
 const std::string kAnchor = "whiteout"; // in the staged directory, beside `fs`
-constexpr std::size_t kMostLowers = 1000; // more than the kernel mounts
 
 std::optional<std::string> key_of(const store::StorageDriver::OptionalParent& parent) {
   return parent ? std::optional(parent->chain_id.text()) : std::nullopt;
@@ -277,7 +276,7 @@ Result<std::vector<Fd>> SnapshotDriver::lowers_of(const OptionalParent& parent) 
     if (!place) {
       return Error("its parent is missing");
     }
-    if (lowers.size() == kMostLowers) {
+    if (lowers.size() == kMostSnapshotsOfAChain) {
       return input_error("what is below it is more than can be mounted, or leads to itself");
     }
     const Fd dir =
