@@ -1,5 +1,6 @@
 #include <archive/disk_tree.hpp>
 #include <support/expect.hpp>
+#include <support/image_mount.hpp>
 #include <support/layer.hpp>
 #include <support/tar_builder.hpp>
 #include <support/temp_dir.hpp>
@@ -137,6 +138,22 @@ TEST_F(DiskTreeAsRootTest, SaysThatTheDiskIsFull) {
     EXPECT_TRUE(test::fails_saying("write large: No space left on device", full));
   }
   EXPECT_TRUE(ok(sys::run({"umount", outer.path().native()})));
+}
+
+// The filesystem's own limit is the layer's fault: other images of an archive are baked.
+TEST_F(DiskTreeAsRootTest, SaysThatAFileHasTooManyNames) {
+  NEEDS(test::enter_mount_namespace(), "mount namespaces");
+  const test::ImageMount ext4("ext4");
+  NEEDS(ext4.is_mounted(), "loop devices, and mkfs.ext4");
+  TarBuilder tar;
+  tar.file("f", "");
+  for (int i = 1; i <= 65'000; ++i) {
+    tar.hard_link("l" + std::to_string(i), "f");
+  }
+  const Fd root = sys::open_dir(ext4.path()).value();
+  const auto unpacked = unpack(tar.finish(), root, marks_);
+  EXPECT_TRUE(test::fails_saying("its file has as many names as this filesystem takes", unpacked));
+  EXPECT_TRUE(test::fails_with(0, unpacked)); // no error of the system
 }
 
 } // namespace
