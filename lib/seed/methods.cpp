@@ -37,10 +37,20 @@ Methods::Methods(const PlanInput& input)
       }
     }
   }
+  // A layer with a flaw is made anew, or goes. What stands on it may stay.
   for (const auto& [chain_id, layer] : input_.state.layers) {
-    if (layer.parent) {
-      with_children_.insert(*layer.parent);
+    if (!layer.flaw) {
+      add_below(layer);
     }
+  }
+}
+
+void Methods::add_below(const store::PresentLayer& layer) {
+  const auto& layers = input_.state.layers;
+  std::optional<Digest> below = layer.parent;
+  while (below && with_children_.insert(*below).second) {
+    const auto next = layers.find(*below);
+    below = next != layers.end() ? next->second.parent : std::nullopt;
   }
 }
 

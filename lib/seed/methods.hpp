@@ -29,6 +29,7 @@ public:
   LayerStep own(LayerStep step, std::string why) const;
 
 private:
+  void add_below(const store::PresentLayer& layer);
   const host::Fact& borrow_fact(std::size_t cache) const;
   std::optional<Reason> why_restored(const LayerStep& step) const;
   std::optional<Reason> why_not_borrowed(const LayerStep& step,
@@ -37,7 +38,7 @@ private:
   const PlanInput& input_;
   bool full_trees_;
   std::set<Digest> never_borrowed_; // chain IDs of images that were baked with --copy
-  std::set<Digest> with_children_;  // chain IDs on which layers of the data root stand
+  std::set<Digest> with_children_;  // chain IDs on which layers stand that are not made anew
 };
 
 const cache::Layer& layer_of(const CacheView& cache, const Digest& diff_id);

@@ -363,6 +363,19 @@ TEST_F(PlanTest, DoesNotBorrowWhatIsMissingBelowLayersThatMayNotListASkeleton) {
   EXPECT_EQ(methods(plan()), "copy link"); // the other has no marks
 }
 
+// What a power cut took of both is made anew with its lowers; what a user made on them is not.
+TEST_F(PlanTest, BorrowsWhatIsMissingBelowLayersThatAreMadeAnewThemselves) {
+  layer(1, 1U << 20U, 3);
+  image(100, {1});
+  present_with_flaw(51);
+  state_.layers.at(number(51)).parent = number(1);
+  EXPECT_EQ(methods(plan()), "link");
+  state_.layers.insert_or_assign(
+      number(61),
+      store::PresentLayer{.diff_id = number(61), .parent = number(51), .cache_id = "theirs"});
+  EXPECT_EQ(methods(plan()), "copy");
+}
+
 TEST_F(PlanTest, MakesLayersWithAFlawAnewAndSaysSo) {
   image(100, {1});
   present_with_flaw(1);
