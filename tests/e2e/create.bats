@@ -123,8 +123,7 @@ fetched() { find "$work/state/images" -mindepth 1 -maxdepth 1 | wc -l; }
 # An engine that exports caches, and a client of it by the name of docker.
 start_builder() {
   builder=e2e-create-$BATS_TEST_NUMBER
-  echo '{"features": {"containerd-snapshotter": true}}' >"$work/daemon.json"
-  start_engine_container "$builder" "$(base_of 28)" -v "$work/daemon.json:/etc/docker/daemon.json:ro" -v "$work:$work"
+  start_engine_container "$builder" 28-containerd -v "$work:$work"
   mkdir "$work/bin"
   printf '#!/bin/sh\nexec /usr/bin/docker exec %s docker "$@"\n' "$builder" >"$work/bin/docker"
   chmod +x "$work/bin/docker"
