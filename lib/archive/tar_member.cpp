@@ -99,8 +99,9 @@ Result<TarEntry> make_entry(const TarHeader& header, const PaxRecords& pax) {
     entry.mtime_ns = time.nanoseconds;
   }
   if (entry.type == EntryType::char_device || entry.type == EntryType::block_device) {
-    entry.device_major = static_cast<std::uint32_t>(header.device_major);
-    entry.device_minor = static_cast<std::uint32_t>(header.device_minor);
+    // mknod(2) has 12 and 20 bits for them, and engines cut off the rest (Go's unix.Mkdev).
+    entry.device_major = static_cast<std::uint32_t>(header.device_major) & 0xFFFU;
+    entry.device_minor = static_cast<std::uint32_t>(header.device_minor) & 0xFFFFFU;
   }
   if (entry.type == EntryType::file) {
     if (header.size < 0) {

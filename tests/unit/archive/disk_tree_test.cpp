@@ -205,6 +205,16 @@ TEST_F(DiskTreeTest, LeavesHolesInSparseFiles) {
   EXPECT_EQ(make_again(*json, dir_.fd()).value(), tar.finish());
 }
 
+TEST_F(DiskTreeTest, CutsNumbersOfDevicesAsAnEngineDoes) {
+  const TarBuilder tar = std::move(TarBuilder().char_device("large", 0x1001, 0x100002));
+  const auto json = unpacked(tar);
+  ASSERT_TRUE(ok(json));
+  ASSERT_EQ(marks_.nodes.size(), 1U);
+  EXPECT_EQ(marks_.nodes[0].second.device_major, 1U);
+  EXPECT_EQ(marks_.nodes[0].second.device_minor, 2U);
+  EXPECT_EQ(make_again(*json, dir_.fd()).value(), tar.finish());
+}
+
 TEST_F(DiskTreeTest, HandsMarksOnAndMakesNothingOfThem) {
   const auto json = unpacked(TarBuilder()
                                  .whiteout("gone")
