@@ -26,12 +26,17 @@ Result<SourceImage> make_source_image(std::string config, const std::string& own
                      .platform = std::move(parsed.platform),
                      .config_bytes = config.size(),
                      .layers = std::move(parsed.diff_ids)};
-  return SourceImage{std::move(image), std::move(config), says_platform, {}};
+  return SourceImage{.image = std::move(image),
+                     .config = std::move(config),
+                     .says_platform = says_platform,
+                     .layers = {}};
 }
 
 std::optional<std::string> platform_remark(std::string_view label, const SourceImage& source,
                                            const std::string& wanted) {
-  const std::string& is_for = source.image.platform;
+  const std::string& own = source.image.platform;
+  const std::string& is_for =
+      source.listed_platform.starts_with(own + "/") ? source.listed_platform : own;
   if (match_platform(is_for, wanted) == 0) {
     return platform_warning(label, is_for, wanted);
   }

@@ -36,6 +36,7 @@ struct SourceImage {
   cache::Image image;
   std::string config; // byte for byte
   bool says_platform = true;
+  std::string listed_platform = {};           // as the index that led to it says; "" if none does
   std::vector<LayerOrigin> layers;            // of image.layers, one each
   std::vector<SourceDocument> documents = {}; // image.manifest, and the indexes that lead to it
 };
@@ -58,7 +59,8 @@ Result<std::string> read_verified(const Bundle& bundle, const std::string& file,
 // of one that leaves it open.
 Result<SourceImage> make_source_image(std::string config, const std::string& own);
 
-// What is worth saying of an image's platform where `wanted` was asked for.
+// What is worth saying of an image's platform where `wanted` was asked for. An index may know more
+// of it than the configuration, which need not name the variant.
 std::optional<std::string> platform_remark(std::string_view label, const SourceImage& source,
                                            const std::string& wanted);
 

@@ -153,6 +153,7 @@ public:
           made->image.manifest = at.digest;
           made->image.index = index;
           made->documents = std::move(documents);
+          made->listed_platform = at.platform;
         }
         return found;
       }

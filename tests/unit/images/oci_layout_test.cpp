@@ -265,6 +265,23 @@ TEST_F(OciLayoutTest, LetsConfigurationsDecideWhereManifestsSayNoPlatform) {
   EXPECT_TRUE(warnings_.empty());
 }
 
+// A configuration need not name the variant.
+TEST_F(OciLayoutTest, WarnsOfTheVariantThatTheIndexSays) {
+  Files files;
+  ImageSpec image = one_layer_image("");
+  image.architecture = "amd64";
+  files.contents["index.json"] = index_of(
+      {add_manifest(files, image, Packing::gzip,
+                    R"(,"platform":{"os":"linux","architecture":"amd64","variant":"v3"})")});
+  files.write(dir_, "listed");
+  const auto content = read_oci_layout(open_directory(dir_ / "listed").value(), "", "linux/amd64");
+  ASSERT_TRUE(ok(content));
+  ASSERT_EQ(content->warnings.size(), 1U);
+  EXPECT_NE(content->warnings[0].find("is for linux/amd64/v3, which not every machine"),
+            std::string::npos)
+      << content->warnings[0];
+}
+
 TEST_F(OciLayoutTest, SaysWhichPlatformsAreThereWhereAnIndexListsMore) {
   Files files;
   const auto platform = [](const std::string& architecture) {
