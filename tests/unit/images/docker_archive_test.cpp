@@ -241,7 +241,8 @@ TEST(ImageConfigTest, ReadsWhatGoReads) {
       R"({"x":)" + std::string(200, '[') + std::string(200, ']') + R"(,"author":")";
   for (const std::string& start :
        {std::string("{\"author\":\"M\xfcller"), std::string(R"({"author":"\ud800)"),
-        std::string(R"({"author":"\udc00\ud83d\ude00\\ud800)"), deep}) {
+        std::string(R"({"author":"\udc00\ud83d\ude00\\ud800)"),
+        std::string("{\"os\":\"linux\",\"architecture\":\"amd\xf2\xf2"), deep}) {
     const std::string text = start + rest;
     const auto config = parse_image_config(text);
     ASSERT_TRUE(ok(config)) << text;
