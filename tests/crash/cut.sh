@@ -15,7 +15,6 @@ fi
 
 every=1
 store=graph
-pids=()
 scenarios=()
 while [ $# -gt 0 ]; do
   case "$1" in
@@ -27,27 +26,13 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-bin=${DIND_BINARIES:-$PWD/build/release/bin}
-place=$(mktemp -d)
-trap 'umount -R "$place" 2>/dev/null; rmdir "$place"' EXIT
-mount -t tmpfs -o size=4g cuts "$place"
-# The disks lie on a filesystem that copies them in one moment.
-truncate -s 2g "$place/image"
-mkfs.xfs -q "$place/image"
-mkdir "$place/disks"
-mount -o loop "$place/image" "$place/disks"
-
+# shellcheck source=tests/crash/disks.bash
+source tests/crash/disks.bash
+make_place
 python3 tests/crash/images.py "$place/images"
 for fs in ext4 xfs; do
-  folder=$place/disks/$fs
-  mkdir -p "$folder/volume"
-  truncate -s 320m "$folder/disk"
-  "mkfs.$fs" -q "$folder/disk"
-  mount -o loop "$folder/disk" "$folder/volume"
-  for cache in old new; do
-    "$bin/dindctl" bake --progress none -o "$folder/volume/$cache" "$place/images/$cache"/*.tar >/dev/null
-  done
-  umount "$folder/volume"
+  mount_new_disk "$fs"
+  bake_into_disk "$place/images"
   chosen=("${scenarios[@]}")
   if [ ${#chosen[@]} -eq 0 ]; then
     chosen=(link copy hardlink upgrade-link upgrade-copy)
@@ -55,10 +40,6 @@ for fs in ext4 xfs; do
     [ "$fs" = ext4 ] || chosen+=(reflink)
   fi
   [ "$store" = graph ] || chosen=("${chosen[@]/#/$store-}")
-  python3 tests/crash/cut.py "$folder" "$bin" "$every" "${chosen[@]}" >"$place/$fs.log" 2>&1 &
-  pids+=($!)
+  run_on_disk python3 tests/crash/cut.py "$folder" "$bin" "$every" "${chosen[@]}"
 done
-status=0
-for pid in "${pids[@]}"; do wait "$pid" || status=1; done
-for fs in ext4 xfs; do sed "s/^/$fs: /" "$place/$fs.log"; done
-exit $status
+wait_for_disks

@@ -18,34 +18,15 @@ if [ "${1:-}" = --every ]; then every=$2 && shift 2; fi
 work=("$@")
 if [ ${#work[@]} -eq 0 ]; then work=(bake image link copy containerd-link containerd-copy); fi
 
-bin=${DIND_BINARIES:-$PWD/build/release/bin}
-place=$(mktemp -d)
-trap 'umount -R "$place" 2>/dev/null; rmdir "$place"' EXIT
-mount -t tmpfs -o size=4g disks "$place"
-# The disks lie on a filesystem that copies them in one moment.
-truncate -s 2g "$place/image"
-mkfs.xfs -q "$place/image"
-mkdir "$place/disks"
-mount -o loop "$place/image" "$place/disks"
-
-pids=()
+# shellcheck source=tests/crash/disks.bash
+source tests/crash/disks.bash
+make_place
 for fs in ext4 xfs; do
-  folder=$place/disks/$fs
-  mkdir -p "$folder/volume"
-  truncate -s 320m "$folder/disk"
-  "mkfs.$fs" -q "$folder/disk"
-  mount -o loop "$folder/disk" "$folder/volume"
+  mount_new_disk "$fs"
   python3 tests/crash/images.py "$folder/volume/images"
   python3 -c 'import sys; sys.path.insert(0, "tests/crash"); import faults; faults.make_programs(*sys.argv[1:])' \
     "$folder/volume" "$bin"
-  for cache in old new; do
-    "$bin/dindctl" bake --progress none -o "$folder/volume/$cache" "$folder/volume/images/$cache"/*.tar >/dev/null
-  done
-  umount "$folder/volume"
-  python3 tests/crash/disk.py "$folder" "$bin" "$every" "${work[@]}" >"$place/$fs.log" 2>&1 &
-  pids+=($!)
+  bake_into_disk "$folder/volume/images"
+  run_on_disk python3 tests/crash/disk.py "$folder" "$bin" "$every" "${work[@]}"
 done
-status=0
-for pid in "${pids[@]}"; do wait "$pid" || status=1; done
-for fs in ext4 xfs; do sed "s/^/$fs: /" "$place/$fs.log"; done
-exit $status
+wait_for_disks

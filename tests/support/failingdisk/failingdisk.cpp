@@ -8,7 +8,7 @@
 // with the N-th that comes after it was written:
 //   reads N   what that one reads cannot be read any more
 //   writes N  what that one writes cannot be written any more
-//   all N     nothing works any more
+//   all N     every request fails
 // Without the file everything works. FOLDER/struck gets a line for each request that failed.
 #define FUSE_USE_VERSION 35
 #include <fuse3/fuse.h>
